@@ -1,0 +1,1 @@
+"""Everything of EdgePress that works without a screen."""

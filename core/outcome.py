@@ -1,0 +1,150 @@
+"""What became of each target: Converted, Refused or Failed, with everything a face shows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from core.target import TargetId
+from core.text import Text
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished file, or the .param and .bin of one ncnn model."""
+
+    target: TargetId
+    files: tuple[Path, ...]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Input name of the source -> blob name in an ncnn model; empty for ONNX, which keeps its names."""
+
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Output name of the source -> blob name in an ncnn model, in the source's order."""
+
+    notes: tuple[Text, ...] = ()
+    """What was changed or kept, and why."""
+
+    @property
+    def size_bytes(self) -> int:
+        """All its files together."""
+        return sum(path.stat().st_size for path in self.files)
+
+
+@dataclass(frozen=True)
+class OutputDifference:
+    """How far one output strays from the source's, over all test inputs."""
+
+    name: str
+    cosine: float
+    """Cosine similarity of all values together; 1 is the same direction."""
+
+    sqnr_db: float
+    """Signal to quantisation noise in dB: 10 log10(sum source^2 / sum difference^2); more is better."""
+
+    largest: float
+    """Largest absolute difference, in the output's own unit."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of one run on this computer, in milliseconds."""
+
+    median_one_thread: float
+    p95_one_thread: float
+    median_all_threads: float
+    p95_all_threads: float
+    threads: int
+    """How many threads "all" is."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of labelled test pictures, 0 to 1, whose true class came first, or among the first five."""
+
+    top1: float
+    top5: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The measured difference between the source and an artifact."""
+
+    images: int
+    """How many test pictures were used; 0 where random inputs stood in for them."""
+
+    outputs: tuple[OutputDifference, ...]
+    agreement: float | None = None
+    """Classifiers: share of inputs, 0 to 1, on which source and artifact put the same class first."""
+
+    accuracy: Accuracy | None = None
+    latency: Latency | None = None
+
+    @property
+    def cosine(self) -> float:
+        """Of the output that strays most."""
+        return min(output.cosine for output in self.outputs)
+
+    @property
+    def sqnr_db(self) -> float:
+        """Of the output that strays most."""
+        return min(output.sqnr_db for output in self.outputs)
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Made, loaded, run, compared and put in its place."""
+
+    artifact: Artifact
+    comparison: Comparison
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Not tried, because it cannot work."""
+
+    target: TargetId
+    reason: Text
+    next_step: Text
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Tried, and it did not work; no file of it is left."""
+
+    target: TargetId
+    reason: Text
+    next_step: Text
+    detail: str = ""
+    seconds: float = 0.0
+
+
+Outcome: TypeAlias = Converted | Refused | Failed
+
+
+@dataclass(frozen=True)
+class SourceFigures:
+    """What was measured of the source itself, to hold the artifacts against."""
+
+    accuracy: Accuracy | None
+    latency: Latency | None
+
+
+@dataclass(frozen=True)
+class GalleryPicture:
+    """One test picture with everybody's answer to it."""
+
+    file: Path
+    thumbnail: str | None
+    """File name of a small copy inside the job folder's ``gallery``."""
+
+    truth: str | None
+    """The label that the person gave, as a class name where one is known."""
+
+    source: Mapping[str, Any]
+    """The source's answer: ``{"label": str, "score": float}`` for classifiers, ``{}`` for plain tensors."""
+
+    answers: Mapping[TargetId, Mapping[str, Any]]
+    """Each artifact's answer, with ``cosine`` (to the source's) and ``changed`` added."""

@@ -1,0 +1,172 @@
+"""How a picture becomes the model's input tensor: one object, used by everything that feeds the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.errors import OptionError
+from core.text import say
+
+Fit = Literal["stretch", "crop", "pad"]
+Color = Literal["rgb", "bgr", "gray"]
+Layout = Literal["nchw", "nhwc"]
+
+CROP_SHARE = 0.875
+"""``crop`` keeps the middle 224 of 256, as ImageNet models are tested (torchvision's reference)."""
+
+PAD_GREY = 114
+"""``pad`` fills the border with this grey, as YOLO models are trained (ultralytics' letterbox)."""
+
+_LONGEST_SIDE = 8192
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The steps from a picture file to a tensor, in the order in which they are done."""
+
+    size: tuple[int, int]
+    """Height and width of the model's input, in pixels."""
+
+    fit: Fit = "crop"
+    """``stretch`` ignores the proportions, ``crop`` cuts the border off, ``pad`` adds a grey border."""
+
+    color: Color = "rgb"
+    """Order of the channels."""
+
+    layout: Layout = "nchw"
+    """Place of the channel axis: before or after height and width."""
+
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    """Subtracted from each channel, in units of 0 to 255, in the order of ``color``."""
+
+    std: tuple[float, ...] = (255.0, 255.0, 255.0)
+    """Divides each channel after that, in units of 0 to 255, in the order of ``color``."""
+
+    def __post_init__(self) -> None:
+        _check_choice("fit", self.fit, get_args(Fit))
+        _check_choice("color", self.color, get_args(Color))
+        _check_choice("layout", self.layout, get_args(Layout))
+        if len(self.size) != 2 or not all(1 <= side <= _LONGEST_SIDE for side in self.size):
+            raise OptionError(
+                say("The size {size} cannot be used.", size=",".join(map(str, self.size))),
+                next_step=say("Give height and width in pixels, each from 1 to {most}.", most=_LONGEST_SIDE),
+            )
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            if len(numbers) != self.channels or not np.isfinite(numbers).all():
+                raise OptionError(
+                    say("{name} needs {count} numbers for this colour order.", name=name, count=self.channels),
+                    next_step=say("Give one number for each colour channel."),
+                )
+        if not all(self.std):
+            raise OptionError(
+                say("std is 0, and nothing can be divided by 0."),
+                next_step=say("Use 1 if the pictures should not be scaled."),
+            )
+
+    @property
+    def channels(self) -> int:
+        """1 for grey pictures, else 3."""
+        return 1 if self.color == "gray" else 3
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of the tensor of one picture, batch axis included."""
+        height, width = self.size
+        if self.layout == "nhwc":
+            return (1, height, width, self.channels)
+        return (1, self.channels, height, width)
+
+    def frame(self, picture: Image.Image) -> Image.Image:
+        """Bring a picture to the model's size and colours, still as something one can look at."""
+        picture = picture.convert("L" if self.color == "gray" else "RGB")
+        return {"stretch": _stretch, "crop": _crop, "pad": _pad}[self.fit](picture, self.size)
+
+    def tensor(self, picture: Image.Image) -> NDArray[np.float32]:
+        """Turn a picture into the model's input: float32 of :attr:`shape`."""
+        pixels = np.asarray(self.frame(picture), dtype=np.float32).reshape(*self.size, self.channels)
+        if self.color == "bgr":
+            pixels = pixels[:, :, ::-1]
+        pixels = (pixels - np.float32(self.mean)) / np.float32(self.std)
+        if self.layout == "nchw":
+            pixels = pixels.transpose(2, 0, 1)
+        return np.ascontiguousarray(pixels[np.newaxis], dtype=np.float32)
+
+    def with_color(self, color: Color) -> Preprocessing:
+        """The same with another colour order; mean and std follow it."""
+        if (color == "gray") != (self.color == "gray"):
+            count = 1 if color == "gray" else 3
+            return replace(self, color=color, mean=(self.mean[0],) * count, std=(self.std[0],) * count)
+        if color == self.color:
+            return self
+        return replace(self, color=color, mean=self.mean[::-1], std=self.std[::-1])
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data; :meth:`from_json` is its inverse."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Preprocessing:
+        """Read what :meth:`to_json` wrote, from a job folder or a model's metadata.
+
+        Raises:
+            OptionError: a value is missing or cannot be used.
+        """
+        try:
+            return cls(
+                size=(int(data["size"][0]), int(data["size"][1])),
+                fit=data["fit"],
+                color=data["color"],
+                layout=data["layout"],
+                mean=tuple(float(x) for x in data["mean"]),
+                std=tuple(float(x) for x in data["std"]),
+            )
+        except (KeyError, IndexError, TypeError, ValueError) as exc:
+            raise OptionError(
+                say("The stored preprocessing cannot be read."),
+                next_step=say("Set size, fit, colour order, mean and std by hand."),
+                detail=repr(exc),
+            ) from exc
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise OptionError(
+            say('"{value}" is not a choice for {name}.', value=value, name=name),
+            next_step=say("Choose one of: {choices}.", choices=", ".join(choices)),
+        )
+
+
+def _stretch(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    height, width = size
+    return picture.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def _crop(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    height, width = size
+    scale = max(width / picture.width, height / picture.height) / CROP_SHARE
+    # Rounding must not make the picture smaller than the window that is cut from it.
+    resized = (max(width, round(picture.width * scale)), max(height, round(picture.height * scale)))
+    picture = picture.resize(resized, Image.Resampling.BILINEAR)
+    left, top = (resized[0] - width) // 2, (resized[1] - height) // 2
+    return picture.crop((left, top, left + width, top + height))
+
+
+def _pad(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    height, width = size
+    scale = min(width / picture.width, height / picture.height)
+    resized = (min(width, max(1, round(picture.width * scale))), min(height, max(1, round(picture.height * scale))))
+    canvas = Image.new(picture.mode, (width, height), (PAD_GREY,) * len(picture.getbands()))
+    canvas.paste(
+        picture.resize(resized, Image.Resampling.BILINEAR), ((width - resized[0]) // 2, (height - resized[1]) // 2)
+    )
+    return canvas
