@@ -20,6 +20,9 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff",
 MOST_CALIBRATION = 100
 """More calibration pictures than this change the ranges hardly and cost time."""
 
+MOST_TEST = 1000
+"""More test pictures than this make the figures hardly surer; they are spread evenly over the folder."""
+
 _MOST_PIXELS = 100_000_000  # a small file can claim a picture that fills the memory
 _LABELS_FILE = "labels.csv"
 
@@ -42,9 +45,9 @@ class ImageFolder:
 class Split:
     """Which pictures teach the ranges and which ones judge the result; never the same ones."""
 
-    calibration: tuple[Path, ...]
-    test: tuple[Path, ...]
-    labels: Mapping[Path, str]
+    calibration: tuple[Path, ...] = ()
+    test: tuple[Path, ...] = ()
+    labels: Mapping[Path, str] = field(default_factory=dict)
     """Labels of the test pictures, where known."""
 
     duplicates: int = 0
@@ -124,8 +127,15 @@ def split(images: ImageFolder, test_images: ImageFolder | None = None) -> Split:
         return _split_one(images)
     calibration = _spread(images.files, MOST_CALIBRATION)
     seen = {_fingerprint(path) for path in calibration}
-    test = tuple(path for path in test_images.files if _fingerprint(path) not in seen)
-    return Split(calibration, test, _known(test_images, test), duplicates=len(test_images.files) - len(test))
+    unseen = tuple(path for path in test_images.files if _fingerprint(path) not in seen)
+    test = _spread(unseen, MOST_TEST)
+    return Split(calibration, test, _known(test_images, test), duplicates=len(test_images.files) - len(unseen))
+
+
+def test_only(images: ImageFolder) -> Split:
+    """Use all pictures for the test and none for calibration."""
+    test = _spread(images.files, MOST_TEST)
+    return Split((), test, _known(images, test))
 
 
 def _split_one(images: ImageFolder) -> Split:
@@ -133,7 +143,7 @@ def _split_one(images: ImageFolder) -> Split:
     files = tuple(sorted(unique.values()))
     calibration = _spread(files, min(MOST_CALIBRATION, (len(files) + 1) // 2))
     chosen = set(calibration)
-    test = tuple(path for path in files if path not in chosen)
+    test = _spread(tuple(path for path in files if path not in chosen), MOST_TEST)
     return Split(calibration, test, _known(images, test), duplicates=len(images.files) - len(files))
 
 

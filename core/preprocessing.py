@@ -96,10 +96,11 @@ class Preprocessing:
         pixels = np.asarray(self.frame(picture), dtype=np.float32).reshape(*self.size, self.channels)
         if self.color == "bgr":
             pixels = pixels[:, :, ::-1]
-        pixels = (pixels - np.float32(self.mean)) / np.float32(self.std)
+        mean, std = np.array(self.mean, dtype=np.float32), np.array(self.std, dtype=np.float32)
+        tensor = np.divide(np.subtract(pixels, mean), std)
         if self.layout == "nchw":
-            pixels = pixels.transpose(2, 0, 1)
-        return np.ascontiguousarray(pixels[np.newaxis], dtype=np.float32)
+            tensor = tensor.transpose(2, 0, 1)
+        return np.ascontiguousarray(tensor[np.newaxis], dtype=np.float32)
 
     def with_color(self, color: Color) -> Preprocessing:
         """The same with another colour order; mean and std follow it."""

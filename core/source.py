@@ -240,7 +240,7 @@ def _opset(model: onnx.ModelProto, path: Path) -> int:
             say('The model "{name}" does not say which version of ONNX it uses.', name=path.name),
             next_step=say("Export the model again."),
         )
-    return max(versions)
+    return int(max(versions))
 
 
 def _operator(node: onnx.NodeProto) -> str:

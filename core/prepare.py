@@ -1,0 +1,151 @@
+"""Make one self-contained, clean model that every target can start from, proved equal to the source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import version_converter
+
+from core.errors import ConversionError, SourceError
+from core.metrics import least_cosine
+from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.predictor import Feeds, Tensor
+from core.text import Text, say
+
+OPSET = 17
+"""Per-channel quantisation needs 13; LayerNormalization as one operator came with 17."""
+
+_IR_VERSION = 8  # goes with opset 15 to 18; from 4 on, weights need not be listed among the inputs
+_SAME = 0.99999
+"""Cosine from which a cleaned model counts as equal: reordered sums differ in the last bits only."""
+
+_Step = Callable[[onnx.ModelProto], onnx.ModelProto]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The source, cleaned."""
+
+    model: onnx.ModelProto
+    """With the source's own free dimensions: what the ONNX targets start from."""
+
+    fixed: onnx.ModelProto
+    """With every dimension fixed to the given input: what ncnn starts from."""
+
+    notes: tuple[Text, ...] = ()
+    """What could not be cleaned, in words."""
+
+
+def prepare(path: Path, feeds: Feeds, reference: Mapping[str, Tensor]) -> Prepared:
+    """Clean the source as far as its numbers stay the same.
+
+    Args:
+        path: the ONNX file; it is only read.
+        feeds: one example input, with the shapes that the fixed model shall have.
+        reference: what the source answers to it.
+    """
+    notes: list[Text] = []
+
+    def proved(step: _Step, model: onnx.ModelProto, done: Text) -> onnx.ModelProto:
+        cleaned = _attempt(step, model)
+        if cleaned is not None and _gives(cleaned, feeds, reference):
+            return cleaned
+        notes.append(say("{step}: not possible without changing the results, so it was left out.", step=done))
+        return model
+
+    model = proved(_slim, _load(path), say("Folding of constants and removal of unused steps"))
+    if _opset(model) < OPSET:
+        model = proved(_raise_opset, model, say("Raising the ONNX version to opset {opset}", opset=OPSET))
+    if all(_is_static(value) for value in model.graph.input):
+        return Prepared(model, model, tuple(notes))
+    fixed = proved(lambda given: _slim(_fix_shapes(given, feeds)), model, say("Fixing the picture size"))
+    return Prepared(model, fixed, tuple(notes))
+
+
+def run_source(path: Path, feeds: Feeds) -> Mapping[str, Tensor]:
+    """Run the source once.
+
+    Raises:
+        SourceError: it cannot be loaded or run.
+    """
+    try:
+        predictor = OnnxPredictor(path, threads=1)
+        return predictor.run(feeds)
+    except ConversionError as exc:
+        raise SourceError(
+            say('The model "{name}" itself cannot be run.', name=path.name),
+            next_step=exc.next_step,
+            detail=exc.detail,
+        ) from exc
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    model = onnx.load(str(path))
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    model.ir_version = max(model.ir_version, _IR_VERSION)
+    return model
+
+
+def _attempt(step: _Step, model: onnx.ModelProto) -> onnx.ModelProto | None:
+    """Run a foreign graph pass on a copy: they raise whatever their own bugs raise."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    try:
+        return step(copy)
+    except Exception:  # noqa: BLE001 - a pass that breaks is left out, whatever broke in it
+        return None
+
+
+def _gives(model: onnx.ModelProto, feeds: Feeds, reference: Mapping[str, Tensor]) -> bool:
+    try:
+        answers = OnnxPredictor(model, threads=1).run(feeds)
+    except ConversionError:
+        return False
+    if [(name, tensor.shape) for name, tensor in answers.items()] != [
+        (name, tensor.shape) for name, tensor in reference.items()
+    ]:
+        return False
+    return least_cosine(reference, answers) >= _SAME or _all_close(reference, answers)
+
+
+def _all_close(reference: Mapping[str, Tensor], answers: Mapping[str, Tensor]) -> bool:
+    """Outputs that are next to nothing everywhere have no direction for the cosine to judge."""
+    return all(np.allclose(answers[name], tensor, rtol=1e-3, atol=1e-6) for name, tensor in reference.items())
+
+
+def _slim(model: onnx.ModelProto) -> onnx.ModelProto:
+    import onnxslim
+
+    slimmed = onnxslim.slim(model)
+    assert isinstance(slimmed, onnx.ModelProto)
+    return slimmed
+
+
+def _raise_opset(model: onnx.ModelProto) -> onnx.ModelProto:
+    return version_converter.convert_version(model, OPSET)
+
+
+def _fix_shapes(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
+    for value in model.graph.input:
+        for dim, size in zip(value.type.tensor_type.shape.dim, feeds[value.name].shape, strict=True):
+            dim.dim_value = size
+    # What the file says of the shapes inside held for free dimensions only.
+    del model.graph.value_info[:]
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    return model
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return max(int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+
+
+def _is_static(value: onnx.ValueInfoProto) -> bool:
+    return all(dim.HasField("dim_value") and dim.dim_value > 0 for dim in value.type.tensor_type.shape.dim)

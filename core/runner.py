@@ -1,0 +1,154 @@
+"""Do a whole job: make every target, compare all of them with the source, judge, publish, report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from core.contest import Contest, Made, hold_contest
+from core.errors import EdgePressError, ImagesError, TargetRefused
+from core.images import Split, read_folder, split, test_only
+from core.job import Job
+from core.outcome import Converted, Failed, Outcome, Refused
+from core.progress import Progress, portion
+from core.publish import check_out_folder, publish
+from core.report.gallery import Gallery
+from core.report.result import Report
+from core.source import inspect
+from core.target import Target
+from core.targets import target_by_id
+from core.tasks.choose import choose_task
+from core.text import Text, say
+from core.workshop import Workshop
+
+_MADE, _CONTESTED = 0.5, 0.98
+"""Where the bar stands when the files are made, and when they are compared and timed."""
+
+
+def run_job(job: Job, folder: Path, progress: Progress) -> Report:
+    """Run a job; needs a process of its own, since native libraries may take it down.
+
+    Args:
+        job: what to do.
+        folder: the job's folder; gets ``report.json``, ``gallery.json`` and ``gallery/``.
+        progress: told at every picture.
+
+    Returns:
+        What was also written to ``report.json``.
+
+    Raises:
+        InputError: the source, the pictures or the output folder cannot be used.
+    """
+    work = folder / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        report = _run(job, folder, work, progress)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    _write(folder / "report.json", report)
+    return report
+
+
+def _run(job: Job, folder: Path, work: Path, progress: Progress) -> Report:
+    progress(0.0, say("Checking the model and the pictures"))
+    check_out_folder(job.out)
+    pictures = _pictures(job)
+    workshop = Workshop(inspect(job.source), job.preprocessing, split=pictures, folder=work)
+    task = choose_task(workshop.source, workshop.expected, labels=tuple(pictures.labels.values()))
+
+    attempts = list(_make_all(job, workshop, portion(progress, 0.02, _MADE)))
+    made = [attempt for attempt in attempts if isinstance(attempt, Made)]
+    gallery = Gallery(folder, task)
+    contest = hold_contest(made, workshop, task=task, listen=gallery.add, progress=portion(progress, _MADE, _CONTESTED))
+    gallery.write()
+    progress(_CONTESTED, say("Putting the files in their place"))
+    outcomes = tuple(_finish(attempt, contest, out=job.out, tag=folder.name) for attempt in attempts)
+    return Report(
+        job=job,
+        source=workshop.source,
+        task=task.name,
+        split=pictures,
+        skipped={str(path): why for path, why in workshop.reader.skipped.items()},
+        accuracy=contest.source.accuracy,
+        latency=contest.source_latency,
+        outcomes=outcomes,
+        notes=workshop.notes,
+    )
+
+
+def _pictures(job: Job) -> Split:
+    images = None if job.images is None else read_folder(job.images)
+    test_images = None if job.test_images is None else read_folder(job.test_images)
+    if images is not None:
+        return split(images, test_images)
+    return Split() if test_images is None else test_only(test_images)
+
+
+def _make_all(job: Job, workshop: Workshop, progress: Progress) -> Iterator[Made | Refused | Failed]:
+    for index, target_id in enumerate(job.targets):
+        part = portion(progress, index / len(job.targets), (index + 1) / len(job.targets))
+        yield _make(target_by_id(target_id), workshop, part)
+
+
+def _make(target: Target, workshop: Workshop, progress: Progress) -> Made | Refused | Failed:
+    """Make one target; the one place where an error becomes an outcome before the comparison."""
+    start = time.perf_counter()
+    folder = workshop.folder / target.id
+    folder.mkdir()
+
+    def naming(fraction: float, message: Text) -> None:
+        progress(fraction, say("{target}: {step}", target=target.title, step=message))
+
+    naming(0.0, say("starting"))
+    try:
+        _check_pictures(target, workshop)
+        target.check(workshop.source)
+        artifact = target.make(workshop, folder, naming)
+    except TargetRefused as exc:
+        return Refused(target.id, exc.reason, exc.next_step)
+    except EdgePressError as exc:
+        return Failed(target.id, exc.reason, exc.next_step, exc.detail, time.perf_counter() - start)
+    return Made(target, artifact, time.perf_counter() - start)
+
+
+def _check_pictures(target: Target, workshop: Workshop) -> None:
+    if not target.needs_images:
+        return
+    if not workshop.source.takes_image:
+        raise TargetRefused(
+            say("Its ranges are measured on pictures, and this model does not take a picture."),
+            next_step=say("Use one of the targets that need no pictures."),
+        )
+    if not workshop.split.calibration:
+        raise TargetRefused(
+            say("This target needs example pictures, and none were given."),
+            next_step=say("Choose a folder with pictures like those that the model will see."),
+        )
+    if next(workshop.reader.read(workshop.split.calibration), None) is None:
+        raise ImagesError(
+            say("None of the pictures can be read."),
+            next_step=say("Choose a folder with pictures that open in a picture viewer."),
+        )
+
+
+def _finish(attempt: Made | Refused | Failed, contest: Contest, *, out: Path, tag: str) -> Outcome:
+    """Judge what was made, and publish it if it is good."""
+    if not isinstance(attempt, Made):
+        return attempt
+    try:
+        comparison, notes = contest.verdict(attempt.target)
+        files = publish(attempt.artifact.files, out, tag=tag)
+    except EdgePressError as exc:
+        return Failed(attempt.target.id, exc.reason, exc.next_step, exc.detail, attempt.seconds)
+    artifact = replace(attempt.artifact, files=files, notes=(*attempt.artifact.notes, *notes))
+    return Converted(artifact, comparison, attempt.seconds)
+
+
+def _write(path: Path, report: Report) -> None:
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_text(json.dumps(report.to_json(), indent=2, ensure_ascii=False), encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,96 @@
+"""onnxruntime behind the Predictor protocol; its exceptions are translated here and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+
+from core.errors import ConversionError
+from core.runtimes.predictor import Feeds, Tensor
+from core.text import say
+
+_NUMPY_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(int16)": np.int16,
+    "tensor(int8)": np.int8,
+    "tensor(uint8)": np.uint8,
+    "tensor(bool)": np.bool_,
+}
+_ERRORS_ONLY = 3
+
+
+class OnnxPredictor:
+    """A model run by onnxruntime on the processor.
+
+    Args:
+        model: an ONNX file, or a model in memory (below protobuf's 2 GB).
+        threads: threads for one run; 0 lets onnxruntime use every core.
+
+    Raises:
+        ConversionError: onnxruntime does not load it.
+    """
+
+    def __init__(self, model: Path | onnx.ModelProto, *, threads: int = 0) -> None:
+        options = ort.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        options.intra_op_num_threads = threads
+        # Spinning threads win a little time on an idle computer and steal a lot of it on a busy one.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        content = str(model) if isinstance(model, Path) else model.SerializeToString()
+        try:
+            self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # onnxruntime's exceptions share no base class but Exception.
+        except Exception as exc:
+            raise ConversionError(
+                say("The model cannot be loaded by onnxruntime."),
+                next_step=say("Look at the technical details; exporting the model again with a newer opset may help."),
+                detail=_first_lines(exc),
+            ) from exc
+        self._types = {entry.name: _NUMPY_TYPES.get(entry.type) for entry in self._session.get_inputs()}
+        self._outputs = tuple(entry.name for entry in self._session.get_outputs())
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Output names, in the model's order."""
+        return self._outputs
+
+    def run(self, feeds: Feeds) -> dict[str, Tensor]:
+        """Run once; tensors are brought to the element type that the model asks for.
+
+        Raises:
+            ConversionError: onnxruntime refused the input or failed.
+        """
+        typed = {name: _cast(tensor, self._types.get(name)) for name, tensor in feeds.items() if name in self._types}
+        try:
+            results = self._session.run(None, typed)
+        except Exception as exc:
+            raise ConversionError(
+                say("The model stopped while it was being run."),
+                next_step=say("Check that the picture size fits the model; the technical details name the step."),
+                detail=_first_lines(exc),
+            ) from exc
+        return dict(zip(self._outputs, results, strict=True))
+
+    def close(self) -> None:
+        """Give back the memory."""
+        del self._session
+
+
+def _cast(tensor: Tensor, dtype: type[np.generic] | None) -> Tensor:
+    if dtype is None or tensor.dtype == dtype:
+        return tensor
+    if np.issubdtype(dtype, np.integer) and np.issubdtype(tensor.dtype, np.floating):
+        limits = np.iinfo(np.dtype(dtype))
+        return np.clip(np.rint(tensor), limits.min, limits.max).astype(dtype)
+    return tensor.astype(dtype)
+
+
+def _first_lines(exc: Exception) -> str:
+    return str(exc)[:2000]

@@ -1,0 +1,46 @@
+"""What the three ONNX targets share: whom they refuse, and how they write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+
+from core.errors import ConversionError, TargetRefused
+from core.source import Source
+from core.text import say
+
+_PROTOBUF_LIMIT = 2**31 - 1
+
+
+def refuse_if_reduced(source: Source) -> None:
+    """Refuse a source that somebody already made small.
+
+    Raises:
+        TargetRefused: it already computes in 8 bit, or its weights already are 16 bit.
+    """
+    if source.is_quantised:
+        raise TargetRefused(
+            say("This model is already an 8 bit model; reducing it again would only lose accuracy."),
+            next_step=say("Pick the original model from before it was quantised."),
+        )
+    if source.is_half:
+        raise TargetRefused(
+            say("This model is already a 16 bit model."),
+            next_step=say("Pick the original 32 bit model, from which all files can be made."),
+        )
+
+
+def save(model: onnx.ModelProto, path: Path) -> Path:
+    """Write the model as one file.
+
+    Raises:
+        ConversionError: it is larger than an ONNX file can be.
+    """
+    if model.ByteSize() > _PROTOBUF_LIMIT:
+        raise ConversionError(
+            say("The result is larger than the 2 GB that one ONNX file can hold."),
+            next_step=say("Use a smaller variant of the model; edge devices need one anyway."),
+        )
+    path.write_bytes(model.SerializeToString())
+    return path

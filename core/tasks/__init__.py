@@ -1,0 +1,1 @@
+"""What accuracy means for a model, one file a task."""

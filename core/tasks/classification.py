@@ -1,0 +1,60 @@
+"""Models that put a picture into one of several classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.runtimes.predictor import Tensor
+from core.tasks.task import Answer, TaskName
+
+_RANKED = 5
+
+
+class Classification:
+    """Reads one score for each class out of the one output.
+
+    Args:
+        output: name of the output with the scores, of shape (1, classes) or (1, classes, 1, 1).
+        names: class names by index, where they are known.
+        folders: names of the class folders of the test pictures; where the model has as many classes
+            and knows no names, they are taken in alphabetical order, as training tools do.
+    """
+
+    name: TaskName = "classification"
+
+    def __init__(self, output: str, *, names: Sequence[str] = (), folders: Sequence[str] = ()) -> None:
+        self._output = output
+        self._names = tuple(names)
+        known = self._names or tuple(sorted(set(folders)))
+        self._indices = {_plain(name): index for index, name in enumerate(known)}
+
+    def answer(self, outputs: Mapping[str, Tensor]) -> Answer:
+        """Rank the classes by their scores."""
+        scores = outputs[self._output].astype(np.float64).ravel()
+        # Stable, so that equal scores rank alike in every file.
+        ranking = tuple(int(index) for index in np.argsort(-scores, kind="stable")[:_RANKED])
+        share = _shares(scores)[ranking[0]]
+        return Answer(ranking, self.class_name(ranking[0]), float(share))
+
+    def truth(self, label: str) -> int | None:
+        """A number is the class itself, anything else a name."""
+        return int(label) if label.isdecimal() and not self._indices.get(label) else self._indices.get(_plain(label))
+
+    def class_name(self, index: int) -> str:
+        """The model's own name for it, or its number."""
+        return self._names[index] if index < len(self._names) else str(index)
+
+
+def _shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores as shares of 1: many models end before the softmax."""
+    if scores.min() >= 0.0 and abs(scores.sum() - 1.0) < 1e-2:
+        return scores
+    powers: NDArray[np.float64] = np.exp(scores - scores.max())
+    return powers / float(powers.sum())
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold().replace("_", " ")
