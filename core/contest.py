@@ -67,7 +67,8 @@ class Contest:
         if comparison.cosine < target.least_cosine:
             raise VerificationError(
                 say(
-                    "The result strays too far from the original: similarity {cosine} of 1, at least {least} is needed.",
+                    "The result strays too far from the original: "
+                    "its similarity is {cosine} of 1, and at least {least} is needed.",
                     cosine=f"{comparison.cosine:.3f}",
                     least=target.least_cosine,
                 ),

@@ -111,6 +111,31 @@ class Preprocessing:
             return self
         return replace(self, color=color, mean=self.mean[::-1], std=self.std[::-1])
 
+    def overridden(
+        self,
+        *,
+        size: tuple[int, int] | None = None,
+        fit: Fit | None = None,
+        color: Color | None = None,
+        layout: Layout | None = None,
+        mean: tuple[float, ...] | None = None,
+        std: tuple[float, ...] | None = None,
+    ) -> Preprocessing:
+        """The same with what is given put in its place; one number of ``mean`` or ``std`` serves all channels.
+
+        Raises:
+            OptionError: a value cannot be used.
+        """
+        changed = self if color is None else self.with_color(color)
+        return replace(
+            changed,
+            size=self.size if size is None else size,
+            fit=self.fit if fit is None else fit,
+            layout=self.layout if layout is None else layout,
+            mean=changed.mean if mean is None else _for_channels(mean, changed.channels),
+            std=changed.std if std is None else _for_channels(std, changed.channels),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """As plain data; :meth:`from_json` is its inverse."""
         return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
@@ -137,6 +162,10 @@ class Preprocessing:
                 next_step=say("Set size, fit, colour order, mean and std by hand."),
                 detail=repr(exc),
             ) from exc
+
+
+def _for_channels(numbers: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    return numbers * channels if len(numbers) == 1 else numbers
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

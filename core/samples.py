@@ -12,7 +12,7 @@ from PIL import Image
 from core.errors import SourceError
 from core.images import PictureReader
 from core.preprocessing import Preprocessing
-from core.runtimes.predictor import Feeds
+from core.runtimes.predictor import Feeds, Tensor
 from core.source import Dimension, Source, TensorInfo
 from core.text import say
 
@@ -33,9 +33,8 @@ def from_pictures(
     source: Source, preprocessing: Preprocessing, *, files: Iterable[Path], reader: PictureReader
 ) -> Iterator[Sample]:
     """One sample for each readable picture, made when it is asked for."""
-    name = source.inputs[0].name
     for path, picture in reader.read(files):
-        yield Sample({name: preprocessing.tensor(picture)}, path, picture)
+        yield Sample(_feeds(source, preprocessing.tensor(picture)), path, picture)
 
 
 def stand_ins(source: Source, preprocessing: Preprocessing) -> Iterator[Sample]:
@@ -44,9 +43,15 @@ def stand_ins(source: Source, preprocessing: Preprocessing) -> Iterator[Sample]:
     for _ in range(STAND_INS):
         if source.takes_image:
             picture = _smooth_picture(random)
-            yield Sample({source.inputs[0].name: preprocessing.tensor(picture)})
+            yield Sample(_feeds(source, preprocessing.tensor(picture)))
         else:
             yield Sample({tensor.name: _noise(tensor, random) for tensor in source.inputs})
+
+
+def _feeds(source: Source, tensor: Tensor) -> Feeds:
+    """A model exported for several pictures at once gets the same one several times."""
+    batch = source.inputs[0].shape[0]
+    return {source.inputs[0].name: np.repeat(tensor, batch, axis=0) if isinstance(batch, int) else tensor}
 
 
 def _smooth_picture(random: np.random.Generator) -> Image.Image:
@@ -55,7 +60,7 @@ def _smooth_picture(random: np.random.Generator) -> Image.Image:
     return Image.fromarray(coarse).resize((384, 384), Image.Resampling.BICUBIC)
 
 
-def _noise(tensor: TensorInfo, random: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+def _noise(tensor: TensorInfo, random: np.random.Generator) -> Tensor:
     if tensor.dtype == "unknown":
         raise SourceError(
             say('The model does not say what its input "{name}" is.', name=tensor.name),

@@ -23,7 +23,7 @@ _NUMPY_TYPES = {
     "tensor(uint8)": np.uint8,
     "tensor(bool)": np.bool_,
 }
-_ERRORS_ONLY = 3
+_SILENT = 4  # what goes wrong arrives as an exception, with the same words
 
 
 class OnnxPredictor:
@@ -39,7 +39,7 @@ class OnnxPredictor:
 
     def __init__(self, model: Path | onnx.ModelProto, *, threads: int = 0) -> None:
         options = ort.SessionOptions()
-        options.log_severity_level = _ERRORS_ONLY
+        options.log_severity_level = _SILENT
         options.intra_op_num_threads = threads
         # Spinning threads win a little time on an idle computer and steal a lot of it on a busy one.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -33,10 +33,10 @@ class Classification:
 
     def answer(self, outputs: Mapping[str, Tensor]) -> Answer:
         """Rank the classes by their scores."""
-        scores = outputs[self._output].astype(np.float64).ravel()
+        scores = outputs[self._output].ravel()
         # Stable, so that equal scores rank alike in every file.
         ranking = tuple(int(index) for index in np.argsort(-scores, kind="stable")[:_RANKED])
-        share = _shares(scores)[ranking[0]]
+        share = shares(scores)[ranking[0]]
         return Answer(ranking, self.class_name(ranking[0]), float(share))
 
     def truth(self, label: str) -> int | None:
@@ -48,8 +48,9 @@ class Classification:
         return self._names[index] if index < len(self._names) else str(index)
 
 
-def _shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores as shares of 1: many models end before the softmax."""
+def shares(scores: Tensor) -> NDArray[np.float64]:
+    """Scores, of any shape, as shares of 1 in one row: many models end before the softmax."""
+    scores = scores.astype(np.float64).ravel()
     if scores.min() >= 0.0 and abs(scores.sum() - 1.0) < 1e-2:
         return scores
     powers: NDArray[np.float64] = np.exp(scores - scores.max())

@@ -1,0 +1,1 @@
+"""The command line: three thin commands over the core."""

@@ -1,0 +1,163 @@
+"""Convert an ONNX model from the command line: ``python tools/export_quantize.py model.onnx --images DIR``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from core.errors import EdgePressError, OptionError
+from core.guess import Proposal
+from core.images import read_folder
+from core.job import Job, in_order
+from core.outcome import Failed
+from core.preprocessing import Preprocessing
+from core.queue.call import call
+from core.queue.store import JobStore, home
+from core.queue.supervisor import run_in_foreground
+from core.report.result import outcome_to_json
+from core.source import Source, inspect
+from core.target import TARGET_IDS
+from core.text import say
+from tools.console import ProgressLine, print_error, print_notes, print_table, system_language
+
+_GUESS_SECONDS = 300.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 only when every asked target was converted."""
+    options = _parser().parse_args(arguments)
+    language = system_language()
+    try:
+        job = _job(options)
+        report = _convert(job)
+    except EdgePressError as exc:
+        print_error(exc, language)
+        if options.json:
+            _write_json(options.json, _nothing_made(options, exc))
+        return 2
+    print_table(report, language)
+    print_notes(report, language)
+    if options.json:
+        _write_json(options.json, report)
+    return 0 if all(outcome["status"] == "converted" for outcome in report["outcomes"]) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="export_quantize.py",
+        description="Turn an ONNX model into small files for edge devices, and measure the cost.",
+    )
+    parser.add_argument("model", nargs="?", type=Path, help="the ONNX model")
+    parser.add_argument("--onnx", type=Path, help="the ONNX model (instead of the first argument)")
+    parser.add_argument(
+        "--images", type=Path, help="folder with example pictures; needed by onnx_quan_st and ncnn_quan"
+    )
+    parser.add_argument(
+        "--test-images", type=Path, help="folder with other pictures to compare on (default: half of --images)"
+    )
+    parser.add_argument(
+        "--type", nargs="+", choices=TARGET_IDS, default=["onnx_quan_dy", "onnx_quan_st"], help="what to make"
+    )
+    parser.add_argument("--out", type=Path, help="folder for the results (default: beside the model)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the whole result to this file")
+    how = parser.add_argument_group("preprocessing (what is left out is proposed from the model and the pictures)")
+    how.add_argument("--size", type=_size, metavar="H,W", help="height and width in pixels; one number: a square")
+    how.add_argument("--mean", type=_floats, metavar="A,B,C", help="subtracted from each channel, in units of 0 to 255")
+    how.add_argument("--std", type=_floats, metavar="A,B,C", help="divides each channel, in units of 0 to 255")
+    how.add_argument("--color", choices=["rgb", "bgr", "gray"], help="order of the colours")
+    how.add_argument("--layout", choices=["auto", "nchw", "nhwc"], default="auto", help="place of the colour axis")
+    how.add_argument("--fit", choices=["stretch", "crop", "pad"], help="how a picture is brought to the size")
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, width = (int(part) for part in (text if "," in text else f"{text},{text}").split(","))
+    return height, width
+
+
+def _floats(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
+def _job(options: argparse.Namespace) -> Job:
+    path = options.model or options.onnx
+    if path is None or (options.model and options.onnx):
+        raise OptionError(
+            say("Give exactly one ONNX model."),
+            next_step=say("For example: python tools/export_quantize.py model.onnx"),
+        )
+    source = inspect(path)
+    for folder in (options.images, options.test_images):
+        if folder is not None:
+            read_folder(folder)  # says at once what is wrong with it
+    return Job(
+        source=path.resolve(),
+        targets=in_order(options.type),
+        preprocessing=_preprocessing(source, options),
+        out=(options.out or path.parent).resolve(),
+        images=_resolved(options.images),
+        test_images=_resolved(options.test_images),
+    )
+
+
+def _resolved(path: Path | None) -> Path | None:
+    return None if path is None else path.resolve()
+
+
+def _preprocessing(source: Source, options: argparse.Namespace) -> Preprocessing:
+    """What the options say, and for the rest a proposal."""
+    # With mean or std given there is nothing to try out: the rest follows from the model's shapes.
+    images = None if options.mean or options.std else options.images
+    arguments = {"source": str(source.path), "images": str(images.resolve()) if images else None, "size": options.size}
+    proposal = Proposal.from_json(call("guess", arguments, timeout=_GUESS_SECONDS))
+    return proposal.preprocessing.overridden(
+        size=options.size,
+        fit=options.fit,
+        color=options.color,
+        layout=None if options.layout == "auto" else options.layout,
+        mean=options.mean,
+        std=options.std,
+    )
+
+
+def _convert(job: Job) -> dict[str, Any]:
+    """Run the job in a worker process, and wait for it."""
+    store = JobStore(home())
+    line = ProgressLine(system_language())
+    try:
+        job_id, state = run_in_foreground(store, job, line.show)
+    finally:
+        line.finish()
+    report = store.report(job_id)
+    if state.status != "done" or report is None:
+        raise EdgePressError(
+            state.reason or say("The conversion was stopped."),
+            next_step=state.next_step or say("Start it again."),
+            detail=state.detail,
+        )
+    return report
+
+
+def _nothing_made(options: argparse.Namespace, error: EdgePressError) -> dict[str, Any]:
+    """The JSON of a job that never started: every target failed for the same reason."""
+    failed = [Failed(target, error.reason, error.next_step, error.detail) for target in in_order(options.type)]
+    return {
+        "source": {"path": str(options.model or options.onnx)},
+        "preprocessing": None,
+        "outcomes": [outcome_to_json(outcome) for outcome in failed],
+    }
+
+
+def _write_json(path: Path, report: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
