@@ -1,0 +1,1 @@
+"""ncnn's own file formats, and everything done to them without ncnn's C++ tools."""

@@ -1,0 +1,31 @@
+"""A real process that answers calls with functions made for the tests."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from core.errors import SourceError
+from core.queue.answer import main
+from core.queue.worker import leave
+from core.text import say
+
+
+def refuse() -> None:
+    raise SourceError(say("{name} is no model.", name="a.txt"), next_step=say("Pick another."), detail="magic")
+
+
+def double(number: Any) -> Any:
+    return 2 * number
+
+
+def crash() -> None:
+    ctypes.string_at(0)
+
+
+if __name__ == "__main__":
+    table = {"double": double, "refuse": refuse, "crash": crash, "sleep": lambda: time.sleep(60)}
+    leave(main(Path(sys.argv[1]), table=table))

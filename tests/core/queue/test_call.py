@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.errors import ConversionError, EdgePressError, SourceError
+from core.queue.answer import TABLE
+from core.queue.call import call
+
+COMMAND = [sys.executable, str(Path(__file__).with_name("queue_answers.py"))]
+
+
+def test_a_result_comes_back_as_plain_data():
+    assert call("double", {"number": 21}, timeout=20, command=COMMAND) == 42
+    assert call("double", {"number": "中"}, timeout=20, command=COMMAND) == "中中"
+
+
+def test_an_error_comes_back_as_itself():
+    with pytest.raises(SourceError) as caught:
+        call("refuse", {}, timeout=20, command=COMMAND)
+    assert str(caught.value.reason) == "a.txt is no model."
+    assert caught.value.reason.values == {"name": "a.txt"}
+    assert str(caught.value.next_step) == "Pick another."
+    assert caught.value.detail == "magic"
+
+
+def test_a_bug_comes_back_in_words():
+    with pytest.raises(ConversionError) as caught:
+        call("double", {"wrong": 1}, timeout=20, command=COMMAND)
+    assert "TypeError" in caught.value.detail
+
+
+def test_a_crash_comes_back_in_words_with_its_place():
+    with pytest.raises(ConversionError, match="crashed") as caught:
+        call("crash", {}, timeout=20, command=COMMAND)
+    assert "string_at" in caught.value.detail
+
+
+def test_a_function_that_takes_too_long_is_ended():
+    before = set(psutil.Process().children(recursive=True))
+    started = time.monotonic()
+    with pytest.raises(ConversionError, match="longer than 1 s "):
+        call("sleep", {}, timeout=1, command=COMMAND)
+    assert time.monotonic() - started < 3.0
+    assert set(psutil.Process().children(recursive=True)) <= before
+
+
+def test_only_the_functions_of_the_table_can_be_called():
+    with pytest.raises(ConversionError, match="KeyError"):
+        call("os.system", {"command": "true"}, timeout=20, command=COMMAND)
+
+
+def test_the_real_table_guesses_and_words_its_refusal(tmp_path):
+    assert set(TABLE) == {"guess"}
+    (tmp_path / "x.onnx").write_bytes(b"no model")
+    with pytest.raises(EdgePressError) as caught:
+        call("guess", {"source": str(tmp_path / "x.onnx")}, timeout=60)
+    assert isinstance(caught.value, SourceError)

@@ -1,0 +1,97 @@
+"""The contract that all targets keep; each test runs once for each of them."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from small import PREPROCESSING, conv_net, pictures, save
+
+from core.errors import TargetRefused
+from core.images import read_folder, split
+from core.progress import silent
+from core.runtimes.open import open_artifact
+from core.runtimes.predictor import all_finite
+from core.source import inspect
+from core.target import TARGET_IDS
+from core.targets import TARGETS
+from core.workshop import Workshop
+
+every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.id)
+
+
+@pytest.fixture
+def workshop(tmp_path):
+    source = inspect(conv_net(tmp_path / "我的 net.onnx", opset=11))
+    parts = split(read_folder(pictures(tmp_path / "pictures", 12)))
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return Workshop(source, PREPROCESSING, split=parts, folder=folder)
+
+
+def test_the_ids_are_the_ones_that_commands_know():
+    assert tuple(target.id for target in TARGETS) == TARGET_IDS
+
+
+@every_target
+def test_it_makes_the_files_it_promised(target, workshop, tmp_path):
+    artifact = target.make(workshop, tmp_path, silent)
+    assert tuple(file.name for file in artifact.files) == target.file_names("我的 net")
+    assert all(file.stat().st_size > 0 for file in artifact.files)
+
+
+@every_target
+def test_its_files_answer_like_the_source(target, workshop, tmp_path):
+    artifact = target.make(workshop, tmp_path, silent)
+    predictor = open_artifact(artifact, workshop.expected, threads=1)
+    answers = predictor.run(workshop.example.feeds)
+    assert list(answers) == list(workshop.expected) and all_finite(answers)
+    for name, expected in workshop.expected.items():
+        assert answers[name].shape == expected.shape
+        cosine = float(np.vdot(answers[name], expected) / np.linalg.norm(answers[name]) / np.linalg.norm(expected))
+        assert cosine >= max(target.least_cosine, 0.98)
+
+
+@every_target
+def test_it_says_in_words_what_it_is(target):
+    for text in (target.title, target.sentence):
+        assert str(text) and text.in_language("zh") != str(text)
+
+
+@every_target
+def test_it_refuses_a_model_that_is_already_reduced(target, tmp_path):
+    half = save(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT16, [1, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT16, [1, 4])],
+        [numpy_helper.from_array(np.ones((3, 4), np.float16), "w")],
+        tmp_path / "half.onnx",
+    )
+    with pytest.raises(TargetRefused) as caught:
+        target.check(inspect(half))
+    assert str(caught.value.next_step)
+
+
+@every_target
+def test_it_leaves_the_source_as_it_was(target, workshop, tmp_path):
+    before = workshop.source.path.read_bytes()
+    target.make(workshop, tmp_path, silent)
+    assert workshop.source.path.read_bytes() == before
+
+
+def test_8_bit_files_are_small_and_16_bit_files_are_half(tmp_path):
+    """On a network whose weights outweigh the description of its graph."""
+    source = inspect(conv_net(tmp_path / "net.onnx", classes=2000))
+    folder = tmp_path / "work"
+    folder.mkdir()
+    workshop = Workshop(source, PREPROCESSING, split=split(read_folder(pictures(tmp_path / "p", 4))), folder=folder)
+    shares = {target.id: target.make(workshop, tmp_path, silent).size_bytes / source.size_bytes for target in TARGETS}
+    for target, share in shares.items():
+        assert share < (0.35 if "quan" in target else 0.55 if "fp16" in target else 1.05), (target, share)
+
+
+def test_dynamic_files_keep_convolutions_fast(workshop, tmp_path):
+    """No ConvInteger, and nothing that onnxruntime would have to dequantise anew for each picture."""
+    target = next(target for target in TARGETS if target.id == "onnx_quan_dy")
+    model = onnx.load(str(target.make(workshop, tmp_path, silent).files[0]))
+    assert not {"ConvInteger", "DequantizeLinear"} & {node.op_type for node in model.graph.node}
+    assert any(tensor.data_type == TensorProto.INT8 and len(tensor.dims) == 4 for tensor in model.graph.initializer)

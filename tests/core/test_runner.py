@@ -1,0 +1,154 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from small import PREPROCESSING, conv_net, pictures, save
+
+from core.errors import ImagesError, InputError, SourceError
+from core.job import Job
+from core.progress import silent
+from core.runner import run_job
+from core.target import TARGET_IDS
+
+
+def job_for(tmp_path, **changes) -> Job:
+    fields = {
+        "source": tmp_path / "in" / "net.onnx",
+        "targets": TARGET_IDS,
+        "preprocessing": PREPROCESSING,
+        "out": tmp_path / "out",
+        "images": tmp_path / "in" / "pictures",
+    }
+    if not fields["source"].exists():
+        conv_net(fields["source"])
+        pictures(fields["images"], 12)
+    return Job(**{**fields, **changes})
+
+
+def run(job: Job, tmp_path, progress=silent) -> dict:
+    folder = tmp_path / "job"
+    shutil.rmtree(folder, ignore_errors=True)
+    run_job(job, folder, progress)
+    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
+
+
+def test_all_six_come_out_verified_and_compared(tmp_path):
+    report = run(job_for(tmp_path), tmp_path)
+    assert [outcome["status"] for outcome in report["outcomes"]] == ["converted"] * 6, report["outcomes"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("net_fp16.onnx", "net_quan_dynamic.onnx", "net_quan_static.onnx"),
+        *("net.param", "net.bin", "net_fp16.param", "net_fp16.bin", "net_int8.param", "net_int8.bin"),
+    }
+    for outcome in report["outcomes"]:
+        comparison = outcome["comparison"]
+        assert comparison["images"] == 6 and comparison["cosine"] > 0.9 and comparison["agreement"] is not None
+        assert comparison["latency_ms"]["median_one_thread"] > 0 and comparison["outputs"][0]["name"] == "scores"
+        assert all((tmp_path / "out" / path).is_file() for path in outcome["files"])
+        is_ncnn = outcome["target"].startswith("ncnn")
+        assert list(outcome["outputs"]) == (["scores"] if is_ncnn else [])
+
+
+def test_nothing_is_left_in_the_work_folder(tmp_path):
+    run(job_for(tmp_path), tmp_path)
+    assert not (tmp_path / "job" / "work").exists()
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
+def test_progress_never_goes_back_and_ends_high(tmp_path):
+    seen = []
+    run(job_for(tmp_path), tmp_path, lambda fraction, message: seen.append((fraction, str(message))))
+    fractions = [fraction for fraction, _ in seen]
+    assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] >= 0.95
+    assert all("{" not in message for _, message in seen)
+
+
+def test_without_pictures_only_the_targets_that_need_them_are_refused(tmp_path):
+    report = run(job_for(tmp_path, images=None), tmp_path)
+    status = {outcome["target"]: outcome["status"] for outcome in report["outcomes"]}
+    assert [target for target in TARGET_IDS if status[target] == "refused"] == ["onnx_quan_st", "ncnn_quan"]
+    assert set(status.values()) == {"refused", "converted"}
+    converted = [outcome for outcome in report["outcomes"] if outcome["status"] == "converted"]
+    assert all(outcome["comparison"]["images"] == 0 for outcome in converted)
+    assert all("random" in " ".join(outcome["notes"]) for outcome in converted)
+
+
+def test_labelled_pictures_give_true_accuracy(tmp_path):
+    job = job_for(tmp_path, targets=("onnx_fp16",))
+    rows = [f"{path.name},{index % 5}" for index, path in enumerate(sorted(job.images.iterdir()))]
+    (job.images / "labels.csv").write_text("file,label\n" + "\n".join(rows), encoding="utf-8")
+    report = run(job, tmp_path)
+    assert 0 <= report["source"]["top1"] <= report["source"]["top5"] == 1.0
+    assert report["outcomes"][0]["comparison"]["top1"] is not None
+
+
+def test_a_broken_picture_is_skipped_counted_and_told(tmp_path):
+    job = job_for(tmp_path, targets=("onnx_quan_st",))
+    (job.images / "zz.jpg").write_text("no picture")
+    report = run(job, tmp_path)
+    assert report["outcomes"][0]["status"] == "converted"
+    assert [skipped["file"].endswith("zz.jpg") for skipped in report["images"]["skipped"]] == [True]
+    assert "1 pictures could not be read" in report["notes"][0]
+
+
+def test_the_gallery_shows_every_answer_most_changed_first(tmp_path):
+    run(job_for(tmp_path), tmp_path)
+    gallery = json.loads((tmp_path / "job" / "gallery.json").read_text(encoding="utf-8"))
+    assert len(gallery) == 6
+    changes = [sum(answer["changed"] for answer in entry["answers"].values()) for entry in gallery]
+    assert changes == sorted(changes, reverse=True)
+    for entry in gallery:
+        assert (tmp_path / "job" / "gallery" / entry["thumbnail"]).stat().st_size > 0
+        assert set(entry["answers"]) == set(TARGET_IDS) and 0 < entry["source"]["score"] <= 1
+
+
+def test_a_result_that_strays_is_failed_and_leaves_no_file(tmp_path):
+    """Weights of 1e5 and 1e-5 that cancel out in 32 bit cannot be held in 16."""
+    random = np.random.default_rng(0)
+    mix = random.standard_normal((16, 3, 1, 1)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["input", "w1"], ["big"], "big"),
+        helper.make_node("Mul", ["big", "huge"], ["huger"], "scale"),
+        helper.make_node("Mul", ["huger", "huge"], ["hugest"], "scale2"),
+        helper.make_node("Mul", ["hugest", "tiny"], ["back"], "back"),
+        helper.make_node("GlobalAveragePool", ["back"], ["scores"], "pool"),
+    ]
+    weights = [
+        numpy_helper.from_array(mix, "w1"),
+        numpy_helper.from_array(np.float32(6e4), "huge"),
+        numpy_helper.from_array(np.float32(1e-9), "tiny"),
+    ]
+    source = save(
+        nodes,
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 32, 32])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 16, 1, 1])],
+        weights,
+        tmp_path / "in" / "net.onnx",
+    )
+    report = run(job_for(tmp_path, source=source, images=None, targets=("onnx_fp16",)), tmp_path)
+    (outcome,) = report["outcomes"]
+    assert outcome["status"] == "failed" and outcome["next_step"] and outcome["files"] == []
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_wrong_inputs_are_input_errors(tmp_path):
+    job = job_for(tmp_path)
+    (tmp_path / "text.onnx").write_text("hello")
+    with pytest.raises(SourceError):
+        run(job_for(tmp_path, source=tmp_path / "text.onnx"), tmp_path)
+    with pytest.raises(ImagesError):
+        run(job_for(tmp_path, images=tmp_path / "nowhere"), tmp_path)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot be written"):
+        run(job_for(tmp_path, out=tmp_path / "file" / "out"), tmp_path)
+    assert job.source.exists()
+
+
+def test_a_foreign_bin_beside_the_model_is_not_overwritten(tmp_path):
+    job = job_for(tmp_path, targets=("ncnn",))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "net.bin").write_bytes(b"weights of another tool")
+    (outcome,) = run(job, tmp_path)["outcomes"]
+    assert outcome["status"] == "failed" and "net.bin" in outcome["reason"]
+    assert (tmp_path / "out" / "net.bin").read_bytes() == b"weights of another tool"

@@ -1,0 +1,190 @@
+import ast
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import start
+from core.launch.suite import Step, steps
+
+ROOT = Path(__file__).parents[1]
+
+FAKE_STREAMLIT = """
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--server.port") + 1])), Handler).serve_forever()
+"""
+
+
+def make_wheel(folder):
+    """A package called streamlit that only answers the health question."""
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "streamlit-9.9-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("streamlit/__init__.py", "")
+        wheel.writestr("streamlit/__main__.py", FAKE_STREAMLIT)
+        wheel.writestr("streamlit-9.9.dist-info/METADATA", "Metadata-Version: 2.1\nName: streamlit\nVersion: 9.9\n")
+        wheel.writestr(
+            "streamlit-9.9.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr("streamlit-9.9.dist-info/RECORD", "")
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of EdgePress in a folder with a space, whose only requirement is the package above."""
+    root = tmp_path / "Edge Press 模型"
+    for name in ("core", "tools", "assets/languages"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "start.py", root)
+    (root / "requirements.txt").write_text("streamlit==9.9\n", encoding="utf-8")
+    (root / "requirements-nodeps.txt").write_text("# nothing\n", encoding="utf-8")
+    make_wheel(tmp_path / "wheels")
+    return root
+
+
+def environ(copy, **more):
+    browser = copy.parent / "browser.py"
+    browser.write_text(f"import sys; open({str(copy.parent / 'opened')!r}, 'a').write(sys.argv[1] + '\\n')", "utf-8")
+    chosen = {"EDGEPRESS_HOME": str(copy.parent / "home"), "EDGEPRESS_LANGUAGE": "en", "PYTHONUTF8": "1"}
+    return {**os.environ, **chosen, "BROWSER": f'"{sys.executable}" "{browser}" %s', **more}
+
+
+def run(copy, *arguments, **more):
+    command = [sys.executable, str(copy / "start.py"), *arguments]
+    return subprocess.run(
+        command, capture_output=True, encoding="utf-8", timeout=120, env=environ(copy, **more), check=False
+    )
+
+
+def start_and_wait(copy, *arguments):
+    """The running launcher, and all that it said until the app answered."""
+    command = [sys.executable, str(copy / "start.py"), "--wheels", str(copy.parent / "wheels"), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", env=environ(copy))
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "To stop it" in line:
+            return process, "".join(said)
+    process.wait()
+    return pytest.fail("".join(said))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot send a Ctrl-C to one process only")
+def test_from_a_fresh_copy_to_the_browser_again_and_to_a_clean_stop(copy):
+    opened = copy.parent / "opened"
+    first, said = start_and_wait(copy)
+    try:
+        print(said)
+        assert "Making a Python folder" in said
+        assert "streamlit 9.9" in said
+        assert "Some parts are not ready" in said  # the table is honest, and the start goes on
+        while not opened.exists():
+            time.sleep(0.01)
+        second = run(copy)
+        assert second.returncode == 0
+        assert "running already: http://127.0.0.1:" in second.stdout
+        urls = opened.read_text(encoding="utf-8").split()
+        assert len(urls) == 2
+        assert urls[0] == urls[1]
+    finally:
+        first.send_signal(signal.SIGINT)
+    rest, _ = first.communicate(timeout=30)
+    assert "EdgePress has stopped." in rest
+    assert first.returncode == 0
+
+    began = time.monotonic()
+    again, said = start_and_wait(copy, "--no-browser")
+    assert time.monotonic() - began < 5
+    assert "Making" not in said
+    again.send_signal(signal.SIGTERM)
+    assert again.wait(timeout=30) == 0
+    assert len(opened.read_text(encoding="utf-8").split()) == 2
+
+
+def test_a_failed_installation_ends_in_words_and_leaves_no_half_done_mark(copy):
+    (copy.parent / "wheels" / "streamlit-9.9-py3-none-any.whl").unlink()
+    ran = run(copy, "--wheels", str(copy.parent / "wheels"), EDGEPRESS_LANGUAGE="zh")
+    assert ran.returncode == 1
+    assert "没有适合这台电脑的现成 streamlit==9.9" in ran.stdout
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert not list((copy / ".venv").glob("edgepress*.json"))
+
+
+def test_it_parses_on_python_3_6():
+    ast.parse((ROOT / "start.py").read_text(encoding="utf-8"), feature_version=(3, 6))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8"])
+def test_an_old_python_is_told_so_in_clear_words(encoding):
+    pretend = "import sys, runpy; sys.version_info = (3, 6, 9, 'final', 0); sys.version = '3.6.9 (old)';"
+    pretend += f"runpy.run_path({str(ROOT / 'start.py')!r}, run_name='__main__')"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    ran = subprocess.run([sys.executable, "-c", pretend], capture_output=True, env=environment, check=False)
+    assert ran.returncode == 1
+    assert b"needs Python 3.10 to 3.13 (64-bit); this one is 3.6.9" in ran.stdout
+    assert ("太旧了".encode() in ran.stdout) == (encoding == "utf-8")
+    assert ran.stderr == b""
+
+
+def test_help_is_spoken_in_the_readers_language():
+    environment = {**os.environ, "EDGEPRESS_LANGUAGE": "zh", "PYTHONUTF8": "1"}
+    command = [sys.executable, str(ROOT / "start.py"), "--help"]
+    helped = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, check=True)
+    assert "不打开浏览器" in helped.stdout
+
+
+def test_everything_after_test_reaches_pytest(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(start, "run_tests", lambda _, options: seen.update(vars(options)) or 0)
+    monkeypatch.setattr(start, "_stop_on_every_signal", lambda: None)
+    assert start.main(["--wheels", "w", "test", "-k", "ncnn", "--maxfail=1", "tests/core"]) == 0
+    assert seen["pytest_arguments"] == ["-k", "ncnn", "--maxfail=1", "tests/core"]
+    assert seen["wheels"] == Path("w")
+
+
+@pytest.mark.parametrize(("last", "code"), [("pass", 0), ("raise SystemExit(5)", 1)])
+def test_every_step_runs_and_one_failure_is_enough(last, code, monkeypatch, capsys):
+    some = (Step("first", ("-c", "pass")), Step("second", ("-c", last)), Step("third", ("-c", "pass")))
+    monkeypatch.setenv("EDGEPRESS_LANGUAGE", "en")
+    monkeypatch.setattr(start.suite, "steps", lambda _: some)
+    monkeypatch.setattr(start, "_prepare", lambda *_: Path(sys.executable))
+    monkeypatch.setattr(start, "_stop_on_every_signal", lambda: None)
+    assert start.main(["test"]) == code
+    said = capsys.readouterr().out
+    assert "first: passed" in said
+    assert ("second: FAILED" in said) == (code == 1)
+    assert "third: passed" in said
+
+
+def test_the_suite_ends_with_every_test():
+    assert [step.name for step in steps(())] == [
+        "ruff check",
+        "ruff format",
+        "mypy",
+        "import-linter",
+        "interrogate",
+        "pytest",
+    ]
+    assert steps(["-k", "x"])[-1].arguments == ("-m", "pytest", "-k", "x")
+
+
+def test_without_a_screen_no_browser_is_opened(monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("os.name", "posix")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("webbrowser.open", lambda _: pytest.fail("a browser was opened"))
+    start._open_browser(start.argparse.Namespace(browser=True), "http://127.0.0.1:1")
