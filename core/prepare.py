@@ -36,6 +36,9 @@ class Prepared:
     fixed: onnx.ModelProto
     """With every dimension fixed to the given input: what ncnn starts from."""
 
+    raw: onnx.ModelProto
+    """The source with every dimension fixed and nothing cleaned: sometimes pnnx understands it better."""
+
     notes: tuple[Text, ...] = ()
     """What could not be cleaned, in words."""
 
@@ -57,13 +60,14 @@ def prepare(path: Path, feeds: Feeds, reference: Mapping[str, Tensor]) -> Prepar
         notes.append(say("{step}: not possible without changing the results, so it was left out.", step=done))
         return model
 
-    model = proved(_slim, _load(path), say("Folding of constants and removal of unused steps"))
+    loaded = _load(path)
+    model = proved(_slim, loaded, say("Folding of constants and removal of unused steps"))
     if _opset(model) < OPSET:
         model = proved(_raise_opset, model, say("Raising the ONNX version to opset {opset}", opset=OPSET))
     if all(_is_static(value) for value in model.graph.input):
-        return Prepared(model, model, tuple(notes))
+        return Prepared(model, model, loaded, tuple(notes))
     fixed = proved(lambda given: _slim(_fix_shapes(given, feeds)), model, say("Fixing the picture size"))
-    return Prepared(model, fixed, tuple(notes))
+    return Prepared(model, fixed, _attempt(lambda given: _fix_shapes(given, feeds), loaded) or loaded, tuple(notes))
 
 
 def run_source(path: Path, feeds: Feeds) -> Mapping[str, Tensor]:

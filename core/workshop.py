@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from core.errors import EdgePressError
 from core.images import PictureReader, Split
+from core.ncnn.convert import convert
+from core.ncnn.model import NcnnModel
 from core.prepare import Prepared, prepare, run_source
 from core.preprocessing import Preprocessing
 from core.progress import Progress
@@ -57,6 +60,26 @@ class Workshop:
     def prepared(self) -> Prepared:
         """The cleaned model."""
         return prepare(self.source.path, self.example.feeds, self.expected)
+
+    @property
+    def ncnn(self) -> NcnnModel:
+        """The model in ncnn, in 32 bit: what all ncnn targets are made of.
+
+        Raises:
+            ConversionError: it cannot be had; the same one for each target that asks.
+        """
+        if isinstance(self._ncnn, EdgePressError):
+            raise self._ncnn
+        return self._ncnn
+
+    @cached_property
+    def _ncnn(self) -> NcnnModel | EdgePressError:
+        """A failure is kept too, so that three targets do not try the same thing three times."""
+        candidates = (self.prepared.fixed, self.prepared.raw)
+        try:
+            return convert(candidates, feeds=self.example.feeds, expected=self.expected, folder=self.folder / "pnnx")
+        except EdgePressError as exc:
+            return exc
 
     def calibration_feeds(self, progress: Progress) -> Iterator[Feeds]:
         """The calibration pictures as inputs, one at a time."""

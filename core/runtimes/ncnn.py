@@ -1,0 +1,134 @@
+"""ncnn behind the Predictor protocol, with its traps fenced.
+
+ncnn reports errors by return codes and on the C stderr, takes arrays without keeping them alive,
+ignores strides and element types, and reads past the end of short weights. All of that stops here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from core.errors import ConversionError
+from core.ncnn.model import NcnnModel
+from core.ncnn.weights import write_weights
+from core.runtimes.predictor import Feeds, Tensor
+from core.text import say
+
+
+class NcnnPredictor:
+    """An ncnn model run on the processor; use it in a worker process only.
+
+    Args:
+        model: the model; its weights were checked against its graph when it was read.
+        expected: an answer of the source. ncnn knows no batch axis, so its answers are brought to these shapes.
+        threads: threads for one run; 0 for every core.
+
+    Raises:
+        ConversionError: ncnn does not load it.
+    """
+
+    def __init__(self, model: NcnnModel, expected: Mapping[str, Tensor], *, threads: int = 0) -> None:
+        # libgomp's waiting threads would burn the processor that the others need; read when ncnn is loaded.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        import ncnn
+
+        self._ncnn = ncnn
+        self._model = model
+        self._expected = expected
+        self._net: Any = ncnn.Net()
+        self._net.opt.num_threads = threads or os.cpu_count() or 1
+        # 16-bit arithmetic exists on some processors only: results must not depend on where they were measured.
+        self._net.opt.use_fp16_packed = False
+        self._net.opt.use_fp16_storage = False
+        self._net.opt.use_fp16_arithmetic = False
+        if self._net.load_param_mem(model.param.write()) != 0:
+            raise _not_loaded("load_param")
+        self._weights = write_weights(model.weights)
+        self._net.load_model_mem(self._weights)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Output names of the source, in its order."""
+        return tuple(self._model.outputs)
+
+    def run(self, feeds: Feeds) -> dict[str, Tensor]:
+        """Run once.
+
+        Raises:
+            ConversionError: ncnn refused the input, failed, or gave an output of another size.
+        """
+        with self._net.create_extractor() as extractor:
+            kept = self._feed(extractor, feeds)
+            answers = {
+                name: self._shaped(name, _extract(extractor, blob)) for name, blob in self._model.outputs.items()
+            }
+            del kept
+        return answers
+
+    def magnitudes(self, feeds: Feeds, blobs: Sequence[str]) -> dict[str, float]:
+        """Run once, and give the largest magnitude inside each of these blobs."""
+        with self._net.create_extractor() as extractor:
+            extractor.set_light_mode(False)  # else blobs are freed as soon as the next layer has read them
+            kept = self._feed(extractor, feeds)
+            largest = {blob: float(np.abs(_extract(extractor, blob)).max(initial=0.0)) for blob in blobs}
+            del kept
+        return largest
+
+    def close(self) -> None:
+        """Give back the memory."""
+        self._net.clear()
+
+    def _feed(self, extractor: Any, feeds: Feeds) -> list[Tensor]:
+        """Give the inputs to ncnn; the arrays must be kept alive until the run is over."""
+        kept = []
+        for name, blob in self._model.inputs.items():
+            tensor = _without_batch(feeds[name])
+            kept.append(tensor)
+            if extractor.input(blob, self._ncnn.Mat(tensor)) != 0:
+                raise _failed(f"input {blob}")
+        return kept
+
+    def _shaped(self, name: str, values: Tensor) -> Tensor:
+        expected = self._expected[name]
+        if values.size != expected.size:
+            raise ConversionError(
+                say('The output "{name}" has another size in ncnn than in the original.', name=name),
+                next_step=say("Use the ONNX targets for this model."),
+                detail=f"{values.shape} instead of {expected.shape}",
+            )
+        return values.reshape(expected.shape)
+
+
+def _without_batch(tensor: Tensor) -> Tensor:
+    if tensor.ndim > 1 and tensor.shape[0] != 1:
+        raise ConversionError(
+            say("ncnn takes one picture at a time, but this model takes {count}.", count=tensor.shape[0]),
+            next_step=say("Export the model for one picture at a time (batch size 1)."),
+        )
+    dtype = np.float32 if np.issubdtype(tensor.dtype, np.floating) else np.int32
+    return np.ascontiguousarray(tensor[0] if tensor.ndim > 1 else tensor, dtype=dtype)
+
+
+def _extract(extractor: Any, blob: str) -> Tensor:
+    code, mat = extractor.extract(blob)
+    if code != 0:
+        raise _failed(f"blob {blob}: code {code}")
+    return np.array(mat)
+
+
+def _not_loaded(detail: str) -> ConversionError:
+    return ConversionError(
+        say("ncnn does not load the model."), next_step=say("Use the ONNX targets for this model."), detail=detail
+    )
+
+
+def _failed(detail: str) -> ConversionError:
+    return ConversionError(
+        say("ncnn stopped while it was running the model."),
+        next_step=say("Use the ONNX targets for this model."),
+        detail=detail,
+    )
