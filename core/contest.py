@@ -97,7 +97,8 @@ def hold_contest(
         progress: told at every input.
     """
     progress(0.0, say("Loading the new files"))
-    source = OnnxPredictor(workshop.source.path)
+    # One thread for each model: they answer side by side, and results cannot depend on the number of cores.
+    source = OnnxPredictor(workshop.source.path, threads=1)
     contenders = {one.target.id: _contender(one.artifact, workshop) for one in made}
     samples = _labelled(workshop, task, portion(progress, 0.0, _COMPARED))
     tally = compare(samples, source=source, contenders=contenders, task=task, listen=listen)
@@ -118,7 +119,7 @@ def hold_contest(
 def _contender(artifact: Artifact, workshop: Workshop) -> Contender:
     meter = ModelMeter(tuple(workshop.expected))
     try:
-        return Contender(open_artifact(artifact, workshop.expected, threads=0), meter)
+        return Contender(open_artifact(artifact, workshop.expected, threads=1), meter)
     except ConversionError as exc:
         return Contender(None, meter, error=exc)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from core.compare.tally import Tally
 from core.errors import ConversionError, VerificationError
@@ -61,31 +64,31 @@ def compare(
         The source's own tally.
     """
     own = Tally()
-    for sample, truth in samples:
-        outputs = source.run(sample.feeds)
-        answer = task.answer(outputs)
-        own.add(answer, answer, truth)
-        answers = {
-            target: _one_round(contender, sample, outputs, answer=answer, truth=truth, task=task)
-            for target, contender in contenders.items()
-            if contender.error is None
-        }
-        listen(Round(sample, truth, answer, {target: given for target, given in answers.items() if given}))
+    # The runtimes compute outside Python's lock, so the models can share the cores.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for sample, truth in samples:
+            outputs = source.run(sample.feeds)
+            answer = task.answer(outputs)
+            own.add(answer, answer, truth)
+            play = partial(_one_round, sample=sample, expected=outputs, answer=answer, truth=truth, task=task)
+            given = zip(contenders, pool.map(play, contenders.values()), strict=True)
+            listen(Round(sample, truth, answer, {target: reply for target, reply in given if reply}))
     return own
 
 
 def _one_round(
     contender: Contender,
+    *,
     sample: Sample,
     expected: Mapping[str, Tensor],
-    *,
     answer: Answer,
     truth: int | None,
     task: Task,
 ) -> tuple[Answer, float] | None:
     """Let one contender answer; None if that took it out of the comparison."""
+    if contender.error is not None or contender.predictor is None:
+        return None
     try:
-        assert contender.predictor is not None
         outputs = contender.predictor.run(sample.feeds)
         _check_form(expected, outputs)
     except ConversionError as exc:
