@@ -1,19 +1,16 @@
-"""How the commands speak: a progress line, a table, errors in words."""
+"""What ``export_quantize.py`` shows: a progress line, then a table and what to know about each file."""
 
 from __future__ import annotations
 
-import locale
-import os
 import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from core.errors import EdgePressError
-from core.target import TARGET_IDS
+from core.console import Console
 from core.targets import target_by_id
-from core.text import Language, Text, say
+from core.text import Text, say
 
 _MEGABYTE = 1e6
 
@@ -25,17 +22,11 @@ class State(Protocol):
     message: Text | None
 
 
-def system_language() -> Language:
-    """Chinese where the system speaks it, else English."""
-    name = os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or ""
-    return "zh" if name.lower().startswith(("zh", "chinese")) else "en"
-
-
 class ProgressLine:
     """One line that is written over on a terminal; in a log file, one line for each new step."""
 
-    def __init__(self, language: Language) -> None:
-        self._language = language
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._last = ""
 
     def show(self, state: State) -> None:
@@ -43,13 +34,13 @@ class ProgressLine:
         if state.message is None:
             return
         if sys.stderr.isatty():
-            bar = "█" * round(20 * state.fraction)
-            line = f"{bar:<20} {state.fraction:4.0%}  {state.message.in_language(self._language)}"
+            bar = "#" * round(20 * state.fraction)
+            line = f"{bar:<20} {state.fraction:4.0%}  {state.message.in_language(self._console.language)}"
             width = shutil.get_terminal_size().columns - 1
             print("\r" + _fit(line, width), end="", file=sys.stderr, flush=True)
         elif state.message.template != self._last:
             self._last = state.message.template
-            print(f"{state.fraction:4.0%}  {state.message.in_language(self._language)}", file=sys.stderr, flush=True)
+            self._console.write(f"{state.fraction:4.0%}  {state.message.in_language(self._console.language)}")
 
     def finish(self) -> None:
         """Leave the line."""
@@ -57,15 +48,7 @@ class ProgressLine:
             print(file=sys.stderr)
 
 
-def print_error(error: EdgePressError, language: Language) -> None:
-    """What went wrong and what to do, with the technical detail indented below."""
-    print(error.reason.in_language(language), file=sys.stderr)
-    print(f"→ {error.next_step.in_language(language)}", file=sys.stderr)
-    for line in error.detail.splitlines()[-20:]:
-        print(f"    {line}", file=sys.stderr)
-
-
-def print_table(report: dict[str, Any], language: Language) -> None:
+def print_table(report: dict[str, Any], console: Console) -> None:
     """One row for the source and one for each target."""
     headings = (
         say("File"),
@@ -77,38 +60,35 @@ def print_table(report: dict[str, Any], language: Language) -> None:
         say("Time, 1 thread"),
     )
     source = report["source"]
-    rows = [[heading.in_language(language) for heading in headings]]
-    rows.append([say("Original").in_language(language), *_figures(source, source, None)])
+    rows = [[heading.in_language(console.language) for heading in headings]]
+    rows.append([say("Original").in_language(console.language), *_figures(source, source, None)])
     for outcome in report["outcomes"]:
-        title = target_by_id(outcome["target"]).title.in_language(language)
+        title = target_by_id(outcome["target"]).title.in_language(console.language)
         if outcome["status"] == "converted":
             rows.append([title, *_figures(source, outcome, outcome["comparison"])])
         else:
             word = say("not possible") if outcome["status"] == "refused" else say("failed")
-            rows.append([title, word.in_language(language)])
-    _print_rows(rows)
+            rows.append([title, word.in_language(console.language)])
+    _print_rows(rows, console)
 
 
-def print_notes(report: dict[str, Any], language: Language) -> None:
+def print_notes(report: dict[str, Any], console: Console) -> None:
     """Where the files are, what was noted, and why targets were not made."""
     for note in report["words"]["notes"]:
-        print(Text.from_json(note).in_language(language))
-    for target in TARGET_IDS:
-        for outcome in report["outcomes"]:
-            if outcome["target"] == target:
-                _print_outcome(outcome, language)
+        console.tell(Text.from_json(note))
+    for outcome in report["outcomes"]:
+        _print_outcome(outcome, console)
 
 
-def _print_outcome(outcome: dict[str, Any], language: Language) -> None:
+def _print_outcome(outcome: dict[str, Any], console: Console) -> None:
     words = outcome["words"]
-    print(f"\n{target_by_id(outcome['target']).title.in_language(language)}")
+    console.write("")
+    console.tell(target_by_id(outcome["target"]).title)
     for file in outcome["files"]:
-        print(f"  {file}")
-    for note in (*words["notes"], words["reason"]):
-        if note:
-            print(f"  {Text.from_json(note).in_language(language)}")
-    if words["next_step"]:
-        print(f"  → {Text.from_json(words['next_step']).in_language(language)}")
+        console.write(f"  {file}")
+    for text in (*words["notes"], words["reason"], words["next_step"]):
+        if text:
+            console.tell(Text.from_json(text), indent=2)
 
 
 def _figures(source: dict[str, Any], entry: dict[str, Any], comparison: dict[str, Any] | None) -> list[str]:
@@ -128,10 +108,11 @@ def _number(value: float | None, form: str) -> str:
     return "" if value is None else form.format(value)
 
 
-def _print_rows(rows: Sequence[Sequence[str]]) -> None:
+def _print_rows(rows: Sequence[Sequence[str]], console: Console) -> None:
     widths = [max(_width(row[column]) for row in rows if column < len(row)) for column in range(len(rows[0]))]
     for row in rows:
-        print("  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths)).rstrip())  # noqa: B905
+        padded = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False))
+        console.write("  ".join(padded).rstrip())
 
 
 def _width(text: str) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from core.console import Console
 from core.errors import EdgePressError, OptionError
 from core.guess import Proposal
 from core.images import read_folder
@@ -24,7 +25,7 @@ from core.report.result import outcome_to_json
 from core.source import Source, inspect
 from core.target import TARGET_IDS
 from core.text import say
-from tools.console import ProgressLine, print_error, print_notes, print_table, system_language
+from tools.console import ProgressLine, print_notes, print_table
 
 _GUESS_SECONDS = 300.0
 
@@ -32,17 +33,15 @@ _GUESS_SECONDS = 300.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 only when every asked target was converted."""
     options = _parser().parse_args(arguments)
-    language = system_language()
     try:
-        job = _job(options)
-        report = _convert(job)
+        report = _convert(_job(options))
     except EdgePressError as exc:
-        print_error(exc, language)
+        Console(sys.stderr).explain(exc)
         if options.json:
             _write_json(options.json, _nothing_made(options, exc))
         return 2
-    print_table(report, language)
-    print_notes(report, language)
+    print_table(report, Console())
+    print_notes(report, Console())
     if options.json:
         _write_json(options.json, report)
     return 0 if all(outcome["status"] == "converted" for outcome in report["outcomes"]) else 1
@@ -129,7 +128,7 @@ def _preprocessing(source: Source, options: argparse.Namespace) -> Preprocessing
 def _convert(job: Job) -> dict[str, Any]:
     """Run the job in a worker process, and wait for it."""
     store = JobStore(home())
-    line = ProgressLine(system_language())
+    line = ProgressLine(Console(sys.stderr))
     try:
         job_id, state = run_in_foreground(store, job, line.show)
     finally:
