@@ -87,7 +87,6 @@ def test_from_a_fresh_copy_to_the_browser_again_and_to_a_clean_stop(copy):
     opened = copy.parent / "opened"
     first, said = start_and_wait(copy)
     try:
-        print(said)
         assert "Making a Python folder" in said
         assert "streamlit 9.9" in said
         assert "Some parts are not ready" in said  # the table is honest, and the start goes on

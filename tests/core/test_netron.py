@@ -36,6 +36,7 @@ def get(views, path):
 
     scope = {
         "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
         "method": "GET",
         "path": path,
         "raw_path": path.encode(),
@@ -117,7 +118,7 @@ def test_the_scripts_of_the_viewer_are_served(views, onnx_file):
         "data//etc/passwd",
         "data/..\\secret.txt",
         "data/模型 #1?.onnx",
-        "data/",
+        "data",
         "../../../../etc/passwd",
         "..\\..\\secret.txt",
         "server.py",

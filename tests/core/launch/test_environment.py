@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import pytest
 
-from core.errors import ToolError
+from core.errors import OptionError, ToolError
 from core.launch import environment
 from core.launch.environment import Environment, Order
 from core.text import say
@@ -73,6 +73,12 @@ def test_without_the_ncnn_converter_edgepress_starts_and_tries_again_next_time(c
     (shortfall,) = environment.prepare(copy, ORDER)
     assert str(shortfall.reason) == "The disk is full."
     assert not environment.is_ready(copy, ORDER)
+
+
+def test_a_folder_of_wheels_that_does_not_exist_is_named(copy, installed):
+    with pytest.raises(OptionError, match=r"no folder .*elsewhere"):
+        environment.prepare(copy, Order(environment.RUN, copy.root / "elsewhere"))
+    assert installed == []
 
 
 def test_a_nearly_full_disk_is_refused_before_anything_is_downloaded(copy, installed, monkeypatch):

@@ -66,7 +66,7 @@ def test_progress_names_the_packages_and_never_runs_backwards():
         "Collecting numpy==2.4.6\n",
         "  Downloading numpy-2.4.6-cp311-cp311-manylinux_2_28_x86_64.whl.metadata (6.6 kB)\n",
         "Downloading numpy-2.4.6-cp311-cp311-manylinux_2_28_x86_64.whl (16.8 MB)\n",
-        "Processing /a folder/mpmath-1.3.0-py3-none-any.whl\n",
+        "Processing /a folder/mpmath-1.3.0-py3-none-any.whl (from -r /x y/requirements.txt (line 1))\n",
         "Installing collected packages: mpmath, numpy\n",
     ]
     printed = installer._follow(lines, lambda fraction, message: heard.append((fraction, str(message))))

@@ -18,7 +18,7 @@ from core.text import say
 
 
 def work(job: Job, folder: Path, progress: Progress) -> None:
-    print("a tool says hello")
+    sys.stdout.write("a tool says hello\n")
     job.out.mkdir(parents=True, exist_ok=True)
     progress(0.3, say("Doing {name}", name=job.source.stem))
     {"done": _done, "busy": _busy, "refuse": _refuse, "bug": _bug, "crash": _crash, "vanish": lambda *_: os._exit(0)}[

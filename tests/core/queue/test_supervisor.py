@@ -227,3 +227,12 @@ def test_a_real_job_whose_source_is_missing_fails_in_words(store, job):
     assert last.status == "failed"
     assert last.next_step is not None
     assert "unexpected" not in json.dumps(last.to_json())
+
+
+def test_there_is_one_supervisor_in_a_process(monkeypatch, tmp_path):
+    monkeypatch.setenv("EDGEPRESS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(supervisor_module, "_singleton", None)
+    first = supervisor_module.get_supervisor()
+    assert supervisor_module.get_supervisor() is first
+    assert first.store.root == tmp_path / "home"
+    first.stop()

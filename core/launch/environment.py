@@ -1,0 +1,239 @@
+"""EdgePress's own Python folder (.venv): is this computer fit for it, is it made, is it up to date."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import OptionError, ToolError
+from core.launch import installer
+from core.progress import Progress, portion, silent
+from core.text import Text, say
+
+NEEDED_BYTES = 1_500_000_000
+"""Free disk space for all the packages and what pip keeps while it works."""
+
+NEWEST_TESTED = (3, 13)
+"""The newest Python that EdgePress was tried on."""
+
+RUN = ("requirements.txt", "requirements-nodeps.txt")
+"""What the app needs."""
+
+TEST = (*RUN, "requirements-test.txt")
+"""What the tests need on top."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment inside one copy of EdgePress."""
+
+    root: Path
+    """The copy of EdgePress, where the requirement files lie."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the virtual environment is."""
+        return self.root / ".venv"
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter, whether it is there or not."""
+        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What an environment shall hold."""
+
+    requirements: tuple[str, ...]
+    """Names of the requirement files in the root."""
+
+    wheels: Path | None = None
+    """A folder of wheels to install from instead of the internet."""
+
+
+def is_ready(environment: Environment, order: Order) -> bool:
+    """Whether everything ordered was installed earlier; answered in some hundredths of a second."""
+    version = _python_version(environment.python)
+    return version is not None and _read_stamp(environment, order) == _stamp(environment, order, version)
+
+
+def prepare(environment: Environment, order: Order, *, progress: Progress = silent) -> tuple[ToolError, ...]:
+    """Make or complete the environment; a broken one, or one whose Python is gone, is made anew.
+
+    Args:
+        environment: which one.
+        order: what it shall hold.
+        progress: hears of every package.
+
+    Returns:
+        What could not be had, although EdgePress works without it; empty when all went well.
+
+    Raises:
+        ToolError: this computer is not fit for it, or installing did not work.
+        OptionError: there is no such folder of wheels.
+    """
+    check_computer(environment.root)
+    if order.wheels and not order.wheels.is_dir():
+        raise OptionError(
+            say("There is no folder {folder} to install from.", folder=str(order.wheels)),
+            next_step=say("Check the path after --wheels, then start again."),
+        )
+    version = _python_version(environment.python)
+    if version is None or not _usable(environment, order, version):
+        progress(0.0, say("Making a Python folder for EdgePress (.venv)."))
+        _create(environment)
+        version = _python_version(environment.python) or sys.version_info[:2]
+    progress(0.05, say("Fetching the parts that EdgePress needs. The first time this takes a few minutes."))
+    for name in order.requirements:
+        if name != "requirements-nodeps.txt":
+            _install(environment, order, name, progress=portion(progress, 0.05, 0.8))
+    shortfalls = _install_without_dependencies(environment, order, progress=portion(progress, 0.8, 1.0))
+    if not shortfalls:  # else the next start tries again
+        _write_stamp(environment, order, version)
+    return shortfalls
+
+
+def check_computer(root: Path) -> None:
+    """Refuse early, in clear words, what would fail late in dark ones.
+
+    Args:
+        root: the copy of EdgePress.
+
+    Raises:
+        ToolError: a 32-bit Python, a Python without venv, a folder that cannot be written, or too little disk space.
+    """
+    if sys.maxsize <= 2**32:
+        raise ToolError(
+            say("This Python is a 32-bit one; the parts that EdgePress needs exist for 64-bit only."),
+            next_step=say("Install the 64-bit Python 3.13 from python.org, then start again."),
+        )
+    missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise _without_venv(missing)
+    _check_writable(root)
+    free = shutil.disk_usage(root).free
+    if free < NEEDED_BYTES:
+        raise ToolError(
+            say("The disk is nearly full: {free} GB are free, 1.5 GB are needed.", free=f"{free / 1e9:.1f}"),
+            next_step=say("Free some space, or move the EdgePress folder to another disk, then start again."),
+            detail=str(root),
+        )
+
+
+def python_warning() -> Text | None:
+    """What to say of a Python newer than all that were tried; nothing otherwise."""
+    if sys.version_info[:2] <= NEWEST_TESTED:
+        return None
+    return say(
+        "Python {version} is newer than what EdgePress was tried on (3.10 to 3.13). If something fails, use 3.13.",
+        version=".".join(map(str, sys.version_info[:2])),
+    )
+
+
+def _without_venv(missing: Sequence[str]) -> ToolError:
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return ToolError(
+        say("This Python lacks the part that makes Python folders (venv)."),
+        next_step=say(
+            "On Debian or Ubuntu run this, then start again: sudo apt install python{version}-venv\n"
+            "Elsewhere install Python from python.org.",
+            version=version,
+        ),
+        detail=f"{sys.executable}: no module named {', '.join(missing)}",
+    )
+
+
+def _check_writable(root: Path) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as error:
+        raise ToolError(
+            say("EdgePress cannot write into its own folder: {folder}", folder=str(root)),
+            next_step=say("Move the EdgePress folder to a place that is yours, then start again."),
+            detail=str(error),
+        ) from error
+
+
+def _python_version(python: Path) -> tuple[int, int] | None:
+    """Ask the interpreter itself: after a system upgrade, what ``pyvenv.cfg`` says may no longer be true."""
+    command = [str(python), "-I", "-S", "-c", "import sys; print(*sys.version_info[:2])"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return (int(answer[0]), int(answer[1])) if len(answer) == 2 else None
+
+
+def _usable(environment: Environment, order: Order, version: tuple[int, int]) -> bool:
+    """Whether packages can be added to what is there; an interrupted first start leaves one without pip."""
+    stamp = _read_stamp(environment, order)
+    if version < (3, 10) or (stamp and stamp.get("python") != list(version)):
+        return False
+    command = [str(environment.python), "-m", "pip", "--version"]
+    return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def _create(environment: Environment) -> None:
+    command = [sys.executable, "-m", "venv", "--clear", str(environment.folder)]
+    made = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", stdin=subprocess.DEVNULL, check=False
+    )
+    if made.returncode != 0:
+        raise installer.failure(made.stdout + made.stderr)
+
+
+def _install(
+    environment: Environment, order: Order, name: str, *, progress: Progress, options: Sequence[str] = ()
+) -> None:
+    source = ["--no-index", "--find-links", str(order.wheels.resolve())] if order.wheels else []
+    installer.install(
+        [*source, *options, "-r", str(environment.root / name)], python=environment.python, progress=progress
+    )
+
+
+def _install_without_dependencies(
+    environment: Environment, order: Order, *, progress: Progress
+) -> tuple[ToolError, ...]:
+    """The ncnn converter: three of the six targets work without it, so its absence must not stop the start."""
+    try:
+        _install(environment, order, "requirements-nodeps.txt", progress=progress, options=["--no-deps"])
+    except ToolError as error:
+        return (error,)
+    return ()
+
+
+def _stamp_path(environment: Environment, order: Order) -> Path:
+    return environment.folder / ("edgepress-test.json" if order.requirements == TEST else "edgepress.json")
+
+
+def _stamp(environment: Environment, order: Order, version: tuple[int, int]) -> dict[str, object]:
+    digest = hashlib.sha256()
+    for name in order.requirements:
+        digest.update((environment.root / name).read_bytes())
+    return {"python": list(version), "requirements": digest.hexdigest()}
+
+
+def _read_stamp(environment: Environment, order: Order) -> dict[str, object]:
+    try:
+        stamp = json.loads(_stamp_path(environment, order).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def _write_stamp(environment: Environment, order: Order, version: tuple[int, int]) -> None:
+    path = _stamp_path(environment, order)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(_stamp(environment, order, version)), encoding="utf-8")
+    temporary.replace(path)

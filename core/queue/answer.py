@@ -1,0 +1,76 @@
+"""The process that answers one call: ``python -m core.queue.answer FOLDER``, started by :mod:`core.queue.call` only."""
+
+from __future__ import annotations
+
+import faulthandler
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.errors import ConversionError, EdgePressError
+from core.queue import words
+from core.queue.call import ANSWER_FILE, QUESTION
+from core.queue.files import read_json, write_json
+from core.queue.parent import die_with_parent
+from core.queue.wire import error_to_json
+from core.queue.worker import leave
+
+
+def guess(source: str, images: str | None = None, size: Sequence[int] | None = None) -> Any:
+    """Propose the preprocessing of a model.
+
+    Args:
+        source: path of the ONNX file.
+        images: path of a folder of example pictures.
+        size: height and width in pixels, for a model that takes any.
+
+    Returns:
+        :meth:`core.guess.Proposal.to_json`.
+
+    Raises:
+        EdgePressError: the model or the pictures cannot be used.
+    """
+    from core.guess import propose
+    from core.source import inspect
+
+    return propose(
+        inspect(Path(source)),
+        None if images is None else Path(images),
+        size=None if size is None else (size[0], size[1]),
+    ).to_json()
+
+
+TABLE: Mapping[str, Callable[..., Any]] = {"guess": guess}
+"""Everything that can be called this way: each takes and returns plain data."""
+
+
+def main(folder: Path, table: Mapping[str, Callable[..., Any]] = TABLE) -> int:
+    """Answer the question in a folder.
+
+    Args:
+        folder: holds the question, and takes the answer.
+        table: name -> function.
+
+    Returns:
+        The exit code: 0, since an error is an answer too.
+    """
+    faulthandler.enable()
+    die_with_parent()
+    write_json(folder / ANSWER_FILE, _answer(read_json(folder / QUESTION), table))
+    return 0
+
+
+def _answer(question: Mapping[str, Any], table: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
+    try:
+        return {"value": table[question["name"]](**question["arguments"])}
+    except EdgePressError as exc:
+        return {"error": error_to_json(exc)}
+    # The last place that can turn it into words.
+    except Exception as exc:  # noqa: BLE001
+        reason, next_step, detail = words.unexpected(exc)
+        return {"error": error_to_json(ConversionError(reason, next_step=next_step, detail=detail))}
+
+
+if __name__ == "__main__":
+    leave(main(Path(sys.argv[1])))

@@ -1,0 +1,202 @@
+"""All jobs of one person: a folder of job folders."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError, OptionError
+from core.job import Job
+from core.queue.files import patiently, remove
+from core.queue.folder import JobFolder
+from core.queue.lock import FileLock
+from core.queue.state import JobState as JobState
+from core.text import say
+
+_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+_ABANDONED = 3600.0  # seconds after which a half made or half deleted folder has no owner any more
+
+
+def home() -> Path:
+    """The folder in which EdgePress keeps its jobs: ``EDGEPRESS_HOME``, or ``.edgepress`` in the person's own."""
+    chosen = os.environ.get("EDGEPRESS_HOME")
+    return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".edgepress"
+
+
+class JobStore:
+    """Finds, makes and deletes jobs. Everything is on disk, so any number of processes may look."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self._jobs = self.root / "jobs"
+
+    def create(self, job: Job) -> str:
+        """Write a new job, ready to be run, and give its id.
+
+        Ids start with the time (UTC) and end with the fraction of the second, so they sort by time.
+
+        Raises:
+            OptionError: the job folder cannot be written.
+        """
+        made = self._jobs / f".new-{secrets.token_hex(8)}"
+        try:
+            made.mkdir(parents=True)
+            JobFolder(made).fill(_absolute(job))
+            return self._name(made)
+        except OSError as exc:
+            remove(made)
+            raise OptionError(
+                say('The job cannot be saved in "{folder}".', folder=self.root),
+                next_step=say("Make sure that the disk is not full and that you may write to this folder."),
+                detail=repr(exc),
+            ) from exc
+
+    def ids(self) -> list[str]:
+        """All jobs, newest first."""
+        try:
+            names = [entry.name for entry in os.scandir(self._jobs) if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            return []
+        return sorted((name for name in names if _ID.fullmatch(name)), reverse=True)
+
+    def folder(self, job_id: str) -> Path:
+        """The folder of a job.
+
+        Raises:
+            InputError: there is no such job, or this cannot be the id of one.
+        """
+        return self.open(job_id).path
+
+    def open(self, job_id: str) -> JobFolder:
+        """The files of a job. The id may come from outside, such as from a web address.
+
+        Raises:
+            InputError: there is no such job, or this cannot be the id of one.
+        """
+        path = self._jobs / job_id if _ID.fullmatch(job_id) else None
+        if path is None or not path.is_dir():
+            raise InputError(
+                say("There is no such job."),
+                next_step=say("It may have been deleted. Pick one from the list of jobs."),
+                detail=repr(job_id)[:200],
+            )
+        return JobFolder(path)
+
+    def job(self, job_id: str) -> Job:
+        """What was asked.
+
+        Raises:
+            InputError: there is no such job, or its file is damaged.
+        """
+        return self.open(job_id).job()
+
+    def state(self, job_id: str) -> JobState:
+        """Where a job stands; a damaged folder counts as failed.
+
+        Raises:
+            InputError: there is no such job.
+        """
+        return self.open(job_id).state()
+
+    def write_state(self, job_id: str, state: JobState) -> None:
+        """Replace the state on disk.
+
+        Raises:
+            InputError: there is no such job.
+            OSError: the disk is full or read-only.
+        """
+        self.open(job_id).write_state(state)
+
+    def report(self, job_id: str) -> dict[str, Any] | None:
+        """What came of a job, or nothing where there is no readable report (yet).
+
+        Raises:
+            InputError: there is no such job.
+        """
+        return self.open(job_id).report()
+
+    def gallery(self, job_id: str) -> list[dict[str, Any]]:
+        """The test pictures of a job with everybody's answers, most changed first.
+
+        Raises:
+            InputError: there is no such job.
+        """
+        return self.open(job_id).gallery()
+
+    def delete(self, job_id: str) -> None:
+        """Remove the folder of a job that does not run; the finished files beside the model stay.
+
+        Raises:
+            InputError: there is no such job, it still runs, or its files are in use.
+        """
+        folder = self.open(job_id)
+        lock = self.lock(job_id)
+        if not lock.acquire():
+            raise InputError(
+                say("This job still runs."), next_step=say("Stop it first, or wait until it has finished.")
+            )
+        try:
+            bin_folder = self._jobs / f".old-{secrets.token_hex(8)}"
+            patiently(lambda: folder.path.rename(bin_folder))
+        except OSError as exc:
+            raise InputError(
+                say("The files of this job are in use by another program."),
+                next_step=say("Close the windows that show them, then try again."),
+                detail=repr(exc),
+            ) from exc
+        finally:
+            lock.release()
+        remove(bin_folder)
+        remove(self._lock_path(job_id))
+
+    def lock(self, job_id: str) -> FileLock:
+        """Held by whoever runs a job. It lies outside the job folder, which can so be moved as a whole."""
+        return FileLock(self._lock_path(job_id))
+
+    def queue_lock(self) -> FileLock:
+        """Held by the one supervisor that runs the queue."""
+        return FileLock(self.root / "queue.lock")
+
+    def sweep(self) -> None:
+        """Remove what processes left that died while they made or deleted a job."""
+        for pattern in (".new-*", ".old-*"):
+            for path in list(self._jobs.glob(pattern)):
+                with suppress(OSError):  # its owner may be just about done with it
+                    if time.time() - path.stat().st_mtime > _ABANDONED:
+                        remove(path)
+
+    def _lock_path(self, job_id: str) -> Path:
+        return self.root / "locks" / f"{job_id}.lock"
+
+    def _name(self, made: Path) -> str:
+        """Give a finished folder the next free id, which makes it a job."""
+        while True:
+            now = time.time()
+            moment = datetime.fromtimestamp(now, timezone.utc).strftime("%Y%m%d-%H%M%S")
+            job_id = f"{moment}-{int(now % 1 * 0x10000):04x}"
+            if not (self._jobs / job_id).exists():
+                try:
+                    made.rename(self._jobs / job_id)
+                    return job_id
+                except OSError:  # another process took this id in between
+                    if not (self._jobs / job_id).exists():
+                        raise
+            time.sleep(0.001)
+
+
+def _absolute(job: Job) -> Job:
+    """The same job, whatever folder a worker starts in."""
+    return replace(
+        job,
+        source=job.source.absolute(),
+        out=job.out.absolute(),
+        images=None if job.images is None else job.images.absolute(),
+        test_images=None if job.test_images is None else job.test_images.absolute(),
+    )
