@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from core.errors import EdgePressError
@@ -13,10 +14,13 @@ from core.ncnn.model import NcnnModel
 from core.prepare import Prepared, prepare, run_source
 from core.preprocessing import Preprocessing
 from core.progress import Progress
+from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 from core.samples import Sample, from_pictures, stand_ins
 from core.source import Source
 from core.text import Text, say
+
+_TRIALS = 4
 
 
 class Workshop:
@@ -77,9 +81,15 @@ class Workshop:
         """A failure is kept too, so that three targets do not try the same thing three times."""
         candidates = (self.prepared.fixed, self.prepared.raw)
         try:
-            return convert(candidates, feeds=self.example.feeds, expected=self.expected, folder=self.folder / "pnnx")
+            return convert(candidates, trials=self._trials(), folder=self.folder / "pnnx")
         except EdgePressError as exc:
             return exc
+
+    def _trials(self) -> list[tuple[Feeds, Mapping[str, Tensor]]]:
+        """A few test inputs with the source's answers: one alone may show the model nothing that it knows."""
+        predictor = OnnxPredictor(self.source.path, threads=1)
+        samples = list(islice(self.test_samples(), _TRIALS))
+        return [(sample.feeds, predictor.run(sample.feeds)) for sample in samples]
 
     def calibration_feeds(self, progress: Progress) -> Iterator[Feeds]:
         """The calibration pictures as inputs, one at a time."""

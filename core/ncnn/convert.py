@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import onnx
 
 from core.errors import ConversionError, VerificationError
-from core.metrics import least_cosine
+from core.metrics import ModelMeter
 from core.ncnn.model import NcnnModel
 from core.ncnn.param import Param
 from core.ncnn.pnnx import run_pnnx
@@ -18,18 +19,19 @@ from core.runtimes.predictor import Feeds, Tensor
 from core.text import say
 
 _SAME = 0.999
-"""Cosine from which a 32-bit ncnn model counts as equal to its source on one input."""
+"""Cosine from which a 32-bit ncnn model counts as equal to its source."""
 
 
-def convert(
-    candidates: Sequence[onnx.ModelProto], *, feeds: Feeds, expected: Mapping[str, Tensor], folder: Path
-) -> NcnnModel:
+Trial: TypeAlias = tuple[Feeds, Mapping[str, Tensor]]
+"""An input, and the source's answer to it."""
+
+
+def convert(candidates: Sequence[onnx.ModelProto], *, trials: Sequence[Trial], folder: Path) -> NcnnModel:
     """Convert the first candidate that pnnx understands and that ncnn then runs with the right numbers.
 
     Args:
         candidates: the source in several preparations, every dimension fixed, the most promising first.
-        feeds: one input.
-        expected: the source's answer to it.
+        trials: some inputs with the source's answers, on which ncnn has to give the same.
         folder: for pnnx's files.
 
     Raises:
@@ -38,35 +40,41 @@ def convert(
     errors: list[ConversionError] = []
     for index, candidate in enumerate(candidates):
         try:
-            return _convert_one(candidate, feeds=feeds, expected=expected, folder=folder / str(index))
+            return _convert_one(candidate, trials=trials, folder=folder / str(index))
         except ConversionError as exc:
             errors.append(exc)
     raise errors[0]
 
 
-def _convert_one(
-    candidate: onnx.ModelProto, *, feeds: Feeds, expected: Mapping[str, Tensor], folder: Path
-) -> NcnnModel:
+def _convert_one(candidate: onnx.ModelProto, *, trials: Sequence[Trial], folder: Path) -> NcnnModel:
     result = run_pnnx(candidate, folder)
-    weights = read_weights(result.param, result.weights)
     model = NcnnModel(
         param=result.param,
-        weights=weights,
+        weights=read_weights(result.param, result.weights),
         inputs=_match("in", [value.name for value in candidate.graph.input], result.param),
         outputs=_match("out", [value.name for value in candidate.graph.output], result.param),
     )
-    predictor = NcnnPredictor(model, expected, threads=1)
-    try:
-        answers = predictor.run(feeds)
-    finally:
-        predictor.close()
-    if least_cosine(expected, answers) < _SAME:
+    cosine = _try_out(model, trials)
+    if cosine < _SAME:
         raise VerificationError(
             say("ncnn gives other numbers than the original model."),
             next_step=say("Use the ONNX targets; ncnn's converter misunderstands a part of this model."),
-            detail=f"cosine {least_cosine(expected, answers):.4f}",
+            detail=f"cosine {cosine:.4f}",
         )
     return model
+
+
+def _try_out(model: NcnnModel, trials: Sequence[Trial]) -> float:
+    """Cosine over all trials together, of the output that strays most."""
+    expected = trials[0][1]
+    meter = ModelMeter(tuple(expected))
+    predictor = NcnnPredictor(model, expected, threads=1)
+    try:
+        for feeds, answer in trials:
+            meter.add(answer, predictor.run(feeds))
+    finally:
+        predictor.close()
+    return meter.cosine
 
 
 def _match(prefix: str, names: Sequence[str], param: Param) -> dict[str, str]:

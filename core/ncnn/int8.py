@@ -1,12 +1,14 @@
 """Write 8-bit ncnn models: what ncnn's C++ tool ``ncnn2int8`` does, in numpy.
 
 Convolution, ConvolutionDepthWise and InnerProduct get 8-bit weights with a scale for each output
-channel (or group), and a scale for their input; ncnn then computes them in integers. Every other
-weight is stored in 16 bit. Rules: ncnn, ``tools/quantize/ncnn2int8.cpp`` and ``ncnn2table.cpp``.
+channel (or group), and a scale for their input; Gemm gets one scale for its weights, and ncnn measures
+its input while it runs. ncnn then computes them in integers. Every other weight is stored in 16 bit.
+Rules: ncnn, ``tools/quantize/ncnn2int8.cpp`` and ``ncnn2table.cpp``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -20,20 +22,41 @@ from core.ncnn.weights import Array, raw, stored
 QUANTISABLE = frozenset({"Convolution", "ConvolutionDepthWise", "InnerProduct"})
 """Layers that ncnn computes in 8 bit with a measured input scale."""
 
-_MODES = {"Convolution": "2", "ConvolutionDepthWise": "1", "InnerProduct": "2"}
-"""Value of the parameter ``int8_scale_term`` (id 8)."""
+_MODES = {"Convolution": (8, "2"), "ConvolutionDepthWise": (8, "1"), "InnerProduct": (8, "2"), "Gemm": (18, "2")}
+"""Id and value of the parameter ``int8_scale_term``."""
 
 _SMALLEST = 1e-30
 """A channel below this is dead: its scale would be infinite. Scale 0 makes ncnn give out the bias alone."""
 
 
 def quantisable(model: NcnnModel) -> tuple[int, ...]:
-    """Indices of the layers that can be computed in 8 bit."""
+    """Indices of the layers that can be computed in 8 bit, once the range of their input is known."""
     return tuple(
         index
         for index, (layer, arrays) in enumerate(zip(model.param.layers, model.weights, strict=True))
-        if layer.type in QUANTISABLE and arrays and not layer.integer(8)
+        if layer.type in QUANTISABLE and not layer.integer(8) and _has_weights(layer, arrays)
     )
+
+
+def quantisable_unmeasured(model: NcnnModel) -> tuple[int, ...]:
+    """Indices of the layers that can be computed in 8 bit without any measuring: Gemm with constant weights."""
+    return tuple(
+        index
+        for index, (layer, arrays) in enumerate(zip(model.param.layers, model.weights, strict=True))
+        if layer.type == "Gemm" and not layer.integer(18) and _has_weights(layer, arrays)
+    )
+
+
+def _has_weights(layer: Layer, arrays: tuple[Array, ...]) -> bool:
+    """Whether its weights are constant, finite, and divide into rows of one scale each."""
+    if not arrays or (layer.type == "Gemm" and (layer.integer(4), layer.integer(5), layer.integer(3)) != (0, 1, 1)):
+        return False  # a Gemm is taken as pnnx writes it: only B constant, and transposed
+    values, rows = arrays[0].values, _rows(layer)
+    if rows < 1 or not values.size or values.size % rows:
+        return False
+    largest = float(np.abs(values).max())
+    # ncnn divides by a Gemm's scale, so there a dead weight cannot be told by the scale 0.
+    return math.isfinite(largest) and (layer.type != "Gemm" or largest >= _SMALLEST)
 
 
 def to_int8(model: NcnnModel, ranges: Mapping[int, float], *, keep_float: Collection[int] = ()) -> NcnnModel:
@@ -42,30 +65,37 @@ def to_int8(model: NcnnModel, ranges: Mapping[int, float], *, keep_float: Collec
     Args:
         model: in 32 bit.
         ranges: index of a layer -> largest magnitude of its input, as measured; a layer without a
-            range, or with the range 0, stays in float.
-        keep_float: indices of further layers that shall stay in float.
+            range, or with a range that is zero or not finite, stays in float.
+        keep_float: indices of further layers that shall stay in float, Gemm among them.
     """
-    chosen = {index for index in quantisable(model) if ranges.get(index, 0.0) > 0.0} - set(keep_float)
+    measured = {index for index in quantisable(model) if _SMALLEST < ranges.get(index, 0.0) < math.inf}
+    chosen = measured.union(quantisable_unmeasured(model)) - set(keep_float)
 
     def edit(index: int, layer: Layer, arrays: tuple[Array, ...]) -> tuple[Layer, tuple[Array, ...]]:
         if index not in chosen:
             return layer, tuple(half(array) for array in arrays)
-        return _quantise_layer(layer, arrays, ranges[index])
+        return _quantise_layer(layer, arrays, ranges.get(index, 0.0))
 
     return model.edited(edit)
 
 
 def _quantise_layer(layer: Layer, arrays: tuple[Array, ...], largest: float) -> tuple[Layer, tuple[Array, ...]]:
-    weight, *bias = arrays
-    rows = weight.values.reshape(_rows(layer), -1)
+    weight, *others = arrays
+    rows = weight.values.astype(np.float32).reshape(_rows(layer), -1)
     numbers, scales = quantise_rows(rows, levels=weight_levels(layer))
-    input_scale = np.array([127.0 / largest], np.float32)
-    quantised = (stored(weight.slot, numbers), *bias, raw("weight_scale", scales), raw("input_scale", input_scale))
-    return layer.with_param(8, _MODES[layer.type]), quantised
+    quantised = [stored(weight.slot, numbers), *map(half, others)]
+    if layer.type == "Gemm":
+        quantised.append(raw("b_scale", scales))
+    else:
+        input_scale = np.array([127.0 / largest], np.float32)
+        quantised += [raw("weight_scale", scales), raw("input_scale", input_scale)]
+    return layer.with_param(*_MODES[layer.type]), tuple(quantised)
 
 
 def _rows(layer: Layer) -> int:
-    """How many scales the weights have: one for each output channel, or for each group."""
+    """How many scales the weights have: one for each output channel or group, one in all for a Gemm."""
+    if layer.type == "Gemm":
+        return 1
     return layer.integer(7, 1) if layer.type == "ConvolutionDepthWise" else layer.integer(0)
 
 

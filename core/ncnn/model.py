@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.ncnn.param import Layer, Param
-from core.ncnn.weights import Array, write_weights
+from core.ncnn.param import Layer, Param, damaged, parse_param
+from core.ncnn.weights import Array, read_weights, write_weights
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,29 @@ class NcnnModel:
 
     outputs: Mapping[str, str]
     """Output name of the source -> blob, in the source's order."""
+
+    @classmethod
+    def load(
+        cls, param_path: Path, bin_path: Path, *, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> NcnnModel:
+        """Read both files.
+
+        Args:
+            param_path: the graph.
+            bin_path: its weights.
+            inputs: input name of the source -> blob.
+            outputs: output name of the source -> blob.
+
+        Raises:
+            ConversionError: a file is missing or damaged, or the two do not belong together.
+        """
+        try:
+            # Byte for byte, since read_text would turn the line ends of Windows into others.
+            param = parse_param(param_path.read_bytes().decode("utf-8"))
+            content = bin_path.read_bytes()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise damaged(str(exc)) from exc
+        return cls(param, read_weights(param, content), inputs, outputs)
 
     def edited(self, edit: Callable[[int, Layer, tuple[Array, ...]], tuple[Layer, tuple[Array, ...]]]) -> NcnnModel:
         """The model with ``edit(index, layer, arrays)`` applied to every layer."""

@@ -5,12 +5,14 @@ number, a line with the counts of layers and blobs, then one line for each layer
 
     type name bottom_count top_count bottoms... tops... id=value id=value ...
 
-Layer names need not be unique, blob names are; so layers are known by their index here.
+Layer names need not be unique, blob names are; so layers are known by their index here. ncnn's own
+reader trusts what it reads, down to writing past its arrays; so what it takes for granted is checked here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.errors import ConversionError
@@ -19,6 +21,9 @@ from core.text import say
 MAGIC = "7767517"
 
 _ARRAY_BASE = -23300  # an array with id 3 is written under the key -23303 in the older spelling
+_IDS = range(32)  # ncnn keeps a layer's parameters in an array of this length
+_LONGEST_NAME = 255  # what ncnn's reader has room for
+_PARAM = re.compile(r'(-?\d{1,6})=("[^"]*"|\S*)')  # a quoted value may hold spaces
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Layer:
     """Parameter id -> its value as written."""
 
     text: str = ""
-    """The line as it stands in the file, without its line end."""
+    """The line as it stands in the file, with any empty lines after it, without its line end."""
 
     def integer(self, key: int, default: int = 0) -> int:
         """A parameter as a whole number.
@@ -52,8 +57,11 @@ class Layer:
 
     def with_param(self, key: int, value: str) -> Layer:
         """The same layer with one parameter set; everything else of its line stays as it is."""
-        tokens = [token for token in self.text.split(" ") if not token.startswith(f"{key}=")]
-        return replace(self, params={**self.params, key: value}, text=" ".join([*tokens, f"{key}={value}"]))
+        start = _params_start(self.text, len(self.bottoms) + len(self.tops))
+        spelt = [match for match in _PARAM.finditer(self.text, start) if _param_id(match[1]) == key]
+        here = spelt[0].span() if spelt else (len(self.text.rstrip()),) * 2
+        text = f"{self.text[: here[0]]}{'' if spelt else ' '}{key}={value}{self.text[here[1] :]}"
+        return replace(self, params={**self.params, key: value}, text=text)
 
 
 @dataclass(frozen=True)
@@ -62,11 +70,11 @@ class Param:
 
     layers: tuple[Layer, ...]
     header: tuple[str, str]
-    """The first two lines."""
+    """The first two lines, kept like those of the layers."""
 
     def write(self) -> str:
         """The text of the file; for an unedited file, the very text that was read."""
-        return "\n".join((*self.header, *(layer.text for layer in self.layers))) + "\n"
+        return "\n".join((*self.header, *(layer.text for layer in self.layers)))
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -95,17 +103,44 @@ def parse_param(text: str) -> Param:
     Raises:
         ConversionError: the text does not follow the format.
     """
-    lines = text.splitlines()
+    lines = _lines(text)
     if len(lines) < 2 or lines[0].strip() != MAGIC:
         raise damaged("the magic number 7767517 is missing")
-    layers = tuple(_parse_layer(line) for line in lines[2:] if line.strip())
+    layers = tuple(_parse_layer(line) for line in lines[2:])
     try:
-        count = int(lines[1].split()[0])
-    except (IndexError, ValueError) as exc:
-        raise damaged(f"the second line is {lines[1]!r}") from exc
-    if count != len(layers):
-        raise damaged(f"{count} layers were announced, {len(layers)} are there")
+        layer_count, blob_count = (int(token) for token in lines[1].split())
+    except ValueError as exc:
+        raise damaged(f"the second line is {lines[1][:200]!r}") from exc
+    if layer_count != len(layers):
+        raise damaged(f"{layer_count} layers were announced, {len(layers)} are there")
+    _check_blobs(layers, blob_count)
     return Param(layers, (lines[0], lines[1]))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines that say something, each with the empty lines that follow it, so that joined they are the text."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if line.strip() or not lines:
+            lines.append(line)
+        else:
+            lines[-1] += f"\n{line}"
+    return lines
+
+
+def _check_blobs(layers: Sequence[Layer], announced: int) -> None:
+    """Every blob is written once, before it is read; else ncnn's reader runs past the end of its list of blobs."""
+    written: set[str] = set()
+    for layer in layers:
+        unknown = [bottom for bottom in layer.bottoms if bottom not in written]
+        if unknown:
+            raise damaged(f"layer {layer.name} reads {unknown[0]}, which no layer before it writes")
+        for top in layer.tops:
+            if top in written:
+                raise damaged(f"layer {layer.name} writes {top}, which is written already")
+            written.add(top)
+    if announced != len(written):
+        raise damaged(f"{announced} blobs were announced, {len(written)} are there")
 
 
 def _parse_layer(line: str) -> Layer:
@@ -115,7 +150,9 @@ def _parse_layer(line: str) -> Layer:
         names = tokens[4 : 4 + bottom_count + top_count]
         if min(bottom_count, top_count) < 0 or len(names) != bottom_count + top_count:
             raise ValueError("wrong number of blobs")
-        params = dict(_parse_param(token) for token in tokens[4 + len(names) :])
+        if max(map(len, (tokens[0], tokens[1], *names))) > _LONGEST_NAME:
+            raise ValueError("a name is too long")
+        params = _parse_params(line[_params_start(line, len(names)) :])
     except (IndexError, ValueError) as exc:
         raise damaged(f"{exc}: {line[:200]!r}") from exc
     return Layer(
@@ -124,16 +161,31 @@ def _parse_layer(line: str) -> Layer:
         bottoms=tuple(names[:bottom_count]),
         tops=tuple(names[bottom_count:]),
         params=params,
-        text=line.rstrip(),
+        text=line,
     )
 
 
-def _parse_param(token: str) -> tuple[int, str]:
-    key, equals, value = token.partition("=")
-    if not equals:
-        raise ValueError(f"{token!r} is no parameter")
-    number = int(key)
-    if number <= _ARRAY_BASE:
-        # The older spelling starts with the number of elements.
-        return _ARRAY_BASE - number, value.partition(",")[2]
-    return number, value
+def _params_start(line: str, blob_count: int) -> int:
+    """Where a line's parameters begin: after type, name, two counts and the blobs."""
+    match = re.match(rf"\s*(?:\S+\s+){{{3 + blob_count}}}\S+", line)
+    return match.end() if match else len(line)
+
+
+def _parse_params(text: str) -> dict[int, str]:
+    params: dict[int, str] = {}
+    for match in _PARAM.finditer(text):
+        # The older spelling of an array starts with the number of its elements.
+        value = match[2].partition(",")[2] if int(match[1]) <= _ARRAY_BASE else match[2]
+        params[_param_id(match[1])] = value
+    rest = _PARAM.sub("", text).strip()
+    if rest:
+        raise ValueError(f"{rest[:40]!r} is no parameter")
+    outside = [key for key in params if key not in _IDS]
+    if outside:
+        raise ValueError(f"there is no parameter {outside[0]}")
+    return params
+
+
+def _param_id(written: str) -> int:
+    number = int(written)
+    return _ARRAY_BASE - number if number <= _ARRAY_BASE else number

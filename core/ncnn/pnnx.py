@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
+from google.protobuf.message import EncodeError
 
 from core.errors import ConversionError, ToolError
 from core.ncnn.param import Param, parse_param
-from core.text import say
+from core.text import Text, say
 
-_SECONDS = 600.0
+_MINUTES = 10
 _TYPE_SUFFIXES = {
     onnx.TensorProto.FLOAT: "f32",
     onnx.TensorProto.FLOAT16: "f16",
@@ -32,7 +33,8 @@ _TYPE_SUFFIXES = {
     onnx.TensorProto.UINT8: "u8",
     onnx.TensorProto.BOOL: "bool",
 }
-_BAD_LINES = re.compile(r"^(?:ignore |.*FATAL ERROR|.*CreateSession failed|fopen )", re.MULTILINE)
+# Anywhere in a line: pnnx and the runtime inside it write to the same log, at times on the same line.
+_BAD_LINE = re.compile(r"(?:^|\s)ignore \S+ \S+ param |FATAL ERROR|CreateSession failed|fopen .*failed")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -72,14 +74,21 @@ def run_pnnx(model: onnx.ModelProto, folder: Path) -> PnnxResult:
             next_step=say("Open the page Toolbox and press the button, or run: python tools/env_config.py"),
         )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    (folder / "model.onnx").write_bytes(_serialised(model))
     code, log = _run(program, folder, [f"inputshape={_input_shapes(model)}", "fp16=0", *_outputs()])
     param_path, bin_path = folder / "model.ncnn.param", folder / "model.ncnn.bin"
     if code != 0 or not param_path.is_file() or not bin_path.is_file():
-        raise _refused(say("pnnx could not read the model."), _tail(log))
+        raise _refused(say("pnnx could not read the model."), f"exit code {code}\n{_tail(log)}")
     param = parse_param(param_path.read_text(encoding="utf-8", errors="replace"))
     _judge(param, log)
     return PnnxResult(param, bin_path.read_bytes(), log)
+
+
+def _serialised(model: onnx.ModelProto) -> bytes:
+    try:
+        return model.SerializeToString()
+    except (EncodeError, ValueError) as exc:  # protobuf's limit; which of the two depends on its build
+        raise _refused(say("The model is larger than 2 GB, which pnnx cannot read."), str(exc)) from exc
 
 
 def _outputs() -> list[str]:
@@ -105,11 +114,11 @@ def _run(program: Path, folder: Path, arguments: list[str]) -> tuple[int, str]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=_SECONDS,
+            timeout=60 * _MINUTES,
             env={**os.environ, "OMP_WAIT_POLICY": "passive"},
         )
     except subprocess.TimeoutExpired as exc:
-        raise _refused(say("pnnx took longer than {minutes} minutes.", minutes=_SECONDS // 60), "") from exc
+        raise _refused(say("pnnx took longer than {minutes} minutes.", minutes=_MINUTES), "") from exc
     except OSError as exc:
         raise ToolError(
             say("pnnx could not be started."),
@@ -127,7 +136,7 @@ def _judge(param: Param, log: str) -> None:
             say("ncnn has no counterpart for these parts of the model: {operators}.", operators=", ".join(unknown)),
             "\n".join(layer.text for layer in param.layers if layer.type in unknown)[:2000],
         )
-    bad = [line for line in log.splitlines() if _BAD_LINES.match(line)]
+    bad = [line for line in log.splitlines() if _BAD_LINE.search(line)]
     if bad:
         raise _refused(
             say("pnnx left out a part of the model that it does not understand: {line}", line=bad[0][:120]),
@@ -146,9 +155,9 @@ def _tail(log: str) -> str:
     return "\n".join(log.splitlines()[-20:])
 
 
-def _refused(reason: object, detail: str) -> ConversionError:
+def _refused(reason: Text, detail: str) -> ConversionError:
     return ConversionError(
-        reason,  # type: ignore[arg-type]
+        reason,
         next_step=say("Use the ONNX targets, or export the model with simpler operators."),
         detail=detail,
     )

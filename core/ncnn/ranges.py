@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from core.ncnn.model import NcnnModel
@@ -18,7 +19,8 @@ def measure_ranges(model: NcnnModel, layers: Sequence[int], feeds: Iterable[Feed
         feeds: the calibration samples, taken one by one.
 
     Returns:
-        Index of the layer -> largest magnitude, in the unit of the activations.
+        Index of the layer -> largest magnitude, in the unit of the activations; infinity where a value was
+        not a number or overflowed, so that nobody takes the rest for the whole range.
     """
     blobs = {index: model.param.layers[index].bottoms[0] for index in layers}
     largest = dict.fromkeys(layers, 0.0)
@@ -27,7 +29,8 @@ def measure_ranges(model: NcnnModel, layers: Sequence[int], feeds: Iterable[Feed
         for sample in feeds:
             magnitudes = predictor.magnitudes(sample, sorted(set(blobs.values())))
             for index, blob in blobs.items():
-                largest[index] = max(largest[index], magnitudes[blob])
+                magnitude = magnitudes[blob]
+                largest[index] = max(largest[index], math.inf if math.isnan(magnitude) else magnitude)
     finally:
         predictor.close()
     return largest

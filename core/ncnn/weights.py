@@ -366,7 +366,7 @@ _RULES: Mapping[str, Callable[[Layer], Iterator[Slot]]] = {
 # fmt: off
 _WITHOUT_WEIGHTS = frozenset({
     "AbsVal", "ArgMax", "BinaryOp", "BNLL", "CELU", "Cast", "Clip", "Concat", "CopyTo", "Crop", "CumulativeSum",
-    "DetectionOutput", "Diag", "Dropout", "Einsum", "ELU", "Eltwise", "Erf", "Exp", "ExpandDims", "Flatten", "Flip",
+    "DeepCopy", "DetectionOutput", "Diag", "Dropout", "Einsum", "ELU", "Eltwise", "Erf", "Exp", "ExpandDims", "Flatten", "Flip",
     "Fold", "GELU", "GLU", "GridSample", "HardSigmoid", "HardSwish", "Input", "Interp", "InverseSpectrogram", "LRN",
     "Log", "MVN", "MatMul", "Mish", "Noop", "PSROIPooling", "Packing", "Permute", "PixelShuffle", "Pooling",
     "Pooling1D", "Pooling3D", "Power", "PriorBox", "Proposal", "ROIAlign", "ROIPooling", "ReLU", "Reduction", "Reorg",

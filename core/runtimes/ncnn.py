@@ -19,6 +19,9 @@ from core.runtimes.predictor import Feeds, Tensor
 from core.text import say
 
 
+_MOST_AXES = 4  # of ncnn's Mat
+
+
 class NcnnPredictor:
     """An ncnn model run on the processor; use it in a worker process only.
 
@@ -86,6 +89,8 @@ class NcnnPredictor:
         """Give the inputs to ncnn; the arrays must be kept alive until the run is over."""
         kept = []
         for name, blob in self._model.inputs.items():
+            if name not in feeds:
+                raise _failed(f"input {name} was not given")
             tensor = _without_batch(feeds[name])
             kept.append(tensor)
             if extractor.input(blob, self._ncnn.Mat(tensor)) != 0:
@@ -109,13 +114,18 @@ def _without_batch(tensor: Tensor) -> Tensor:
             say("ncnn takes one picture at a time, but this model takes {count}.", count=tensor.shape[0]),
             next_step=say("Export the model for one picture at a time (batch size 1)."),
         )
+    if tensor.ndim > _MOST_AXES + 1 or not tensor.size:
+        raise ConversionError(
+            say("An input of the shape {shape} does not fit into ncnn.", shape="x".join(map(str, tensor.shape))),
+            next_step=say("Use the ONNX targets for this model."),
+        )
     dtype = np.float32 if np.issubdtype(tensor.dtype, np.floating) else np.int32
     return np.ascontiguousarray(tensor[0] if tensor.ndim > 1 else tensor, dtype=dtype)
 
 
 def _extract(extractor: Any, blob: str) -> Tensor:
     code, mat = extractor.extract(blob)
-    if code != 0:
+    if code != 0 or mat.empty():
         raise _failed(f"blob {blob}: code {code}")
     return np.array(mat)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core.errors import ConversionError
 from core.ncnn.int8 import quantisable, to_int8
+from core.ncnn.mixed import float_layers
 from core.ncnn.ranges import measure_ranges
 from core.outcome import Artifact
 from core.progress import Progress, portion
@@ -45,6 +46,15 @@ class NcnnQuan:
             )
         ranges = measure_ranges(model, layers, workshop.calibration_feeds(portion(progress, 0.3, 0.95)))
         progress(0.95, say("Writing 8 bit weights"))
-        quantised = to_int8(model, ranges)
-        names = self.file_names(workshop.stem)
-        return write(quantised, self.id, folder=folder, names=names, notes=workshop.calibration_notes)
+        kept = float_layers(model, layers)
+        quantised = to_int8(model, ranges, keep_float=kept)
+        notes = (*workshop.calibration_notes, _kept_note(len(kept), len(layers)))
+        return write(quantised, self.id, folder=folder, names=self.file_names(workshop.stem), notes=notes)
+
+
+def _kept_note(kept: int, layers: int) -> Text:
+    return say(
+        "{kept} of {all} layers were left in 16 bit, because they are small, sensitive and no faster in 8 bit.",
+        kept=kept,
+        all=layers,
+    )
