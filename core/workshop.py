@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from core.errors import EdgePressError
+from core.errors import EdgePressError, SourceError
 from core.images import PictureReader, Split
 from core.ncnn.convert import convert
 from core.ncnn.model import NcnnModel
@@ -53,7 +53,16 @@ class Workshop:
     @cached_property
     def expected(self) -> Mapping[str, Tensor]:
         """What the source answers to the example: names, order and shapes that every file must keep."""
-        return run_source(self.source.path, self.example.feeds)
+        try:
+            return run_source(self.source.path, self.example.feeds)
+        except SourceError as exc:
+            if self.source.takes_image:
+                raise
+            raise SourceError(
+                say("This model does not take one picture, and it does not run on random inputs either."),
+                next_step=say("EdgePress works with models that take a picture; export a part of the model that does."),
+                detail=exc.detail,
+            ) from exc
 
     @property
     def has_pictures(self) -> bool:

@@ -76,12 +76,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _size(text: str) -> tuple[int, int]:
-    height, width = (int(part) for part in (text if "," in text else f"{text},{text}").split(","))
-    return height, width
+    """``224,160`` is height and width; ``224`` is a square."""
+    numbers = _floats(text if "," in text else f"{text},{text}")
+    if len(numbers) != 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not height,width")
+    return int(numbers[0]), int(numbers[1])
 
 
 def _floats(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers with commas between them") from exc
 
 
 def _job(options: argparse.Namespace) -> Job:
@@ -113,7 +119,11 @@ def _preprocessing(source: Source, options: argparse.Namespace) -> Preprocessing
     """What the options say, and for the rest a proposal."""
     # With mean or std given there is nothing to try out: the rest follows from the model's shapes.
     images = None if options.mean or options.std else options.images
-    arguments = {"source": str(source.path), "images": str(images.resolve()) if images else None, "size": options.size}
+    arguments = {
+        "source": str(source.path.resolve()),
+        "images": str(images.resolve()) if images else None,
+        "size": options.size,
+    }
     proposal = Proposal.from_json(call("guess", arguments, timeout=_GUESS_SECONDS))
     return proposal.preprocessing.overridden(
         size=options.size,

@@ -5,12 +5,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-from small import conv_net, save
 
 from core.errors import SourceError
 from core.guess import USUAL, Proposal, propose
 from core.preprocessing import Preprocessing
 from core.source import inspect
+from small import conv_net, save
 
 
 def colour_judge(path, mean, std):

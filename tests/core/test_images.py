@@ -2,10 +2,10 @@ import shutil
 
 import pytest
 from PIL import Image
-from small import pictures
 
 from core.errors import ImagesError
 from core.images import MOST_CALIBRATION, PictureReader, open_picture, read_folder, split
+from small import pictures
 
 
 def test_calibration_and_test_never_share_a_picture(tmp_path):

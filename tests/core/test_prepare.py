@@ -2,11 +2,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from small import conv_net, save
 
 from core.errors import SourceError
 from core.prepare import OPSET, prepare, run_source
 from core.runtimes.onnx import OnnxPredictor
+from small import conv_net, save
 
 FEEDS = {"input": np.random.default_rng(1).standard_normal((1, 3, 32, 32)).astype(np.float32)}
 

@@ -4,13 +4,13 @@ import shutil
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from small import PREPROCESSING, conv_net, pictures, save
 
 from core.errors import ImagesError, InputError, SourceError
 from core.job import Job
 from core.progress import silent
 from core.runner import run_job
 from core.target import TARGET_IDS
+from small import PREPROCESSING, conv_net, pictures, save
 
 
 def job_for(tmp_path, **changes) -> Job:

@@ -2,10 +2,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from small import conv_net, save
 
 from core.errors import SourceError
 from core.source import inspect
+from small import conv_net, save
 
 
 def test_it_tells_what_is_in_a_model(tmp_path):

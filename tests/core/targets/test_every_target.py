@@ -4,7 +4,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from small import PREPROCESSING, conv_net, pictures, save
 
 from core.errors import TargetRefused
 from core.images import read_folder, split
@@ -15,6 +14,7 @@ from core.source import inspect
 from core.target import TARGET_IDS
 from core.targets import TARGETS
 from core.workshop import Workshop
+from small import PREPROCESSING, conv_net, pictures, save
 
 every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.id)
 

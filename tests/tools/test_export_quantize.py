@@ -1,0 +1,101 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from small import conv_net, pictures
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SETTINGS = ("--size", "32", "--mean", "127.5", "--std", "127.5", "--fit", "stretch", "--color", "rgb")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs the command as a person would, from a folder of their own."""
+    conv_net(tmp_path / "net.onnx")
+    pictures(tmp_path / "images", 8)
+
+    def command(*arguments: str, language: str = "en") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(ROOT / "tools" / "export_quantize.py"), *arguments],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "EDGEPRESS_HOME": str(tmp_path / "home"),
+                "EDGEPRESS_LANGUAGE": language,
+                "PYTHONUTF8": "1",
+            },
+            capture_output=True,
+            encoding="utf-8",
+            timeout=240,
+        )
+
+    return command
+
+
+def test_the_default_makes_both_8_bit_onnx_files_beside_the_model(run, tmp_path):
+    done = run("./net.onnx", "--images", "./images", *SETTINGS)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.glob("net_*")} == {"net_quan_dynamic.onnx", "net_quan_static.onnx"}
+    assert "ONNX, 8 bit static" in done.stdout and "100%" in done.stderr
+
+
+def test_a_name_with_spaces_and_chinese_characters_works_and_is_guessed_for(run, tmp_path):
+    (tmp_path / "net.onnx").rename(tmp_path / "我的 网络.onnx")
+    (tmp_path / "images").rename(tmp_path / "图 片")
+    done = run("--onnx", "我的 网络.onnx", "--images", "图 片", "--type", "ncnn_quan", "--out", "结 果", language="zh")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "结 果" / "我的 网络_int8.bin").is_file() and "原模型" in done.stdout
+
+
+def test_the_json_has_the_promised_form(run, tmp_path):
+    done = run("net.onnx", "--images", "images", "--type", "onnx_fp16", "ncnn", "--json", "out/r.json", *SETTINGS)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "out" / "r.json").read_text(encoding="utf-8"))
+    assert report["preprocessing"]["mean"] == [127.5] * 3 and report["preprocessing"]["size"] == [32, 32]
+    first, second = report["outcomes"]
+    keys = {"target", "status", "reason", "next_step", "files", "size_bytes", "inputs", "outputs", "notes", "seconds"}
+    assert keys | {"comparison"} <= set(first) and first["status"] == "converted" and first["reason"] is None
+    assert second["inputs"] == {"input": "in0"} and second["outputs"] == {"scores": "out0"}
+    assert {"images", "cosine", "sqnr_db", "agreement", "top1", "top5", "latency_ms"} <= set(first["comparison"])
+    assert first["size_bytes"] == sum(Path(file).stat().st_size for file in first["files"])
+
+
+def test_a_target_without_its_pictures_is_refused_and_the_exit_code_says_so(run, tmp_path):
+    done = run("net.onnx", *SETTINGS)
+    assert done.returncode == 1
+    assert (tmp_path / "net_quan_dynamic.onnx").is_file() and not (tmp_path / "net_quan_static.onnx").exists()
+    assert "needs example pictures" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nowhere.onnx",), "There is no file"),
+        (("text.onnx",), "not an ONNX model"),
+        (("cut.onnx",), "damaged or cut off"),
+        (("net.onnx", "--images", "nowhere"), "There is no folder"),
+        (("net.onnx", "--images", "empty"), "There are no pictures"),
+        (("net.onnx", "--out", "text.onnx/out", *SETTINGS), "cannot be written"),
+        ((), "exactly one ONNX model"),
+        (("net.onnx", "--size", "abc"), "not a list of numbers"),
+        (("net.onnx", "--std", "0", "--mean", "0", "--size", "32"), "divided by 0"),
+    ],
+)
+def test_wrong_inputs_get_words_and_no_traceback(run, tmp_path, arguments, words):
+    (tmp_path / "text.onnx").write_text("hello")
+    (tmp_path / "cut.onnx").write_bytes((tmp_path / "net.onnx").read_bytes()[:3000])
+    (tmp_path / "empty").mkdir()
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_failures_before_the_start_are_in_the_json_too(run, tmp_path):
+    run("nowhere.onnx", "--json", "r.json")
+    report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert [outcome["status"] for outcome in report["outcomes"]] == ["failed", "failed"]
+    assert all(outcome["reason"] and outcome["next_step"] for outcome in report["outcomes"])
