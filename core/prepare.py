@@ -30,8 +30,8 @@ _Step = Callable[[onnx.ModelProto], onnx.ModelProto]
 class Prepared:
     """The source, cleaned."""
 
-    model: onnx.ModelProto
-    """With the source's own free dimensions: what the ONNX targets start from."""
+    clean: onnx.ModelProto
+    """With the source's own free dimensions; never given to a library that may change it."""
 
     fixed: onnx.ModelProto
     """With every dimension fixed to the given input: what ncnn starts from."""
@@ -41,6 +41,10 @@ class Prepared:
 
     notes: tuple[Text, ...] = ()
     """What could not be cleaned, in words."""
+
+    def fresh(self) -> onnx.ModelProto:
+        """A copy of the clean model: onnxruntime's quantisers write into the model that they are given."""
+        return _copy(self.clean)
 
 
 def prepare(path: Path, feeds: Feeds, reference: Mapping[str, Tensor]) -> Prepared:
@@ -99,12 +103,16 @@ def _load(path: Path) -> onnx.ModelProto:
 
 def _attempt(step: _Step, model: onnx.ModelProto) -> onnx.ModelProto | None:
     """Run a foreign graph pass on a copy: they raise whatever their own bugs raise."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
     try:
-        return step(copy)
+        return step(_copy(model))
     except Exception:  # noqa: BLE001 - a pass that breaks is left out, whatever broke in it
         return None
+
+
+def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
 
 
 def _gives(model: onnx.ModelProto, feeds: Feeds, reference: Mapping[str, Tensor]) -> bool:

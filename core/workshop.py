@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.errors import EdgePressError, SourceError
 from core.images import PictureReader, Split
-from core.ncnn.convert import convert
+from core.prepare_ncnn import convert
 from core.ncnn.model import NcnnModel
 from core.prepare import Prepared, prepare, run_source
 from core.preprocessing import Preprocessing

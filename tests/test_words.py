@@ -21,9 +21,10 @@ def templates(path: Path) -> list[str]:
     """The literal first arguments of say(...) and t(...)."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in ("say", "t"):
-            if node.args and isinstance(node.args[0], ast.Constant):
-                found.append(node.args[0].value)
+        if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+            continue
+        if getattr(node.func, "id", getattr(node.func, "attr", "")) in ("say", "t"):
+            found.append(node.args[0].value)
     return found
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core.errors import ConversionError
 from core.ncnn.param import Layer, Param, damaged, parse_param
 from core.ncnn.weights import Array, read_weights, write_weights
+from core.text import say
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,14 @@ class NcnnModel:
             # Byte for byte, since read_text would turn the line ends of Windows into others.
             param = parse_param(param_path.read_bytes().decode("utf-8"))
             content = bin_path.read_bytes()
-        except (OSError, UnicodeDecodeError) as exc:
+        except UnicodeDecodeError as exc:
             raise damaged(str(exc)) from exc
+        except OSError as exc:
+            raise ConversionError(
+                say("The ncnn model cannot be read."),
+                next_step=say("Check that both its files, .param and .bin, are in their place."),
+                detail=str(exc),
+            ) from exc
         return cls(param, read_weights(param, content), inputs, outputs)
 
     def edited(self, edit: Callable[[int, Layer, tuple[Array, ...]], tuple[Layer, tuple[Array, ...]]]) -> NcnnModel:

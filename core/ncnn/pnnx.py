@@ -86,7 +86,7 @@ def run_pnnx(model: onnx.ModelProto, folder: Path) -> PnnxResult:
 
 def _serialised(model: onnx.ModelProto) -> bytes:
     try:
-        return model.SerializeToString()
+        return bytes(model.SerializeToString())
     except (EncodeError, ValueError) as exc:  # protobuf's limit; which of the two depends on its build
         raise _refused(say("The model is larger than 2 GB, which pnnx cannot read."), str(exc)) from exc
 

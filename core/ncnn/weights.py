@@ -366,12 +366,12 @@ _RULES: Mapping[str, Callable[[Layer], Iterator[Slot]]] = {
 # fmt: off
 _WITHOUT_WEIGHTS = frozenset({
     "AbsVal", "ArgMax", "BinaryOp", "BNLL", "CELU", "Cast", "Clip", "Concat", "CopyTo", "Crop", "CumulativeSum",
-    "DeepCopy", "DetectionOutput", "Diag", "Dropout", "Einsum", "ELU", "Eltwise", "Erf", "Exp", "ExpandDims", "Flatten", "Flip",
-    "Fold", "GELU", "GLU", "GridSample", "HardSigmoid", "HardSwish", "Input", "Interp", "InverseSpectrogram", "LRN",
-    "Log", "MVN", "MatMul", "Mish", "Noop", "PSROIPooling", "Packing", "Permute", "PixelShuffle", "Pooling",
-    "Pooling1D", "Pooling3D", "Power", "PriorBox", "Proposal", "ROIAlign", "ROIPooling", "ReLU", "Reduction", "Reorg",
-    "Reshape", "RotaryEmbed", "SDPA", "SELU", "SPP", "Shrink", "ShuffleChannel", "Sigmoid", "Slice", "Softmax",
-    "Softplus", "Spectrogram", "Split", "Squeeze", "StatisticsPooling", "Swish", "TanH", "Threshold", "Tile",
-    "UnaryOp", "Unfold", "YoloDetectionOutput", "Yolov3DetectionOutput",
+    "DeepCopy", "DetectionOutput", "Diag", "Dropout", "Einsum", "ELU", "Eltwise", "Erf", "Exp", "ExpandDims",
+    "Flatten", "Flip", "Fold", "GELU", "GLU", "GridSample", "HardSigmoid", "HardSwish", "Input", "Interp",
+    "InverseSpectrogram", "LRN", "Log", "MVN", "MatMul", "Mish", "Noop", "PSROIPooling", "Packing", "Permute",
+    "PixelShuffle", "Pooling", "Pooling1D", "Pooling3D", "Power", "PriorBox", "Proposal", "ROIAlign", "ROIPooling",
+    "ReLU", "Reduction", "Reorg", "Reshape", "RotaryEmbed", "SDPA", "SELU", "SPP", "Shrink", "ShuffleChannel",
+    "Sigmoid", "Slice", "Softmax", "Softplus", "Spectrogram", "Split", "Squeeze", "StatisticsPooling", "Swish",
+    "TanH", "Threshold", "Tile", "UnaryOp", "Unfold", "YoloDetectionOutput", "Yolov3DetectionOutput",
 })
 # fmt: on

@@ -18,7 +18,6 @@ from core.ncnn.weights import write_weights
 from core.runtimes.predictor import Feeds, Tensor
 from core.text import say
 
-
 _MOST_AXES = 4  # of ncnn's Mat
 
 
@@ -65,37 +64,32 @@ class NcnnPredictor:
             ConversionError: ncnn refused the input, failed, or gave an output of another size.
         """
         with self._net.create_extractor() as extractor:
-            kept = self._feed(extractor, feeds)
-            answers = {
-                name: self._shaped(name, _extract(extractor, blob)) for name, blob in self._model.outputs.items()
-            }
-            del kept
-        return answers
+            self._feed(extractor, feeds)
+            return {name: self._shaped(name, _extract(extractor, blob)) for name, blob in self._model.outputs.items()}
 
     def magnitudes(self, feeds: Feeds, blobs: Sequence[str]) -> dict[str, float]:
         """Run once, and give the largest magnitude inside each of these blobs."""
         with self._net.create_extractor() as extractor:
             extractor.set_light_mode(False)  # else blobs are freed as soon as the next layer has read them
-            kept = self._feed(extractor, feeds)
-            largest = {blob: float(np.abs(_extract(extractor, blob)).max(initial=0.0)) for blob in blobs}
-            del kept
-        return largest
+            self._feed(extractor, feeds)
+            return {blob: float(np.abs(_extract(extractor, blob)).max(initial=0.0)) for blob in blobs}
 
     def close(self) -> None:
         """Give back the memory."""
         self._net.clear()
 
-    def _feed(self, extractor: Any, feeds: Feeds) -> list[Tensor]:
-        """Give the inputs to ncnn; the arrays must be kept alive until the run is over."""
-        kept = []
+    def _feed(self, extractor: Any, feeds: Feeds) -> None:
+        """Give the inputs to ncnn.
+
+        They are copied into memory of ncnn's own: it does not keep numpy's alive, and a first layer
+        that works in place (an activation, a normalisation) would crash on it.
+        """
         for name, blob in self._model.inputs.items():
             if name not in feeds:
                 raise _failed(f"input {name} was not given")
             tensor = _without_batch(feeds[name])
-            kept.append(tensor)
-            if extractor.input(blob, self._ncnn.Mat(tensor)) != 0:
+            if extractor.input(blob, self._ncnn.Mat(tensor).clone()) != 0:
                 raise _failed(f"input {blob}")
-        return kept
 
     def _shaped(self, name: str, values: Tensor) -> Tensor:
         expected = self._expected[name]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 
 from core.errors import ConversionError
 from core.runtimes.predictor import Feeds, Tensor
@@ -38,6 +37,8 @@ class OnnxPredictor:
     """
 
     def __init__(self, model: Path | onnx.ModelProto, *, threads: int = 0) -> None:
+        import onnxruntime as ort  # heavy, and the pages that never run a model import this file too
+
         options = ort.SessionOptions()
         options.log_severity_level = _SILENT
         options.intra_op_num_threads = threads
@@ -55,6 +56,12 @@ class OnnxPredictor:
             ) from exc
         self._types = {entry.name: _NUMPY_TYPES.get(entry.type) for entry in self._session.get_inputs()}
         self._outputs = tuple(entry.name for entry in self._session.get_outputs())
+        self.float_tensors = frozenset(
+            entry.name
+            for entry in (*self._session.get_inputs(), *self._session.get_outputs())
+            if entry.type == "tensor(float)"
+        )
+        """Inputs and outputs of type float32."""
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.ncnn.model import NcnnModel
-from core.ncnn.param import parse_param
-from core.ncnn.weights import read_weights
 from core.outcome import Artifact
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.onnx import OnnxPredictor
@@ -26,7 +24,5 @@ def open_artifact(artifact: Artifact, expected: Mapping[str, Tensor], *, threads
     """
     if not artifact.outputs:
         return OnnxPredictor(artifact.files[0], threads=threads)
-    param_path, bin_path = artifact.files
-    param = parse_param(param_path.read_text(encoding="utf-8"))
-    weights = read_weights(param, bin_path.read_bytes())
-    return NcnnPredictor(NcnnModel(param, weights, artifact.inputs, artifact.outputs), expected, threads=threads)
+    model = NcnnModel.load(*artifact.files, inputs=artifact.inputs, outputs=artifact.outputs)
+    return NcnnPredictor(model, expected, threads=threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.ncnn.half import to_half
+from core.ncnn.half import notes_on_half, to_half
 from core.outcome import Artifact
 from core.progress import Progress
 from core.source import Source
@@ -34,4 +34,6 @@ class NcnnFp16:
     def make(self, workshop: Workshop, folder: Path, progress: Progress) -> Artifact:
         """Store the weights in 16 bit."""
         progress(0.0, say("Converting to ncnn"))
-        return write(to_half(workshop.ncnn), self.id, folder=folder, names=self.file_names(workshop.stem))
+        model = to_half(workshop.ncnn)
+        names = self.file_names(workshop.stem)
+        return write(model, self.id, folder=folder, names=names, notes=notes_on_half(model))

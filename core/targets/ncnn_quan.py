@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.errors import ConversionError
-from core.ncnn.int8 import quantisable, to_int8
+from core.ncnn.half import notes_on_half
+from core.ncnn.int8 import quantisable, quantisable_unmeasured, to_int8
 from core.ncnn.mixed import float_layers
-from core.ncnn.ranges import measure_ranges
+from core.calibration.ncnn import measure_ranges
 from core.outcome import Artifact
 from core.progress import Progress, portion
 from core.source import Source
@@ -38,17 +39,18 @@ class NcnnQuan:
         """Measure the ranges over the calibration pictures, then write the weights."""
         progress(0.0, say("Converting to ncnn"))
         model = workshop.ncnn
-        layers = quantisable(model)
-        if not layers:
+        measured, unmeasured = quantisable(model), quantisable_unmeasured(model)
+        if not measured and not unmeasured:
             raise ConversionError(
                 say("This model has no layer that ncnn can compute in 8 bit."),
                 next_step=say("Use the 16 bit target of ncnn instead."),
             )
-        ranges = measure_ranges(model, layers, workshop.calibration_feeds(portion(progress, 0.3, 0.95)))
+        ranges = measure_ranges(model, measured, workshop.calibration_feeds(portion(progress, 0.3, 0.95)))
         progress(0.95, say("Writing 8 bit weights"))
+        layers = (*measured, *unmeasured)
         kept = float_layers(model, layers)
         quantised = to_int8(model, ranges, keep_float=kept)
-        notes = (*workshop.calibration_notes, _kept_note(len(kept), len(layers)))
+        notes = (*workshop.calibration_notes, _kept_note(len(kept), len(layers)), *notes_on_half(quantised))
         return write(quantised, self.id, folder=folder, names=self.file_names(workshop.stem), notes=notes)
 
 

@@ -41,7 +41,7 @@ class OnnxFp16:
             with warnings.catch_warnings():
                 # It warns of every weight below the smallest 16-bit number, which becomes that number or 0.
                 warnings.simplefilter("ignore")
-                model = float16.convert_float_to_float16(workshop.prepared.model, keep_io_types=True)
+                model = float16.convert_float_to_float16(workshop.prepared.fresh(), keep_io_types=True)
         except Exception as exc:
             raise ConversionError(
                 say("The model could not be turned into 16 bit."),

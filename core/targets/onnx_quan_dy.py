@@ -53,7 +53,7 @@ class OnnxQuanDy:
         """Quantise the matrix products, then store the convolutions."""
         (name,) = self.file_names(workshop.stem)
         progress(0.0, say("Quantising the matrix products"))
-        model = _quantise_matrix_products(workshop.prepared.model, folder / name)
+        model = _quantise_matrix_products(workshop.prepared.fresh(), folder / name)
         progress(0.7, say("Storing the convolutions in 8 bit"))
         stored = store_weights_in_8_bit(model)
         return Artifact(self.id, (save(model, folder / name),), notes=_notes(stored))

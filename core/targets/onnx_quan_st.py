@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from core.errors import ConversionError, EdgePressError
+import numpy as np
+import onnx
+
+from core.calibration.onnx import Range, measure_ranges
+from core.errors import ConversionError
 from core.outcome import Artifact
-from core.progress import Progress
-from core.runtimes.predictor import Feeds
+from core.progress import Progress, portion
 from core.source import Source
 from core.target import TargetId
-from core.targets.onnx_rules import refuse_if_reduced
+from core.targets.onnx_rules import refuse_if_reduced, save
 from core.text import Text, say
 from core.workshop import Workshop
 
-_KEPT_RUNS = 16
-"""Runs whose ranges onnxruntime keeps before it merges them; bounds the memory for any number of pictures."""
+_QUANTISED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Relu", "Clip")
+"""Where 8 bit pays. Over nine models, quantising every operator that onnxruntime can was never smaller and hardly
+ever faster, and lost up to 3.5 dB. Relu and Clip are among them so that the range of a convolution's output is the
+range after its activation, into which onnxruntime folds it."""
 
 
 class OnnxQuanSt:
-    """Quantised by onnxruntime: QDQ format, min-max ranges, u8 activations, s8 weights for each channel."""
+    """Written by onnxruntime: QDQ format, min-max ranges, u8 activations, s8 weights for each channel."""
 
     id: TargetId = "onnx_quan_st"
     title: Text = say("ONNX, 8 bit static")
-    sentence: Text = say("A quarter of the size and about twice as fast on a processor. Learns from your pictures.")
+    sentence: Text = say("A quarter of the size and often twice as fast on a processor. Learns from your pictures.")
     needs_images = True
     least_cosine = 0.9
 
@@ -40,40 +43,39 @@ class OnnxQuanSt:
 
     def make(self, workshop: Workshop, folder: Path, progress: Progress) -> Artifact:
         """Measure the ranges over the calibration pictures and write the file."""
-        from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
-
+        model = workshop.prepared.fresh()
+        ranges = measure_ranges(model, workshop.calibration_feeds(portion(progress, 0.0, 0.7)))
+        progress(0.7, say("Writing 8 bit weights"))
+        quantised = _quantise(model, ranges)
         (name,) = self.file_names(workshop.stem)
-        logging.getLogger().setLevel(logging.ERROR)
-        try:
-            quantize_static(
-                workshop.prepared.model,
-                str(folder / name),
-                _reader(workshop.calibration_feeds(progress)),
-                quant_format=QuantFormat.QDQ,
-                per_channel=True,
-                # Unsigned activations run about twice as fast on x86 as signed ones, and no slower on ARM.
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-                calibrate_method=CalibrationMethod.MinMax,
-                extra_options={"CalibMaxIntermediateOutputs": _KEPT_RUNS},
-            )
-        except EdgePressError:
-            raise
-        except Exception as exc:
-            raise ConversionError(
-                say("The model could not be quantised with your pictures."),
-                next_step=say("Use the dynamic 8 bit target, which needs no pictures."),
-                detail=repr(exc),
-            ) from exc
-        return Artifact(self.id, (folder / name,), notes=workshop.calibration_notes)
+        return Artifact(self.id, (save(quantised, folder / name),), notes=workshop.calibration_notes)
 
 
-def _reader(feeds: Iterator[Feeds]) -> Any:
-    """The feeds as onnxruntime wants to be given them: one a call, None at the end."""
-    from onnxruntime.quantization import CalibrationDataReader
+def _quantise(model: onnx.ModelProto, ranges: Mapping[str, Range]) -> onnx.ModelProto:
+    from onnxruntime.quantization import CalibrationMethod, QDQQuantizer, QuantType
+    from onnxruntime.quantization.calibrate import TensorsData
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        def get_next(self) -> Feeds | None:
-            return next(feeds, None)
-
-    return Reader()
+    # Unsigned activations run about twice as fast on x86 as signed ones, and no slower on ARM.
+    measured = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
+    try:
+        quantizer = QDQQuantizer(
+            model,
+            per_channel=True,
+            reduce_range=False,
+            weight_qType=QuantType.QInt8,
+            activation_qType=QuantType.QUInt8,
+            tensors_range=TensorsData(CalibrationMethod.MinMax, measured),
+            nodes_to_quantize=[],
+            nodes_to_exclude=[],
+            op_types_to_quantize=list(_QUANTISED),
+            extra_options={},
+        )
+        quantizer.quantize_model()
+    except Exception as exc:
+        raise ConversionError(
+            say("The model could not be quantised with your pictures."),
+            next_step=say("Use the dynamic 8 bit target, which needs no pictures."),
+            detail=repr(exc),
+        ) from exc
+    quantised: onnx.ModelProto = quantizer.model.model
+    return quantised

@@ -15,8 +15,8 @@ def test_an_old_model_is_raised_and_gives_the_same_numbers(tmp_path):
     path = conv_net(tmp_path / "net.onnx", opset=11)
     reference = run_source(path, FEEDS)
     prepared = prepare(path, FEEDS, reference)
-    assert prepared.model.opset_import[0].version == OPSET and not prepared.notes
-    answers = OnnxPredictor(prepared.model).run(FEEDS)
+    assert prepared.clean.opset_import[0].version == OPSET and not prepared.notes
+    answers = OnnxPredictor(prepared.clean).run(FEEDS)
     assert np.allclose(answers["scores"], reference["scores"], atol=1e-5)
 
 
@@ -30,7 +30,7 @@ def test_the_source_file_is_not_touched(tmp_path):
 def test_free_dimensions_stay_free_in_one_model_and_are_fixed_in_the_other(tmp_path):
     path = conv_net(tmp_path / "net.onnx", size="side")
     prepared = prepare(path, FEEDS, run_source(path, FEEDS))
-    assert prepared.model.graph.input[0].type.tensor_type.shape.dim[2].dim_param == "side"
+    assert prepared.clean.graph.input[0].type.tensor_type.shape.dim[2].dim_param == "side"
     assert [dim.dim_value for dim in prepared.fixed.graph.input[0].type.tensor_type.shape.dim] == [1, 3, 32, 32]
 
 
@@ -44,8 +44,8 @@ def test_weights_given_as_constant_nodes_become_initializers(tmp_path):
         tmp_path / "constant.onnx",
     )
     prepared = prepare(path, FEEDS, run_source(path, FEEDS))
-    assert [node.op_type for node in prepared.model.graph.node] == ["Conv"]
-    assert len(prepared.model.graph.initializer) == 1
+    assert [node.op_type for node in prepared.clean.graph.node] == ["Conv"]
+    assert len(prepared.clean.graph.initializer) == 1
 
 
 def test_a_model_with_external_weights_becomes_self_contained(tmp_path):
@@ -54,7 +54,7 @@ def test_a_model_with_external_weights_becomes_self_contained(tmp_path):
     outside = tmp_path / "outside.onnx"
     onnx.save(onnx.load(str(inside)), str(outside), save_as_external_data=True, location="w.data", size_threshold=0)
     prepared = prepare(outside, FEEDS, run_source(outside, FEEDS))
-    assert np.allclose(OnnxPredictor(prepared.model).run(FEEDS)["scores"], reference["scores"], atol=1e-5)
+    assert np.allclose(OnnxPredictor(prepared.clean).run(FEEDS)["scores"], reference["scores"], atol=1e-5)
 
 
 def test_a_source_that_does_not_run_is_explained(tmp_path):

@@ -72,6 +72,14 @@ def test_it_refuses_a_model_that_is_already_reduced(target, tmp_path):
 
 
 @every_target
+def test_it_leaves_the_shared_model_as_it_was(target, workshop, tmp_path):
+    """The quantisers of onnxruntime write into the model they are given: the next target must not get that."""
+    before = workshop.prepared.clean.SerializeToString()
+    target.make(workshop, tmp_path, silent)
+    assert workshop.prepared.clean.SerializeToString() == before
+
+
+@every_target
 def test_it_leaves_the_source_as_it_was(target, workshop, tmp_path):
     before = workshop.source.path.read_bytes()
     target.make(workshop, tmp_path, silent)

@@ -1,0 +1,99 @@
+"""``python -m core.ncnn info model.param``: what is inside an ncnn model, layer by layer."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from core.console import Console
+from core.errors import EdgePressError
+from core.ncnn.model import NcnnModel
+from core.ncnn.param import Layer
+from core.ncnn.weights import TAG_FLOAT16, TAG_FLOAT32, TAG_INT8, TAG_RAW_FLOAT32, Array
+from core.text import Text, say
+
+_BITS = {TAG_FLOAT32: 32, TAG_RAW_FLOAT32: 32, None: 32, TAG_FLOAT16: 16, TAG_INT8: 8}
+
+
+def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: of the command line; None for those of this process.
+        console: where to write; the standard output if None.
+
+    Returns:
+        The exit code: 0, or 1 where the model cannot be read.
+    """
+    given = _parser().parse_args(arguments)
+    console = console or Console()
+    bin_path = given.weights or given.param.with_suffix(".bin")
+    try:
+        model = NcnnModel.load(given.param, bin_path, inputs={}, outputs={})
+    except EdgePressError as error:
+        console.explain(error)
+        return 1
+    for line in _table(model):
+        console.write(line)
+    for text in _summary(model):
+        console.tell(text)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core.ncnn", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    info = commands.add_parser("info", help="layers, their weights, and what is computed in 8 bit")
+    info.add_argument("param", type=Path, help="the .param file")
+    info.add_argument("--weights", type=Path, help="the .bin file, where its name is not that of the .param file")
+    return parser
+
+
+def _table(model: NcnnModel) -> Iterator[str]:
+    width = max((len(layer.type) for layer in model.param.layers), default=0)
+    for index, (layer, arrays) in enumerate(zip(model.param.layers, model.weights, strict=True)):
+        flow = f"{','.join(layer.bottoms)} -> {','.join(layer.tops)}"
+        weights = ", ".join(f"{array.slot.role} {array.slot.count} x {_BITS[array.tag]} bit" for array in arrays)
+        mark = "8" if _is_in_8_bit(layer) else " "
+        yield f"{index:4} {mark} {layer.type:{width}}  {layer.name}  {flow}  {weights}".rstrip()
+
+
+def _is_in_8_bit(layer: Layer) -> bool:
+    """Whether ncnn computes it in integers; the parameter's id depends on the kind of layer."""
+    if layer.type in ("Embed", "Gemm", "MultiHeadAttention", "SDPA"):
+        return bool(layer.integer(18))
+    kinds = ("Convolution", "ConvolutionDepthWise", "InnerProduct", "LSTM", "GRU", "RNN")
+    return layer.type in kinds and bool(layer.integer(8))
+
+
+def _summary(model: NcnnModel) -> Iterator[Text]:
+    layers = model.param.layers
+    yield say(
+        "{count} layers, of which {quantised} are computed in 8 bit.",
+        count=len(layers),
+        quantised=sum(map(_is_in_8_bit, layers)),
+    )
+    kinds = Counter(layer.type for layer in layers).most_common()
+    yield say("Kinds of layers: {kinds}.", kinds=", ".join(f"{kind} {count}" for kind, count in kinds))
+    yield say(
+        "Inputs: {inputs}. Outputs: {outputs}.",
+        inputs=", ".join(model.param.inputs),
+        outputs=", ".join(model.param.outputs),
+    )
+    sizes = _sizes(array for arrays in model.weights for array in arrays)
+    shares = ", ".join(f"{bits} bit: {size:,}" for bits, size in sorted(sizes.items(), reverse=True))
+    yield say("Bytes of weights in {shares}.", shares=shares or "0")
+
+
+def _sizes(arrays: Iterator[Array]) -> Counter[int]:
+    sizes: Counter[int] = Counter()
+    for array in arrays:
+        sizes[_BITS[array.tag]] += len(array.write())
+    return sizes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

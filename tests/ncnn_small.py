@@ -1,0 +1,82 @@
+"""Small models for the tests of ncnn: some written as ncnn's text and numbers, some in ONNX for pnnx to convert."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from core.ncnn.model import NcnnModel
+from core.ncnn.param import parse_param
+from core.ncnn.weights import TAG_FLOAT32, Array, slots, write_weights
+
+TEXT = """7767517
+7 8
+Input                    in0                      0 1 in0
+Convolution              conv_0                   1 1 in0 1 0=8 1=3 11=3 12=1 13=1 14=1 2=1 3=1 4=1 5=1 6=216
+Split                    splitncnn_0              1 2 1 2 3
+ConvolutionDepthWise     convdw_1                 1 1 2 4 0=8 1=3 11=3 12=1 13=1 14=1 2=1 3=1 4=1 5=1 6=72 7=8 9=1
+BinaryOp                 add_0                    2 1 3 4 5 0=0
+Pooling                  gap_0                    1 1 5 6 0=1 4=1
+InnerProduct             fc_0                     1 1 6 out0 0=4 1=1 2=32
+"""
+
+
+def param_text(*lines: str) -> str:
+    """The text of a file with an input ``in0`` and these layers, with the right counts."""
+    tops = 1 + sum(int(line.split()[3]) for line in lines)
+    return "\n".join(("7767517", f"{len(lines) + 1} {tops}", "Input in0 0 1 in0", *lines)) + "\n"
+
+
+def model(text: str = TEXT, *, seed: int = 3) -> NcnnModel:
+    """A model in 32 bit with random weights, of the size that each layer asks for."""
+    random = np.random.default_rng(seed)
+    param = parse_param(text)
+    weights = tuple(
+        tuple(
+            Array(slot, random.standard_normal(slot.count).astype(np.float32), TAG_FLOAT32 if slot.tagged else None)
+            for slot in slots(layer)
+        )
+        for layer in param.layers
+    )
+    blobs = {"in": param.inputs, "out": param.outputs}
+    return NcnnModel(
+        param,
+        weights,
+        {f"x{i}": b for i, b in enumerate(blobs["in"])},
+        {f"y{i}": b for i, b in enumerate(blobs["out"])},
+    )
+
+
+def content(made: NcnnModel) -> bytes:
+    """The bytes of its ``.bin``."""
+    return write_weights(made.weights)
+
+
+def onnx_model(nodes, inputs, outputs, **weights):
+    """A model from nodes, (name, element type, shape) of its inputs and outputs, and its weights."""
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info(*value) for value in inputs],
+        [helper.make_tensor_value_info(*value) for value in outputs],
+        [numpy_helper.from_array(np.asarray(values), name) for name, values in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def conv_then(*nodes, output=("y", TensorProto.FLOAT, None), **weights):
+    random = np.random.default_rng(1)
+    return onnx_model(
+        [helper.make_node("Conv", ["x", "w"], ["c"], "conv"), *nodes],
+        [("x", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [output],
+        w=random.standard_normal((4, 3, 1, 1)).astype(np.float32),
+        **weights,
+    )
+
+
+def best_two():
+    node = helper.make_node("TopK", ["c", "k"], ["y", "i"])
+    model = conv_then(node, k=np.array([2], np.int64))
+    model.graph.output.append(helper.make_tensor_value_info("i", TensorProto.INT64, None))
+    return model
