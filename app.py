@@ -1,4 +1,4 @@
-"""The front door: page list, language, theme, the Netron routes."""
+"""The front door: ``streamlit run app.py`` and ``python app.py`` both serve EdgePress to this computer only."""
 
 from __future__ import annotations
 
@@ -10,29 +10,38 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.parts import house, language
+from core.queue.supervisor import get_supervisor
+from pages.parts import language
 from pages.parts.language import t
+from pages.parts.running_note import show_running
+from pages.parts.views import DOWNLOADS, GRAPHS
 
-_ICON = Path(__file__).parent / "assets" / "icon.png"
+_ASSETS = Path(__file__).resolve().parent / "assets"
 
-# With a folder called pages/, a deep link as the first request would go past this file (Streamlit 1.67).
+# The first request after a start may be for another page than the first, and Streamlit would then run that file
+# alone, as it did before pages were listed here.
 PagesManager.uses_pages_directory = False
 
 
 def draw() -> None:
-    """Draw the side bar and the chosen page."""
-    # A local picture: a Material icon here would make the browser fetch it from outside.
-    st.set_page_config(page_title="EdgePress", page_icon=str(_ICON), layout="wide")
-    house.supervisor()
-    pages = [
-        st.Page("pages/convert.py", title=t("Convert"), icon=":material/compress:", url_path="convert", default=True),
-        st.Page("pages/results.py", title=t("Results"), icon=":material/analytics:", url_path="results"),
-        st.Page("pages/graph.py", title=t("Graph"), icon=":material/account_tree:", url_path="graph"),
-        st.Page("pages/jobs.py", title=t("Jobs"), icon=":material/history:", url_path="jobs"),
-        st.Page("pages/toolbox.py", title=t("Toolbox"), icon=":material/handyman:", url_path="toolbox"),
-    ]
-    page = st.navigation(pages)
+    """Draw what surrounds every page, then the page."""
+    st.set_page_config(page_title="EdgePress", page_icon=str(_ASSETS / "icon.png"), layout="wide")
+    st.html(_ASSETS / "styles" / "pages.css")
+    st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.png"), size="large")
+    get_supervisor()  # takes up what is queued, whichever page is opened first
+    page = st.navigation(
+        [
+            st.Page(
+                "pages/convert.py", title=t("Convert"), icon=":material/compress:", url_path="convert", default=True
+            ),
+            st.Page("pages/results.py", title=t("Results"), icon=":material/monitoring:", url_path="results"),
+            st.Page("pages/graph.py", title=t("Graph"), icon=":material/account_tree:", url_path="graph"),
+            st.Page("pages/jobs.py", title=t("Jobs"), icon=":material/history:", url_path="jobs"),
+            st.Page("pages/toolbox.py", title=t("Toolbox"), icon=":material/handyman:", url_path="toolbox"),
+        ]
+    )
     with st.sidebar:
+        show_running()
         language.choose()
     page.run()
 
@@ -40,10 +49,12 @@ def draw() -> None:
 if get_script_run_ctx(suppress_warning=True) is not None:
     draw()
 else:
+    # "streamlit run" looks for this very form, a call of st.App whose result has a name.
     app = st.App(
         __file__,
-        routes=house.views().routes(),
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1"])],
+        routes=[*GRAPHS.routes(), *DOWNLOADS.routes()],
+        # Streamlit checks the host of its WebSocket only; a foreign page must not get at the files either.
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(st.get_option("server.allowedHosts")))],
     )
     if __name__ == "__main__":
         app.run()

@@ -1,58 +1,74 @@
-"""The reader's language: chosen in the side bar, kept in the data folder, used for every word on a page."""
+"""Which language the reader reads, remembered from one visit to the next, and the pages' way to speak it."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
 from core.console import system_language
+from core.queue.files import read_json, write_json
 from core.queue.store import home
 from core.text import LANGUAGES, Language, Text, say
 
 _NAMES: dict[Language, str] = {"en": "English", "zh": "中文"}
+_CHOSEN = "language"
+_CONTROL = "language-control"
 
 
-def t(template: str, **values: Any) -> str:
-    """Say an English template in the reader's language."""
-    return said(say(template, **values))
+def t(text: str | Text, **values: Any) -> str:
+    """Say something in the reader's language.
 
-
-def said(text: Text) -> str:
-    """Say a sentence that came from the core in the reader's language."""
-    return text.in_language(current())
+    Args:
+        text: an English template, or a sentence that came from the core.
+        values: what goes into the template.
+    """
+    return (text if isinstance(text, Text) else say(text, **values)).in_language(current())
 
 
 def current() -> Language:
-    """The language of this visit; the last one chosen, or the system's."""
-    if "language" not in st.session_state:
-        st.session_state["language"] = _stored() or system_language()
-    chosen: Language = st.session_state["language"]
+    """The language of this visit: what was chosen now or earlier, or else the browser's, or the system's."""
+    if _CHOSEN not in st.session_state:
+        st.session_state[_CHOSEN] = _remembered() or _of_browser() or system_language()
+    chosen: Language = st.session_state[_CHOSEN]
     return chosen
 
 
 def choose() -> None:
-    """Draw the switch, and keep what is chosen for the next visit."""
-    before = current()
-    chosen = st.segmented_control(
-        "Language / 语言", LANGUAGES, default=before, format_func=_NAMES.__getitem__, key="language_switch"
+    """Draw the switch between the languages."""
+    st.segmented_control(
+        "Language / 语言",
+        LANGUAGES,
+        default=current(),
+        format_func=_NAMES.__getitem__,
+        required=True,
+        key=_CONTROL,
+        on_change=_remember,
+        label_visibility="collapsed",
     )
-    if chosen and chosen != before:
-        st.session_state["language"] = chosen
-        _settings().parent.mkdir(parents=True, exist_ok=True)
-        _settings().write_text(json.dumps({"language": chosen}), encoding="utf-8")
-        st.rerun()
 
 
-def _settings() -> Path:
-    return home() / "settings.json"
+def _remember() -> None:
+    chosen = st.session_state[_CONTROL]
+    if chosen not in LANGUAGES:
+        return
+    st.session_state[_CHOSEN] = chosen
+    with suppress(OSError):  # a full disk costs the memory of it, not the choice
+        path = home() / "settings.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"language": chosen})
 
 
-def _stored() -> Language | None:
+def _remembered() -> Language | None:
     try:
-        language = json.loads(_settings().read_text(encoding="utf-8"))["language"]
-    except (OSError, ValueError, KeyError, TypeError):
+        settings = read_json(home() / "settings.json")
+    except (OSError, ValueError):
         return None
-    return language if language in LANGUAGES else None
+    found = settings.get("language") if isinstance(settings, dict) else None
+    return found if found in LANGUAGES else None
+
+
+def _of_browser() -> Language | None:
+    locale = (st.context.locale or "").lower()
+    return "zh" if locale.startswith("zh") else "en" if locale.startswith("en") else None

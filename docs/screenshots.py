@@ -1,0 +1,122 @@
+"""Take the pictures of the pages that the documentation shows: ``python docs/screenshots.py``.
+
+Converts the bundled sample in a home of its own, opens every page in Chromium, in both languages and both colour
+schemes, and writes ``docs/screenshots/<page>-<language>-<scheme>.png``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from core.launch.instance import ADDRESS, Place
+from core.launch.server import start
+from core.queue.store import JobStore
+from core.queue.supervisor import run_in_foreground
+from core.text import LANGUAGES
+from pages.parts.sample import sample_job
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PAGES = {"convert": "", "results": "results", "graph": "graph", "jobs": "jobs", "toolbox": "toolbox"}
+"""Name of the picture -> address of the page."""
+
+SCHEMES = ("light", "dark")
+WIDTH, LEAST_HEIGHT, MOST_HEIGHT = 1440, 900, 2600
+MOST_BYTES = 250_000
+FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+
+
+def main() -> None:
+    """Take all pictures."""
+    folder = ROOT / "docs" / "screenshots"
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="edgepress-", ignore_cleanup_errors=True) as made:
+        home = Path(made)
+        os.environ["EDGEPRESS_HOME"] = str(home)
+        job_id, _ = run_in_foreground(JobStore(home), sample_job(), lambda _: None)
+        server = start(Path(sys.executable), ROOT, place=Place(_free_port(), os.getpid()), log=home / "app.log")
+        try:
+            server.wait_until_up()
+            _take_all(server.place.url, home=home, job_id=job_id, folder=folder)
+        finally:
+            server.stop()
+
+
+def _take_all(address: str, *, home: Path, job_id: str, folder: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    is_root = sys.platform != "win32" and os.geteuid() == 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=[*FLAGS, "--no-sandbox"] if is_root else FLAGS
+        )
+        for language in LANGUAGES:
+            (home / "settings.json").write_text(json.dumps({"language": language}), encoding="utf-8")
+            for scheme in SCHEMES:
+                for name, path in PAGES.items():
+                    query = f"?job={job_id}" if name in ("results", "graph") else ""
+                    picture = _take(browser, f"{address}/{path}{query}", scheme=scheme)
+                    (folder / f"{name}-{language}-{scheme}.png").write_bytes(_small(picture))
+        browser.close()
+
+
+def _take(browser: Browser, address: str, *, scheme: str) -> bytes:
+    """One page in a visit of its own, as high as its content."""
+    context = browser.new_context(color_scheme=scheme, viewport={"width": WIDTH, "height": LEAST_HEIGHT})
+    page = context.new_page()
+    page.goto(address)
+    _settle(page)
+    height = page.get_by_test_id("stMain").evaluate("element => element.scrollHeight")
+    page.set_viewport_size({"width": WIDTH, "height": min(max(height, LEAST_HEIGHT), MOST_HEIGHT)})
+    _settle(page)
+    picture = page.screenshot()
+    context.close()
+    return picture
+
+
+def _settle(page: Page) -> None:
+    """Wait until the script has run, the graphs are drawn and nothing moves any more."""
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=60_000)
+    page.locator("h1, h2").first.wait_for(timeout=60_000)
+    for index in range(page.locator("iframe").count()):
+        graph = page.frame_locator(f"iframe >> nth={index}")
+        graph.locator("svg g.node").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(1500)  # charts and tables fade in
+
+
+def _small(picture: bytes) -> bytes:
+    """The same picture with as many colours as the limit allows."""
+    image = Image.open(BytesIO(picture)).convert("RGB")
+    written = b""
+    for colours in (256, 128, 64, 32):
+        out = BytesIO()
+        image.quantize(colours, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        written = out.getvalue()
+        if len(written) < MOST_BYTES:
+            break
+    return written
+
+
+def _free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind((ADDRESS, 0))
+        return int(asked.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Convert: choose a model, look at what is proposed, press the button, watch."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import EdgePressError
+from core.queue.state import JobState
+from core.queue.supervisor import get_supervisor
+from pages.parts import draft, sample
+from pages.parts.ended import show_end
+from pages.parts.language import t
+from pages.parts.launching_step import launch
+from pages.parts.live_progress import watch
+from pages.parts.markdown import plain
+from pages.parts.model_step import choose_model
+from pages.parts.pictures_step import choose_pictures
+from pages.parts.preparing_step import settle_preprocessing
+from pages.parts.problems import show_problem
+from pages.parts.targets_step import choose_targets
+
+_SEEN_LIVE = "seen-live"
+
+
+def _page() -> None:
+    watched = st.query_params.get("job")
+    if watched is None:
+        _form()
+    else:
+        _watch(watched)
+
+
+def _form() -> None:
+    if draft.current().source is None:
+        _hero()
+    else:
+        st.title(t("Convert"), anchor=False)
+    source = choose_model()
+    if source is None:
+        return
+    look = choose_pictures() if source.takes_image else None
+    preprocessing = settle_preprocessing(source, look)
+    number = 4 if source.takes_image else 2
+    targets = choose_targets(source, has_pictures=look is not None, number=number)
+    job_id = launch(source, preprocessing, targets, number=number + 1)
+    if job_id is not None:
+        draft.forget()
+        _go_to(job_id)
+
+
+def _hero() -> None:
+    with st.container(key="hero", border=True):
+        left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
+        with left:
+            st.title(t("Make your model small and fast"), anchor=False)
+            st.markdown(
+                t(
+                    "Give EdgePress a trained ONNX model and some pictures. It makes up to six smaller files for "
+                    "phones, small boards and PCs, runs every one of them, and shows what each gains and costs. "
+                    "Nothing leaves this computer."
+                )
+            )
+        with right, st.container(horizontal_alignment="center", gap="xsmall"):
+            _offer_sample()
+
+
+def _offer_sample() -> None:
+    if not sample.is_available():
+        return
+    if st.button(t("Try the sample"), type="primary", icon=":material/play_arrow:", key="try_sample"):
+        try:
+            job_id = get_supervisor().submit(sample.sample_job())
+        except EdgePressError as exc:
+            show_problem(exc)
+        else:
+            _go_to(job_id)
+    st.caption(
+        t("A small model that tells six kinds of ground apart. It takes well under a minute."), text_alignment="center"
+    )
+
+
+def _go_to(job_id: str) -> None:
+    """The address names the job, so that it is still there after a refresh."""
+    st.query_params["job"] = job_id
+    st.rerun()
+
+
+def _watch(job_id: str) -> None:
+    store = get_supervisor().store
+    try:
+        state = store.state(job_id)
+        name = plain(store.job(job_id).source.name)
+    except EdgePressError as exc:
+        st.title(t("Convert"), anchor=False)
+        show_problem(exc)
+        _offer_another()
+        return
+    if state.is_active:
+        st.title(t("Converting {name}", name=name), anchor=False)
+        st.session_state[_SEEN_LIVE] = job_id
+        watch(job_id)
+        return
+    if state.status == "done" and st.session_state.pop(_SEEN_LIVE, None) == job_id:
+        st.switch_page("pages/results.py", query_params={"job": job_id})
+    st.title(name, anchor=False)
+    _show_end(job_id, state)
+
+
+def _show_end(job_id: str, state: JobState) -> None:
+    show_end(state)
+    with st.container(horizontal=True, gap="small"):
+        if state.status == "done":
+            label = t("See the results")
+            if st.button(label, type="primary", icon=":material/monitoring:", key="see_results"):
+                st.switch_page("pages/results.py", query_params={"job": job_id})
+        _offer_another()
+
+
+def _offer_another() -> None:
+    if st.button(t("Convert a model"), icon=":material/add:", key="convert-another"):
+        del st.query_params["job"]
+        st.rerun()
+
+
+_page()

@@ -1,0 +1,61 @@
+"""Graph: two models of a job side by side, as Netron draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import EdgePressError
+from pages.parts.job_choice import Done, choose_job
+from pages.parts.language import t
+from pages.parts.problems import show_problem
+from pages.parts.views import GRAPHS, theme
+
+_HEIGHT = 680
+
+
+def _page() -> None:
+    st.title(t("Graph"), anchor=False)
+    try:
+        done = choose_job()
+    except EdgePressError as exc:
+        show_problem(exc)
+        return
+    if done is None:
+        return
+    st.caption(t("Each box is one step of the model. Scroll to zoom, drag to move, click a box to see what is in it."))
+    models = _models(done)
+    # Frames load anew when something is inserted above them, so their places are reserved first.
+    for side, column in enumerate(st.columns(2)):
+        with column:
+            _show_side(models, side, done.id)
+
+
+def _models(done: Done) -> Mapping[str, Path]:
+    """Name for people -> file."""
+    made = {t(result.title): result.model for result in done.report.converted}
+    return {t("Original"): done.report.original.path, **{name: path for name, path in made.items() if path is not None}}
+
+
+def _show_side(models: Mapping[str, Path], side: int, job_id: str) -> None:
+    names = list(models)
+    name: str = st.selectbox(
+        t("Left") if side == 0 else t("Right"),
+        names,
+        index=min(side, len(names) - 1),
+        key=f"graph-{side}-{job_id}",
+        label_visibility="collapsed",
+    )
+    frame = st.container()
+    try:
+        url = GRAPHS.url(models[name], theme())
+    except EdgePressError as exc:
+        with frame:
+            show_problem(exc)
+        return
+    frame.iframe(url, height=_HEIGHT, alt=t("Graph of {name}", name=name))
+
+
+_page()

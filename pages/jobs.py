@@ -1,0 +1,153 @@
+"""Jobs: everything that was converted, is being converted or waits for it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import EdgePressError
+from core.job import Job
+from core.queue.state import JobState
+from core.queue.store import home
+from core.queue.supervisor import get_supervisor
+from core.targets import target_by_id
+from core.text import Text, say
+from pages.parts import figures
+from pages.parts.ended import show_end
+from pages.parts.language import t
+from pages.parts.markdown import plain
+from pages.parts.problems import show_problem
+
+_SHOWN = 20
+_EVERY = 1.0
+_STATES: dict[str, tuple[Text, str, str]] = {
+    "queued": (say("waiting"), ":material/schedule:", "gray"),
+    "running": (say("running"), ":material/hourglass_top:", "primary"),
+    "done": (say("done"), ":material/check_circle:", "green"),
+    "failed": (say("failed"), ":material/error:", "red"),
+    "cancelled": (say("cancelled"), ":material/stop_circle:", "gray"),
+    "interrupted": (say("interrupted"), ":material/power_off:", "orange"),
+}
+
+
+def _page() -> None:
+    st.title(t("Jobs"), anchor=False)
+    ids = get_supervisor().store.ids()
+    if not ids:
+        _show_nothing()
+        return
+    count = st.session_state.get("jobs-shown", _SHOWN)
+    for job_id in ids[:count]:
+        is_active = get_supervisor().store.state(job_id).is_active
+        st.fragment(_show_job, run_every=_EVERY if is_active else None)(job_id, is_active)
+    if count < len(ids) and st.button(t("Show more"), key="jobs-more", icon=":material/expand_more:"):
+        st.session_state["jobs-shown"] = count + _SHOWN
+        st.rerun()
+
+
+def _show_nothing() -> None:
+    with st.container(border=True, horizontal_alignment="center", key="empty"):
+        st.space("small")
+        st.markdown(f"#### {t('No jobs yet')}", width="content")
+        st.caption(t("Every conversion is kept in this list, with its results."), width="content")
+        if st.button(t("Convert a model"), type="primary", icon=":material/bolt:", key="go-convert"):
+            st.switch_page("pages/convert.py")
+        st.space("small")
+
+
+def _show_job(job_id: str, was_active: bool) -> None:
+    store = get_supervisor().store
+    try:
+        state = store.state(job_id)
+    except EdgePressError:
+        st.rerun()  # deleted in another window
+    if was_active and not state.is_active:
+        st.rerun()
+    with st.container(border=True, key=f"job-{job_id}"):
+        job = _read(job_id)
+        _show_heading(job, state)
+        if state.is_active:
+            words = t("Waiting for its turn") if state.message is None else t(state.message)
+            st.progress(state.fraction, text=plain(words))
+        elif state.status != "done":
+            show_end(state)
+        _offer_actions(job_id, job, state)
+
+
+def _read(job_id: str) -> Job | None:
+    try:
+        return get_supervisor().store.job(job_id)
+    except EdgePressError:
+        return None  # its state tells of the damage
+
+
+def _show_heading(job: Job | None, state: JobState) -> None:
+    words, icon, color = _STATES[state.status]
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        name = plain(job.source.name) if job is not None else t("Unknown model")
+        st.markdown(f"**{name}**", width="content")
+        st.badge(t(words), icon=icon, color=color)
+    parts = [figures.moment(state.created)]
+    if state.started is not None and state.finished is not None:
+        parts.append(t("took {time}", time=figures.duration(state.finished - state.started)))
+    st.caption(plain(" · ".join(parts)))
+    if job is not None:
+        with st.container(horizontal=True, gap="xsmall"):
+            for target in job.targets:
+                st.badge(t(target_by_id(target).title), color="gray")
+
+
+def _offer_actions(job_id: str, job: Job | None, state: JobState) -> None:
+    with st.container(horizontal=True, gap="small"):
+        if state.is_active:
+            if st.button(t("Watch"), key=f"watch-{job_id}", icon=":material/visibility:"):
+                st.switch_page("pages/convert.py", query_params={"job": job_id})
+            if st.button(t("Cancel"), key=f"cancel-{job_id}", icon=":material/stop_circle:"):
+                get_supervisor().cancel(job_id)
+                st.rerun()
+            return
+        if state.status == "done" and st.button(
+            t("See the results"), key=f"open-{job_id}", icon=":material/monitoring:"
+        ):
+            st.switch_page("pages/results.py", query_params={"job": job_id})
+        if state.status != "done" and job is not None:
+            st.button(t("Try again"), key=f"again-{job_id}", icon=":material/replay:", on_click=_again, args=(job,))
+        with st.popover(t("Delete"), icon=":material/delete:"):
+            _confirm(job_id, job)
+
+
+def _again(job: Job) -> None:
+    try:
+        get_supervisor().submit(job)
+    except EdgePressError as exc:
+        show_problem(exc)
+
+
+def _confirm(job_id: str, job: Job | None) -> None:
+    own = _own_results(job)
+    if own is not None and own.is_dir():
+        st.markdown(t("The job and the files that it made will be deleted. Download first what you want to keep."))
+    else:
+        st.markdown(t("The job will be deleted. The files that it made stay where they are."))
+    if not st.button(t("Delete it"), key=f"delete-{job_id}", type="primary", icon=":material/delete_forever:"):
+        return
+    try:
+        get_supervisor().store.delete(job_id)
+    except EdgePressError as exc:
+        show_problem(exc)
+        return
+    if own is not None:
+        shutil.rmtree(own, ignore_errors=True)
+    st.rerun()
+
+
+def _own_results(job: Job | None) -> Path | None:
+    """The results that lie in EdgePress's own folder because their model had no place on this computer."""
+    if job is None or job.out.parent != home() / "results":
+        return None
+    return job.out
+
+
+_page()

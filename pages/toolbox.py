@@ -1,0 +1,89 @@
+"""Toolbox: the parts that EdgePress stands on, and one button for what is missing."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core import toolchain
+from core.text import Text, say
+from pages.parts import figures
+from pages.parts.installation import INSTALLATION
+from pages.parts.language import t
+from pages.parts.markdown import plain
+from pages.parts.problems import show_problem
+
+_EVERY = 0.5
+_STATES: dict[str, Text] = {"ready": say("ready"), "missing": say("missing"), "broken": say("broken")}
+
+
+def _page() -> None:
+    st.title(t("Toolbox"), anchor=False)
+    if INSTALLATION.is_running:
+        st.fragment(_show_installation, run_every=_EVERY)()
+        return
+    if INSTALLATION.error is not None:
+        show_problem(INSTALLATION.error)
+    with st.spinner(t("Trying every part")):
+        components = _check()
+    _show_verdict(components)
+    _show_parts(components)
+    if st.button(t("Check again"), icon=":material/refresh:", key="check-again"):
+        _check.clear()
+        st.rerun()
+
+
+@st.cache_data(show_spinner=False, ttl=600)
+def _check() -> tuple[toolchain.Component, ...]:
+    return toolchain.check()
+
+
+def _show_verdict(components: tuple[toolchain.Component, ...]) -> None:
+    lacking = [component for component in components if component.lacking]
+    if not lacking:
+        st.success(t("Everything is ready."), icon=":material/check_circle:")
+        return
+    names = ", ".join(component.name for component in lacking)
+    st.warning(t("Something is missing or broken: {names}", names=plain(names)), icon=":material/build:")
+    if st.button(t("Install what is missing"), type="primary", icon=":material/download:", key="install"):
+        _check.clear()
+        INSTALLATION.start()
+        st.rerun()
+
+
+def _show_parts(components: tuple[toolchain.Component, ...]) -> None:
+    rows = [
+        {
+            "part": component.name,
+            "state": _state(component),
+            "version": component.version or figures.NOTHING,
+            "needed": t(component.needed_for),
+            "remark": "" if component.note is None else t(component.note),
+        }
+        for component in components
+    ]
+    column = st.column_config.TextColumn
+    config = {
+        "part": column(t("Part"), width=170),
+        "state": column(t("State"), width=120),
+        "version": column(t("Version"), width=110),
+        "needed": column(t("Needed for"), width=300),
+        "remark": column(t("Remark")),
+    }
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", column_config=config)
+
+
+def _state(component: toolchain.Component) -> str:
+    if component.status == "missing" and component.optional:
+        return t("not installed")
+    return t(_STATES[component.status])
+
+
+def _show_installation() -> None:
+    if not INSTALLATION.is_running:
+        st.rerun()
+    words = t("Starting") if INSTALLATION.message is None else t(INSTALLATION.message)
+    st.progress(INSTALLATION.fraction, text=plain(words))
+
+
+_page()
