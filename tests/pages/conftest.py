@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from small import PREPROCESSING, conv_net, pictures
 from streamlit.testing.v1 import AppTest
 
 from core.job import Job
@@ -14,6 +13,7 @@ from core.queue.state import JobState
 from core.queue.store import JobStore
 from core.queue.supervisor import Supervisor
 from core.runner import run_job
+from small import PREPROCESSING, conv_net, pictures
 
 APP = Path(__file__).parents[2] / "app.py"
 

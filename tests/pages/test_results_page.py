@@ -8,7 +8,10 @@ from conftest import words
 
 @pytest.mark.parametrize(
     ("language", "sentence"),
-    [("en", "The same answer as the original on all 6 test pictures."), ("zh", "在全部 6 张测试图片上，答案都与原模型相同。")],
+    [
+        ("en", "The same answer as the original on all 6 test pictures."),
+        ("zh", "在全部 6 张测试图片上，答案都与原模型相同。"),
+    ],
 )
 def test_results_are_told_in_sentences(opened, done, language, sentence):
     assert sentence in words(opened("results", language=language))

@@ -40,7 +40,9 @@ def test_one_click_installs_what_is_missing(opened, monkeypatch):
     monkeypatch.setattr(toolchain, "check", lambda: (READY, MISSING))
     app = opened("toolbox")
     assert "Something is missing or broken: Netron" in words(app)
-    monkeypatch.setattr(toolchain, "complete", lambda progress: monkeypatch.setattr(toolchain, "check", lambda: (READY,)))
+    monkeypatch.setattr(
+        toolchain, "complete", lambda progress: monkeypatch.setattr(toolchain, "check", lambda: (READY,))
+    )
     app.button(key="install").click().run()
     wait()
     assert "Everything is ready." in words(app.run())
