@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from page_reading import APP
 from streamlit.testing.v1 import AppTest
 
 from core.job import Job
@@ -14,8 +15,6 @@ from core.queue.store import JobStore
 from core.queue.supervisor import Supervisor
 from core.runner import run_job
 from small import PREPROCESSING, conv_net, pictures
-
-APP = Path(__file__).parents[2] / "app.py"
 
 
 @pytest.fixture
@@ -65,12 +64,3 @@ def done(store: JobStore, model: Path, folder: Path) -> str:
     run_job(job, store.folder(job_id), lambda fraction, message: None)
     store.write_state(job_id, JobState("done", 1.0, created=1.7e9, started=1.7e9, finished=1.7e9 + 65))
     return job_id
-
-
-def words(app: AppTest) -> str:
-    """Everything that stands on the page, without the marks of markdown."""
-    kinds = (app.title, app.subheader, app.markdown, app.caption, app.error, app.info, app.success, app.warning)
-    found = [element.value for kind in kinds for element in kind]
-    found += [f"{metric.label} {metric.value} {metric.delta}" for metric in app.metric]
-    found += [button.label for button in app.button]
-    return "\n".join(found).replace("\\", "")

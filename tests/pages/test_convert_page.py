@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import words
+from page_reading import words
 
 from core.errors import ConversionError
 from core.preprocessing import Preprocessing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import APP, words
+from page_reading import APP, words
 from streamlit.testing.v1 import AppTest
 
 PAGES = {

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from conftest import words
+from page_reading import words
 
 from core.queue.state import JobState
 from core.text import say

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import words
+from page_reading import words
 
 
 @pytest.mark.parametrize(

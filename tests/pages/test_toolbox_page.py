@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from conftest import words
+from page_reading import words
 
 from core import toolchain
 from core.errors import ToolError
