@@ -1,15 +1,46 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from pages.parts.downloads import Downloads
+
+
+@dataclass
+class Answer:
+    status_code: int
+    headers: dict[str, str]
+    content: bytes
+
+
+class Client:
+    """Asks the routes as a server would."""
+
+    def __init__(self, downloads):
+        self._app = Starlette(routes=downloads.routes())
+
+    def get(self, url):
+        sent = []
+
+        async def receive():
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": unquote(url), "query_string": b"", "headers": []}
+        scope |= {"scheme": "http", "http_version": "1.1", "root_path": "", "server": ("localhost", 80)}
+        asyncio.run(self._app(scope, receive, send))
+        headers = {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]}
+        return Answer(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
 
 
 @pytest.fixture
@@ -19,7 +50,7 @@ def downloads():
 
 @pytest.fixture
 def client(downloads):
-    return TestClient(Starlette(routes=downloads.routes()))
+    return Client(downloads)
 
 
 @pytest.fixture
