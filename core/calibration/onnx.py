@@ -1,75 +1,181 @@
-"""Measure the ranges of all activations of an ONNX model (min-max calibration)."""
+"""Run an ONNX model over the calibration pictures and keep what 8-bit numbers need to know, in constant memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import helper, numpy_helper
 
+from core.calibration.histogram import Histogram
+from core.calibration.layers import Layer, add_parts, add_patches, find_layers, slice_nodes
+from core.calibration.moments import Moments
+from core.calibration.thresholds import Method, Range, choose_range
 from core.runtimes.onnx import OnnxPredictor
-from core.runtimes.predictor import Feeds
+from core.runtimes.predictor import Feeds, Tensor
 
-Range = tuple[float, float]
-"""Smallest and largest value of a tensor."""
+_MIN, _MAX, _SOME = "__smallest", "__largest", "__some"
+_LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+_ACTIVATIONS = ("Relu", "Clip")
+_CLOSE = 32
+"""Samples of which the layers' inputs are looked at: they are many numbers, and more of them change little."""
 
-_MIN, _MAX = "__smallest", "__largest"
+_VALUES = 2048
+"""Values of a tensor that are counted in one picture; smallest and largest are taken of all."""
 
 
-def measure_ranges(model: onnx.ModelProto, feeds: Iterable[Feeds]) -> dict[str, Range]:
-    """Smallest and largest value of every float tensor between the nodes, and of the inputs.
+@dataclass(frozen=True)
+class Measured:
+    """What the calibration pictures tell."""
 
-    The reductions are made part of the model, so that only two numbers come out for each tensor;
-    what is kept does not depend on the number of samples. (onnxruntime's own calibrator keeps
-    the outputs of every sample; its option against that, CalibMaxIntermediateOutputs, gave wrong
-    ranges in 1.32.)
+    ranges: Mapping[str, Range]
+    """Tensor name -> smallest and largest value."""
+
+    histograms: Mapping[str, Histogram]
+    """Tensor name -> distribution of a sample of its values."""
+
+    moments: Mapping[Layer, Moments]
+    """Layer -> how its inputs go together."""
+
+    def chosen(self, method: Method) -> dict[str, Range]:
+        """Tensor name -> the range to cover."""
+        return {name: choose_range(method, self.histograms[name], whole) for name, whole in self.ranges.items()}
+
+
+def measure(model: onnx.ModelProto, feeds: Iterable[Feeds], *, operators: Collection[str], count: int) -> Measured:
+    """Ranges and distributions of the tensors around some operators, and how the inputs of layers go together.
+
+    What is looked at is computed by nodes added to the model, so that a few numbers come out for
+    each tensor; what is kept does not depend on the number of samples. (onnxruntime's own
+    calibrator keeps the outputs of every sample; its option against that, CalibMaxIntermediateOutputs,
+    gave wrong ranges in 1.32.)
 
     Args:
-        model: the clean model; it is not changed.
+        model: the clean model, whose nodes have names of their own; it is not changed.
         feeds: the calibration samples, taken one by one.
-
-    Returns:
-        Tensor name -> range over all samples.
+        operators: types of the nodes whose inputs and outputs are measured.
+        count: how many samples come, about.
     """
-    names = _float_tensors(model)
-    predictor = OnnxPredictor(_with_reductions(model, names), threads=0)
-    lowest = np.full(len(names), np.inf, np.float32)
-    highest = np.full(len(names), -np.inf, np.float32)
+    feeds = iter(feeds)
+    first = next(feeds, None)
+    if first is None:
+        return Measured({}, {}, {})
+    shapes = _shapes(model, _around(model, operators), first)
+    layers = find_layers(model)
+    observed = _copy(model)
+    _add_reductions(observed, shapes)
+    _set_outputs(observed, [name + end for name in shapes for end in (_MIN, _MAX, _SOME)])
+    closer = _copy(observed)
+    patches = add_patches(closer, layers, shapes)
+    closer.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(set(patches.values())))
+    watch = _Watch(list(shapes), {layer: patches[layer.node] for layer in layers})
+    plain, close = OnnxPredictor(observed), OnnxPredictor(closer)
     try:
-        for sample in feeds:
-            answers = predictor.run(sample)
-            lowest = np.fmin(lowest, [float(answers[name + _MIN]) for name in names])
-            highest = np.fmax(highest, [float(answers[name + _MAX]) for name in names])
+        for number, sample in enumerate(chain([first], feeds)):
+            watch.take((plain if number % max(1, count // _CLOSE) else close).run(sample))
     finally:
-        predictor.close()
-    pairs = zip(names, lowest.tolist(), highest.tolist(), strict=True)
-    return {name: (low, high) for name, low, high in pairs if np.isfinite((low, high)).all()}
+        plain.close()
+        close.close()
+    return watch.measured(_folded(model))
 
 
-def _float_tensors(model: onnx.ModelProto) -> list[str]:
-    """Names of the float32 tensors; onnxruntime itself tells the types, which few files state in full."""
-    probe = onnx.ModelProto()
-    probe.CopyFrom(model)
-    _set_outputs(probe, [name for node in model.graph.node for name in node.output if name])
+class _Watch:
+    """What is kept of the answers.
+
+    Args:
+        names: the tensors whose ranges are measured.
+        patches: layer -> tensor with a sample of what its weights are multiplied with.
+    """
+
+    def __init__(self, names: list[str], patches: Mapping[Layer, str]) -> None:
+        self._patches = patches
+        self._lowest = dict.fromkeys(names, np.inf)
+        self._highest = dict.fromkeys(names, -np.inf)
+        self._histograms = {name: Histogram() for name in names}
+        self._moments = {layer: Moments() for layer in patches}
+
+    def take(self, answers: Mapping[str, Tensor]) -> None:
+        """Take in the answers to one sample; patches are in some of them only."""
+        for name, histogram in self._histograms.items():
+            self._lowest[name] = min(self._lowest[name], float(answers[name + _MIN]))
+            self._highest[name] = max(self._highest[name], float(answers[name + _MAX]))
+            histogram.add(answers[name + _SOME])
+        for layer, name in self._patches.items():
+            if name in answers:
+                self._moments[layer].add(layer.rows(answers[name]))
+
+    def measured(self, folded: Mapping[str, str]) -> Measured:
+        """The results; a folded tensor has the range of the one after it."""
+        pairs = {name: (low, self._highest[name]) for name, low in self._lowest.items()}
+        ranges = {name: pair for name, pair in pairs.items() if np.isfinite(pair).all()}
+        ranges |= {before: ranges[after] for before, after in folded.items() if after in ranges}
+        histograms = {name: self._histograms[folded.get(name, name)] for name in ranges}
+        return Measured(ranges, histograms, self._moments)
+
+
+def _around(model: onnx.ModelProto, operators: Collection[str]) -> list[str]:
+    """Names of the tensors that go into or come out of the operators, in order, constants left out."""
     weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value.name for value in model.graph.input if value.name not in weights]
-    predictor = OnnxPredictor(probe, threads=1)
+    folded = _folded(model)
+    names = [
+        name
+        for node in model.graph.node
+        if node.op_type in operators
+        for name in (*node.input, *node.output)
+        if name and name not in weights and name not in folded
+    ]
+    return list(dict.fromkeys(names))
+
+
+def _folded(model: onnx.ModelProto) -> dict[str, str]:
+    """Tensors between a layer and its own Relu or Clip, which become one step -> what comes after that."""
+    users: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+    for node in model.graph.node:
+        for name in node.input:
+            users[name].append(node)
+    outputs = {value.name for value in model.graph.output}
+    folded = {}
+    for node in model.graph.node:
+        after = users[node.output[0]]
+        if node.op_type in _LAYERS and len(after) == 1 and after[0].op_type in _ACTIVATIONS:
+            folded[node.output[0]] = after[0].output[0]
+    return {name: after for name, after in folded.items() if name not in outputs}
+
+
+def _shapes(model: onnx.ModelProto, names: list[str], sample: Feeds) -> dict[str, tuple[int, ...]]:
+    """Shapes of the float32 tensors; onnxruntime itself tells, since few files state them in full."""
+    inputs = {value.name for value in model.graph.input}
+    probe = _copy(model)
+    _set_outputs(probe, [name for name in names if name not in inputs])
+    predictor = OnnxPredictor(probe, threads=0)
     try:
-        floats = predictor.float_tensors
+        tensors = {**{name: sample[name] for name in inputs if name in names}, **predictor.run(sample)}
+        return {name: tensors[name].shape for name in names if name in predictor.float_tensors}
     finally:
         predictor.close()
-    return [name for name in (*inputs, *predictor.outputs) if name in floats]
 
 
-def _with_reductions(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
-    augmented = onnx.ModelProto()
-    augmented.CopyFrom(model)
-    for name in names:
+def _add_reductions(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    flat = numpy_helper.from_array(np.array([-1], np.int64), "__flat")
+    model.graph.initializer.append(flat)
+    for number, (name, shape) in enumerate(shapes.items()):
         for operator, suffix in (("ReduceMin", _MIN), ("ReduceMax", _MAX)):
-            augmented.graph.node.append(helper.make_node(operator, [name], [name + suffix], keepdims=0))
-    _set_outputs(augmented, [name + suffix for name in names for suffix in (_MIN, _MAX)])
-    return augmented
+            model.graph.node.append(helper.make_node(operator, [name], [name + suffix], keepdims=0))
+        model.graph.node.append(helper.make_node("Reshape", [name, "__flat"], [f"__flat_{number}"]))
+        # An odd step meets every column of a picture whose sides are powers of two.
+        every = max(1, int(np.prod(shape)) // _VALUES) | 1
+        parts = list(slice_nodes(f"__flat_{number}", name + _SOME, every=[every]))
+        add_parts(model.graph, parts, f"__slice_{number}")
+
+
+def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
 
 
 def _set_outputs(model: onnx.ModelProto, names: list[str]) -> None:

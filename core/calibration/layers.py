@@ -1,0 +1,215 @@
+"""The layers whose weights become 8 bit, and a graph that shows a sample of what each multiplies its weights with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from core.runtimes.predictor import Tensor
+
+_PATCHES = 8
+"""Patches along each axis that are looked at in one picture: neighbours tell little that is new."""
+
+_ROWS = 64
+"""Rows of a matrix that are looked at in one picture."""
+
+_MOST_COLUMNS = 384
+"""Weights of one output that are treated together; a layer with more is split into blocks of input channels."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One Conv, Gemm or MatMul with constant weights, seen as ``blocks`` of matrix products."""
+
+    node: str
+    """Name of the node."""
+
+    weights: str
+    """Name of the initializer."""
+
+    shape: tuple[int, ...]
+    """Of the weights in the file."""
+
+    groups: int
+    """Groups of a convolution, else 1."""
+
+    blocks: int
+    """Groups, or blocks of input channels of a layer with one group."""
+
+    transposed: bool
+    """Whether the file has the inputs' axis first: MatMul, and Gemm without transB."""
+
+    def to_blocks(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The file's weights as (blocks, outputs of a block, columns of a block)."""
+        flat = weights.T if self.transposed else weights.reshape(len(weights), -1)
+        if self.groups > 1:
+            return flat.reshape(self.groups, -1, flat.shape[1])
+        return flat.reshape(len(flat), self.blocks, -1).transpose(1, 0, 2)
+
+    def from_blocks(self, blocks: Tensor) -> Tensor:
+        """Inverse of :meth:`to_blocks`."""
+        if self.groups > 1:
+            return blocks.reshape(self.shape)
+        flat = blocks.transpose(1, 0, 2).reshape(blocks.shape[1], -1)
+        return flat.T if self.transposed else flat.reshape(self.shape)
+
+    def for_outputs(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One value for each output, as (blocks or 1, outputs of a block)."""
+        return values.reshape(self.groups, -1)
+
+    def rows(self, patches: Tensor) -> NDArray[np.float32]:
+        """What the node of :func:`add_patches` gives, as (blocks, rows, columns of a block)."""
+        if patches.ndim > 2:
+            patches = np.moveaxis(patches.reshape(*patches.shape[:2], -1), 1, 2)
+        flat = patches.reshape(-1, self.blocks, patches.shape[-1] // self.blocks)
+        return np.ascontiguousarray(flat.transpose(1, 0, 2))
+
+
+def find_layers(model: onnx.ModelProto) -> list[Layer]:
+    """The layers whose weights are float32 initializers of their own."""
+    weights = {tensor.name: tensor for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
+    uses = [name for node in model.graph.node for name in node.input]
+    return [
+        _layer(node, tuple(weights[node.input[1]].dims))
+        for node in model.graph.node
+        if node.op_type in ("Conv", "Gemm", "MatMul")
+        and node.input[1] in weights
+        and uses.count(node.input[1]) == 1
+        and (node.op_type == "Conv" or len(weights[node.input[1]].dims) == 2)
+        and not attributes(node).get("transA", 0)
+        and attributes(node).get("alpha", 1.0) == 1.0
+        and attributes(node).get("auto_pad", b"NOTSET") == b"NOTSET"
+    ]
+
+
+def name_nodes(model: onnx.ModelProto) -> None:
+    """Give every node a name of its own, by which it is found again in the quantised model."""
+    taken: set[str] = set()
+    for number, node in enumerate(model.graph.node):
+        if not node.name or node.name in taken:
+            node.name = f"{node.op_type}_{number}_of_model"
+        taken.add(node.name)
+
+
+def add_biases(model: onnx.ModelProto) -> None:
+    """Give convolutions without a bias one of zeros: it is where the mean error of 8-bit weights is made good."""
+    shapes = {tensor.name: tensor.dims for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Conv" and node.input[1] in shapes and (len(node.input) == 2 or not node.input[2]):
+            name = f"{node.name}_bias"
+            zeros = np.zeros(shapes[node.input[1]][0], np.float32)
+            model.graph.initializer.append(numpy_helper.from_array(zeros, name))
+            node.input[:] = [*node.input[:2], name]
+
+
+def attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    """The node's attributes as plain values."""
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+
+
+def _layer(node: onnx.NodeProto, shape: tuple[int, ...]) -> Layer:
+    if node.op_type == "Conv":
+        groups = int(attributes(node).get("group", 1))
+        kernel = int(np.prod(shape[2:]))
+        blocks = groups if groups > 1 else _blocks(shape[1], kernel)
+        return Layer(node.name, node.input[1], shape, groups, blocks, transposed=False)
+    transposed = node.op_type == "MatMul" or not attributes(node).get("transB", 0)
+    return Layer(node.name, node.input[1], shape, 1, _blocks(shape[0 if transposed else 1], 1), transposed)
+
+
+def _blocks(channels: int, kernel: int) -> int:
+    """The smallest number of equal blocks that are not too large."""
+    fitting = (n for n in range(1, channels + 1) if channels % n == 0 and channels // n * kernel <= _MOST_COLUMNS)
+    return next(fitting, channels)
+
+
+def add_patches(model: onnx.ModelProto, layers: list[Layer], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """Let the graph compute a sample of the patches that each layer multiplies its weights with.
+
+    For a convolution that is a depthwise convolution whose kernels hold a single 1 (im2col as a
+    node) and whose strides leave out most places; for a matrix product every n-th row.
+
+    Args:
+        model: is changed: nodes and constants are added, outputs are not.
+        layers: of this model.
+        shapes: tensor name -> its shape for a typical input, which sets the strides.
+
+    Returns:
+        Name of the layer's node -> name of the new tensor.
+    """
+    nodes = {node.name: node for node in model.graph.node}
+    names: dict[str, str] = {}
+    made: dict[bytes, str] = {}
+    for layer in layers:
+        node = nodes[layer.node]
+        built = _conv_patches if node.op_type == "Conv" else _matrix_rows
+        name = f"__patches_{len(made)}"
+        added = list(built(node, layer, shapes))
+        key = b"".join(part.SerializeToString(deterministic=True) for part in added)
+        if key not in made:  # layers that share an input share their patches
+            made[key] = name
+            add_parts(model.graph, added, name)
+        names[layer.node] = made[key]
+    return names
+
+
+def add_parts(graph: onnx.GraphProto, parts: list[onnx.NodeProto | onnx.TensorProto], name: str) -> None:
+    """Insert nodes and constants whose names are ``@...`` with a prefix of their own."""
+    for part in parts:
+        if isinstance(part, onnx.TensorProto):
+            part.name = part.name.replace("@", name)
+            graph.initializer.append(part)
+            continue
+        for field in (part.input, part.output):
+            field[:] = [entry.replace("@", name) if entry.startswith("@") else entry for entry in field]
+        graph.node.append(part)
+
+
+def _conv_patches(
+    node: onnx.NodeProto, layer: Layer, shapes: Mapping[str, tuple[int, ...]]
+) -> Iterator[onnx.NodeProto | onnx.TensorProto]:
+    kernel = layer.shape[2:]
+    channels = layer.shape[1] * layer.groups
+    size = int(np.prod(kernel))
+    given = attributes(node)
+    strides = given.get("strides", [1] * len(kernel))
+    sides = shapes[node.input[0]][2:]
+    apart = [stride * max(1, -(-side // (stride * _PATCHES))) for stride, side in zip(strides, sides, strict=True)]
+    kept = {name: given[name] for name in ("pads", "dilations") if name in given}
+    if size == 1 and not any(kept.get("pads", [])):
+        yield from slice_nodes(node.input[0], "@", every=apart, axis=2)
+        return
+    one_hot = np.tile(np.eye(size, dtype=np.float32).reshape(size, 1, *kernel), (channels, *[1] * (len(kernel) + 1)))
+    yield numpy_helper.from_array(one_hot, "@_kernel")
+    yield helper.make_node("Conv", [node.input[0], "@_kernel"], ["@"], group=channels, strides=apart, **kept)
+
+
+def _matrix_rows(
+    node: onnx.NodeProto, layer: Layer, shapes: Mapping[str, tuple[int, ...]]
+) -> Iterator[onnx.NodeProto | onnx.TensorProto]:
+    columns = layer.shape[0 if layer.transposed else 1]
+    count = int(np.prod(shapes[node.input[0]])) // columns
+    yield numpy_helper.from_array(np.array([-1, columns], np.int64), "@_shape")
+    yield helper.make_node("Reshape", [node.input[0], "@_shape"], ["@_rows"])
+    yield from slice_nodes("@_rows", "@", every=[max(1, count // _ROWS)])
+
+
+def slice_nodes(
+    given: str, result: str, *, every: list[int], axis: int = 0
+) -> Iterator[onnx.NodeProto | onnx.TensorProto]:
+    """Take every n-th entry along some neighbouring axes, beginning with ``axis``."""
+    count = len(every)
+    for name, values in (
+        ("starts", [0] * count),
+        ("ends", [np.iinfo(np.int64).max] * count),
+        ("axes", range(axis, axis + count)),
+        ("steps", every),
+    ):
+        yield numpy_helper.from_array(np.array(values, np.int64), f"@_{name}")
+    yield helper.make_node("Slice", [given, "@_starts", "@_ends", "@_axes", "@_steps"], [result])

@@ -1,0 +1,85 @@
+"""What the calibration sees of a layer's inputs, against the layer's own answers."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from core.calibration.layers import add_biases, find_layers, name_nodes
+from core.calibration.onnx import measure
+from core.runtimes.onnx import OnnxPredictor
+from small import save
+
+
+def one_layer(path, operator, shape, weights, **given):
+    nodes = [helper.make_node(operator, ["x", "w"], ["y"], "layer", **given)]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * len(shape))]
+    return onnx.load(str(save(nodes, inputs, outputs, [numpy_helper.from_array(weights, "w")], path)))
+
+
+CASES = {
+    "pointwise": ("Conv", (1, 6, 8, 8), (5, 6, 1, 1), {}),
+    "dense": ("Conv", (1, 3, 9, 7), (4, 3, 3, 3), {"pads": [1] * 4}),
+    "depthwise, two steps": ("Conv", (1, 4, 8, 8), (4, 1, 5, 5), {"pads": [2] * 4, "group": 4, "strides": [2, 2]}),
+    "grouped, dilated": ("Conv", (1, 4, 9, 9), (6, 2, 3, 3), {"group": 2, "dilations": [2, 2]}),
+    "line": ("Conv", (1, 4, 12), (3, 4, 3), {"pads": [0, 2]}),
+    "gemm": ("Gemm", (1, 7), (7, 3), {}),
+    "gemm, transposed": ("Gemm", (1, 7), (3, 7), {"transB": 1}),
+    "matmul": ("MatMul", (1, 5, 7), (7, 3), {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_patches_times_weights_are_the_answers(case, tmp_path, monkeypatch):
+    """So the means and products are of the right columns, in the order of the weights."""
+    monkeypatch.setattr("core.calibration.layers._PATCHES", 100)
+    monkeypatch.setattr("core.calibration.layers._MOST_COLUMNS", 12)
+    operator, shape, kernel, given = CASES[case]
+    random = np.random.default_rng(3)
+    weights = random.standard_normal(kernel).astype(np.float32)
+    model = one_layer(tmp_path / "net.onnx", operator, list(shape), weights, **given)
+    samples = [{"x": random.standard_normal(shape).astype(np.float32)} for _ in range(3)]
+    (layer,) = find_layers(model)
+    moments = measure(model, samples, operators=[operator], count=3).moments[layer]
+    blocks = layer.to_blocks(weights)
+    mean = np.einsum("boc,bc->bo", blocks, moments.means)
+    mean = mean.reshape(-1) if layer.groups > 1 else mean.sum(axis=0)
+    answers = np.stack([OnnxPredictor(model, threads=1).run(sample)["y"] for sample in samples])
+    channel = 2 if operator == "Conv" else answers.ndim - 1
+    others = tuple(axis for axis in range(answers.ndim) if axis != channel)
+    assert mean == pytest.approx(answers.mean(axis=others), abs=1e-4)
+    assert np.array_equal(layer.from_blocks(blocks), weights)
+
+
+def test_ranges_are_of_all_values_and_histograms_of_some(tmp_path):
+    weights = np.eye(4, dtype=np.float32).reshape(4, 4, 1, 1)
+    model = one_layer(tmp_path / "net.onnx", "Conv", [1, 4, 64, 64], weights)
+    samples = [{"x": np.random.default_rng(seed).standard_normal((1, 4, 64, 64)).astype(np.float32)} for seed in (1, 2)]
+    measured = measure(model, samples, operators=["Conv"], count=2)
+    values = np.stack([sample["x"] for sample in samples])
+    assert measured.ranges["x"] == (values.min(), values.max())
+    assert 2000 < measured.histograms["y"].total < 10_000
+
+
+def test_what_is_kept_does_not_grow_with_the_samples(tmp_path):
+    weights = np.ones((4, 4, 1, 1), np.float32)
+    model = one_layer(tmp_path / "net.onnx", "Conv", [1, 4, 32, 32], weights)
+
+    def kept(count):
+        samples = ({"x": np.full((1, 4, 32, 32), number, np.float32)} for number in range(count))
+        measured = measure(model, samples, operators=["Conv"], count=count)
+        histograms = sum(histogram.counts.nbytes for histogram in measured.histograms.values())
+        return histograms + sum(moments.products.nbytes for moments in measured.moments.values())
+
+    assert kept(3) == kept(60)
+
+
+def test_every_node_gets_a_name_and_every_convolution_a_bias(tmp_path):
+    model = one_layer(tmp_path / "net.onnx", "Conv", [1, 2, 4, 4], np.ones((3, 2, 1, 1), np.float32))
+    model.graph.node[0].name = ""
+    name_nodes(model)
+    add_biases(model)
+    (node,) = model.graph.node
+    assert node.name and len(node.input) == 3
+    OnnxPredictor(model, threads=1)
