@@ -1,4 +1,4 @@
-"""Held against files that ncnn's own tools wrote (ncnn a4d2ea1, July 2026, x86); golden/ keeps their inputs and sums."""
+"""Held against files that ncnn's own tools wrote (a4d2ea1, July 2026, x86); golden/ keeps their inputs and sums."""
 
 import hashlib
 from pathlib import Path
