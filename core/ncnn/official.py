@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConversionError
-from core.ncnn.int8 import QUANTISABLE, weight_levels
+from core.ncnn.int8 import QUANTISABLE, scale_rows, weight_levels
 from core.ncnn.model import NcnnModel
-from core.ncnn.param import Layer
+from core.ncnn.param import Layer, damaged
 from core.ncnn.table import Table
 from core.ncnn.weights import TAG_FLOAT32, Array, raw, stored
 from core.text import say
@@ -113,18 +113,22 @@ def _is_in(table: Table, layer: Layer) -> bool:
 
 def _rows(layer: Layer, array: Array) -> NDArray[np.float32]:
     """Weights as rows that have one scale each."""
-    values = array.values.astype(np.float32)
-    if layer.type == "ConvolutionDepthWise":
-        return values.reshape(layer.integer(7, 1), -1)
+    count = _row_count(layer, array)
+    if count < 1 or array.values.size % count:
+        raise damaged(f"layer {layer.name}: {array.values.size} weights do not make {count} rows")
+    return array.values.astype(np.float32).reshape(count, -1)
+
+
+def _row_count(layer: Layer, array: Array) -> int:
     if layer.type in QUANTISABLE:
-        return values.reshape(layer.integer(0), -1)
+        return scale_rows(layer)
     if layer.type in _ONE_SCALE or f"{layer.type}.{array.slot.role}" in _ONE_SCALE:
-        return values.reshape(1, -1)
+        return 1
     if layer.type == "MultiHeadAttention":
-        return values.reshape(layer.integer(0), -1)
+        return layer.integer(0)
     directions = 2 if layer.integer(2) == 2 else 1
     gates = {"RNN": 1, "GRU": 3, "LSTM": 4}[layer.type]
-    return values.reshape(directions * gates * (layer.integer(3) or layer.integer(0)), -1)
+    return directions * gates * (layer.integer(3) or layer.integer(0))
 
 
 def _kernel_scales(layer: Layer, weight: Array, method: Method) -> NDArray[np.float32]:
@@ -202,7 +206,7 @@ def _quantise_gemm(layer: Layer, arrays: tuple[Array, ...]) -> tuple[Layer, tupl
     quantised, scales = [], []
     for array in arrays:
         role, values = array.slot.role, array.values.astype(np.float32)
-        if role not in ("a", "b"):
+        if role not in ("a", "b") or not values.size:
             quantised.append(_rewritten(array))
             continue
         flipped = layer.integer(2) == 1 if role == "a" else layer.integer(3) == 0
