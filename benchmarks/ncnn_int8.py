@@ -36,6 +36,7 @@ from core.preprocessing import Preprocessing
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds
+from core.samples import from_pictures
 from core.source import Source, inspect
 
 WAYS = ("32 bit", "16 bit", "KL, official", "ACIQ, official", "EdgePress")
@@ -77,12 +78,10 @@ def _preprocessing(options: argparse.Namespace, source: Source) -> Preprocessing
 
 
 def _feeds(options: argparse.Namespace, folder: Path) -> Iterator[Feeds]:
-    source, reader = inspect(options.model), PictureReader()
-    preprocessing = _preprocessing(options, source)
-    for path in read_folder(folder).files:
-        picture = reader.read(path)
-        if picture is not None:
-            yield {source.inputs[0].name: preprocessing.tensor(picture)}
+    source = inspect(options.model)
+    preprocessing, files = _preprocessing(options, source), read_folder(folder).files
+    for sample in from_pictures(source, preprocessing, files=files, reader=PictureReader()):
+        yield sample.feeds
 
 
 def _convert(options: argparse.Namespace, folder: Path) -> None:
@@ -161,12 +160,10 @@ def _compare(options: argparse.Namespace, made: NcnnModel) -> tuple[float, float
 
 
 def _peak_megabytes() -> float:
-    if sys.platform == "win32":
-        return float("nan")
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    """Most memory that this process has held, as Linux counts it; not a number elsewhere."""
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="ascii", errors="replace").splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")), float("nan"))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def measure_table(model: NcnnModel, feeds: Callable[[], Iterable[Feeds]], method
             limits = _clipped(predictor, largest, feeds())
     finally:
         predictor.close()
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         scales = {blob: float(np.float32(127) / np.float32(limit)) for blob, limit in limits.items()}
     return weight_table(model, dict(zip(layers, map(scales.__getitem__, blobs), strict=True)), method)
 

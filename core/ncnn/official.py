@@ -138,7 +138,7 @@ def _kernel_scales(layer: Layer, weight: Array, method: Method) -> NDArray[np.fl
         count = rows.shape[1]
         limits = [aciq_threshold(float(one), count=count, levels=levels) for one in largest]
         largest = np.array(limits, np.float32)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return np.asarray(np.float32(levels) / largest, np.float32)
 
 
