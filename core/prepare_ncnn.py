@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,12 +13,13 @@ from core.metrics import ModelMeter
 from core.ncnn.model import NcnnModel
 from core.ncnn.param import Param
 from core.ncnn.pnnx import run_pnnx
+from core.ncnn.rewrite import rewritten
 from core.ncnn.weights import read_weights
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.predictor import Feeds, Tensor
 from core.text import say
 
-_SAME = 0.999
+_SAME = 0.9999
 """Cosine from which a 32-bit ncnn model counts as equal to its source."""
 
 
@@ -38,12 +39,21 @@ def convert(candidates: Sequence[onnx.ModelProto], *, trials: Sequence[Trial], f
         ConversionError: none of them works; it is the first one's error, which tells most.
     """
     errors: list[ConversionError] = []
-    for index, candidate in enumerate(candidates):
+    for index, candidate in enumerate(_spellings(candidates)):
         try:
             return _convert_one(candidate, trials=trials, folder=folder / str(index))
         except ConversionError as exc:
             errors.append(exc)
     raise errors[0]
+
+
+def _spellings(candidates: Sequence[onnx.ModelProto]) -> Iterator[onnx.ModelProto]:
+    """A model with known traps is tried without them first: with them it costs a run of pnnx to no end."""
+    for candidate in candidates:
+        respelt = rewritten(candidate)
+        if respelt is not None:
+            yield respelt
+        yield candidate
 
 
 def _convert_one(candidate: onnx.ModelProto, *, trials: Sequence[Trial], folder: Path) -> NcnnModel:

@@ -1,13 +1,20 @@
-"""Measure how large the inputs of a model's layers become, picture by picture, in constant memory."""
+"""Measure what 8 bit needs to know: how large the inputs of layers become, and which layers make noise."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from core.ncnn.int8 import quantise_one
 from core.ncnn.model import NcnnModel
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.predictor import Feeds
+
+_QUIET = 1e-12
+"""Power below which an output counts as silent, and its noise as it is."""
 
 
 def measure_ranges(model: NcnnModel, layers: Sequence[int], feeds: Iterable[Feeds]) -> dict[int, float]:
@@ -34,3 +41,40 @@ def measure_ranges(model: NcnnModel, layers: Sequence[int], feeds: Iterable[Feed
     finally:
         predictor.close()
     return largest
+
+
+def measure_noise(model: NcnnModel, ranges: Mapping[int, float], samples: Sequence[Feeds]) -> dict[int, float]:
+    """What each layer does to the outputs, when it alone is computed in 8 bit.
+
+    Args:
+        model: in 32 bit.
+        ranges: index of a layer -> greatest magnitude of its input; 0 for a Gemm, which needs none.
+        samples: a few inputs.
+
+    Returns:
+        Index of the layer -> power of the noise as a share of the power of the output, over all outputs and
+        samples; infinity where something is not a number.
+    """
+    if not samples:
+        return {}
+    expected = _answers(model, samples)
+    power = [max(float(np.square(values).sum()), _QUIET) for values in expected]
+    noise = {}
+    for index, largest in ranges.items():
+        answers = _answers(quantise_one(model, index, largest), samples)
+        shares = [
+            float(np.square(answer - values).sum()) / whole
+            for answer, values, whole in zip(answers, expected, power, strict=True)
+        ]
+        noise[index] = sum(shares) / len(shares) if np.isfinite(shares).all() else math.inf
+    return noise
+
+
+def _answers(model: NcnnModel, samples: Sequence[Feeds]) -> list[NDArray[np.float64]]:
+    """All outputs for all samples, one after the other."""
+    predictor = NcnnPredictor(model, {}, threads=1)
+    try:
+        outputs = tuple(model.outputs.values())
+        return [values.astype(np.float64) for sample in samples for _, values in predictor.watch(sample, outputs)]
+    finally:
+        predictor.close()

@@ -51,7 +51,7 @@ def _has_weights(layer: Layer, arrays: tuple[Array, ...]) -> bool:
     """Whether its weights are constant, finite, and divide into rows of one scale each."""
     if not arrays or (layer.type == "Gemm" and (layer.integer(4), layer.integer(5), layer.integer(3)) != (0, 1, 1)):
         return False  # a Gemm is taken as pnnx writes it: only B constant, and transposed
-    values, rows = arrays[0].values, _rows(layer)
+    values, rows = arrays[0].values, scale_rows(layer)
     if rows < 1 or not values.size or values.size % rows:
         return False
     largest = float(np.abs(values).max())
@@ -79,9 +79,24 @@ def to_int8(model: NcnnModel, ranges: Mapping[int, float], *, keep_float: Collec
     return model.edited(edit)
 
 
+def quantise_one(model: NcnnModel, index: int, largest: float) -> NcnnModel:
+    """The model with one layer in 8 bit and everything else as it was: what is heard then is this layer's noise.
+
+    Args:
+        model: in 32 bit.
+        index: a layer that can be quantised.
+        largest: greatest magnitude of its input.
+    """
+
+    def edit(place: int, layer: Layer, arrays: tuple[Array, ...]) -> tuple[Layer, tuple[Array, ...]]:
+        return _quantise_layer(layer, arrays, largest) if place == index else (layer, arrays)
+
+    return model.edited(edit)
+
+
 def _quantise_layer(layer: Layer, arrays: tuple[Array, ...], largest: float) -> tuple[Layer, tuple[Array, ...]]:
     weight, *others = arrays
-    rows = weight.values.astype(np.float32).reshape(_rows(layer), -1)
+    rows = weight.values.astype(np.float32).reshape(scale_rows(layer), -1)
     numbers, scales = quantise_rows(rows, levels=weight_levels(layer))
     quantised = [stored(weight.slot, numbers), *map(half, others)]
     if layer.type == "Gemm":
@@ -92,7 +107,7 @@ def _quantise_layer(layer: Layer, arrays: tuple[Array, ...], largest: float) -> 
     return layer.with_param(*_MODES[layer.type]), tuple(quantised)
 
 
-def _rows(layer: Layer) -> int:
+def scale_rows(layer: Layer) -> int:
     """How many scales the weights have: one for each output channel or group, one in all for a Gemm."""
     if layer.type == "Gemm":
         return 1

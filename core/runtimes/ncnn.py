@@ -7,7 +7,7 @@ ignores strides and element types, and reads past the end of short weights. All 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -67,12 +67,20 @@ class NcnnPredictor:
             self._feed(extractor, feeds)
             return {name: self._shaped(name, _extract(extractor, blob)) for name, blob in self._model.outputs.items()}
 
-    def magnitudes(self, feeds: Feeds, blobs: Sequence[str]) -> dict[str, float]:
-        """Run once, and give the largest magnitude inside each of these blobs."""
+    def watch(self, feeds: Feeds, blobs: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
+        """Run once, and show what is inside these blobs: each until the next one is asked for."""
         with self._net.create_extractor() as extractor:
             extractor.set_light_mode(False)  # else blobs are freed as soon as the next layer has read them
             self._feed(extractor, feeds)
-            return {blob: float(np.abs(_extract(extractor, blob)).max(initial=0.0)) for blob in blobs}
+            for blob in blobs:
+                code, mat = extractor.extract(blob)
+                if code != 0 or mat.empty():
+                    raise _failed(f"blob {blob}: code {code}")
+                yield blob, np.array(mat, copy=False)
+
+    def magnitudes(self, feeds: Feeds, blobs: Iterable[str]) -> dict[str, float]:
+        """Run once, and give the largest magnitude inside each of these blobs."""
+        return {blob: float(np.abs(values).max(initial=0.0)) for blob, values in self.watch(feeds, blobs)}
 
     def close(self) -> None:
         """Give back the memory."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.calibration.ncnn import measure_ranges
+from core.calibration.recipe import find_recipe
 from core.errors import ConversionError
 from core.ncnn.half import notes_on_half
-from core.ncnn.int8 import quantisable, quantisable_unmeasured, to_int8
-from core.ncnn.mixed import float_layers
+from core.ncnn.int8 import quantisable, quantisable_unmeasured
 from core.outcome import Artifact
 from core.progress import Progress, portion
 from core.source import Source
@@ -19,7 +18,7 @@ from core.workshop import Workshop
 
 
 class NcnnQuan:
-    """Min-max ranges, and weights with a scale for each channel."""
+    """Largest values as ranges, a scale for each channel, and the noisiest layers left in 16 bit."""
 
     id: TargetId = "ncnn_quan"
     title: Text = say("ncnn, 8 bit")
@@ -39,24 +38,27 @@ class NcnnQuan:
         """Measure the ranges over the calibration pictures, then write the weights."""
         progress(0.0, say("Converting to ncnn"))
         model = workshop.ncnn
-        measured, unmeasured = quantisable(model), quantisable_unmeasured(model)
-        if not measured and not unmeasured:
+        if not quantisable(model) and not quantisable_unmeasured(model):
             raise ConversionError(
                 say("This model has no layer that ncnn can compute in 8 bit."),
                 next_step=say("Use the 16 bit target of ncnn instead."),
             )
-        ranges = measure_ranges(model, measured, workshop.calibration_feeds(portion(progress, 0.3, 0.95)))
+        recipe = find_recipe(
+            model,
+            workshop.calibration_feeds(portion(progress, 0.3, 0.7)),
+            count=len(workshop.split.calibration),
+            progress=portion(progress, 0.7, 0.95),
+        )
         progress(0.95, say("Writing 8 bit weights"))
-        layers = (*measured, *unmeasured)
-        kept = float_layers(model, layers)
-        quantised = to_int8(model, ranges, keep_float=kept)
-        notes = (*workshop.calibration_notes, _kept_note(len(kept), len(layers)), *notes_on_half(quantised))
+        quantised = recipe.apply(model)
+        kept = _kept_note(len(recipe.keep_float), len(recipe.layers))
+        notes = (*workshop.calibration_notes, kept, *notes_on_half(quantised))
         return write(quantised, self.id, folder=folder, names=self.file_names(workshop.stem), notes=notes)
 
 
 def _kept_note(kept: int, layers: int) -> Text:
     return say(
-        "{kept} of {all} layers were left in 16 bit, because they are small, sensitive and no faster in 8 bit.",
+        "{kept} of {all} layers were left in 16 bit, because 8 bit would cost accuracy there and save little.",
         kept=kept,
         all=layers,
     )

@@ -1,0 +1,170 @@
+"""Compare ways to 8 bit in ncnn: the official KL and ACIQ, and EdgePress; prints a table in Markdown.
+
+    python benchmarks/ncnn_int8.py model.onnx --calibration DIR --test DIR --mean 127 --std 128
+
+Each way runs in a process of its own, one thread, so that its time and memory are its own. The official ones
+are EdgePress's own reading of them, held against the tools' files to the byte in tests/core/ncnn/test_official.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from core.calibration.official import measure_table
+from core.calibration.recipe import find_recipe
+from core.images import PictureReader, read_folder
+from core.metrics import ModelMeter
+from core.ncnn.half import to_half
+from core.ncnn.model import NcnnModel
+from core.ncnn.official import to_int8_official
+from core.ncnn.weights import write_weights
+from core.prepare import prepare, run_source
+from core.prepare_ncnn import convert
+from core.preprocessing import Preprocessing
+from core.runtimes.ncnn import NcnnPredictor
+from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.predictor import Feeds
+from core.samples import from_pictures
+from core.source import Source, inspect
+
+WAYS = ("32 bit", "16 bit", "KL, official", "ACIQ, official", "EdgePress")
+
+
+def main() -> None:
+    """Print the table, one way a row."""
+    options = _options()
+    if options.way:
+        print(_row(options, _converted(options), options.way), flush=True)
+        return
+    print("| way | same best answer | SQNR, dB | size | ms a picture | time, plain passes | peak MB |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        _convert(options, Path(folder))
+        for way in WAYS:
+            subprocess.run([sys.executable, *sys.argv, "--way", way, "--folder", folder], check=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--calibration", type=Path, required=True, help="pictures to measure on")
+    parser.add_argument("--test", type=Path, required=True, help="other pictures, to compare on")
+    parser.add_argument("--size", type=int, nargs=2, help="height and width, where the model leaves them free")
+    parser.add_argument("--fit", default="crop", choices=["crop", "stretch", "pad"])
+    parser.add_argument("--color", default="rgb", choices=["rgb", "bgr"])
+    parser.add_argument("--mean", type=float, default=127.5)
+    parser.add_argument("--std", type=float, default=127.5)
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _preprocessing(options: argparse.Namespace, source: Source) -> Preprocessing:
+    height, width = options.size or [int(side) for side in source.inputs[0].shape[2:]]
+    mean, std = (options.mean,) * 3, (options.std,) * 3
+    return Preprocessing((height, width), fit=options.fit, color=options.color, mean=mean, std=std)
+
+
+def _feeds(options: argparse.Namespace, folder: Path) -> Iterator[Feeds]:
+    source = inspect(options.model)
+    preprocessing, files = _preprocessing(options, source), read_folder(folder).files
+    for sample in from_pictures(source, preprocessing, files=files, reader=PictureReader()):
+        yield sample.feeds
+
+
+def _convert(options: argparse.Namespace, folder: Path) -> None:
+    feeds = next(_feeds(options, options.test))
+    expected = run_source(options.model, feeds)
+    prepared = prepare(options.model, feeds, expected)
+    made = convert((prepared.fixed, prepared.raw), trials=[(feeds, expected)], folder=folder / "pnnx")
+    made.save(folder / "model.param", folder / "model.bin")
+    (folder / "names").write_text("\n".join((*made.inputs, *made.outputs)), encoding="utf-8")
+
+
+def _converted(options: argparse.Namespace) -> NcnnModel:
+    names = (options.folder / "names").read_text(encoding="utf-8").split("\n")
+    inputs, outputs = {names[0]: "in0"}, {name: f"out{index}" for index, name in enumerate(names[1:])}
+    return NcnnModel.load(options.folder / "model.param", options.folder / "model.bin", inputs=inputs, outputs=outputs)
+
+
+def _row(options: argparse.Namespace, model: NcnnModel, way: str) -> str:
+    count = len(read_folder(options.calibration).files)
+    started = time.process_time()
+    made = _made(options, model, way=way, count=count)
+    taken = time.process_time() - started
+    peak = _peak_megabytes()
+    pass_time = _pass_time(model, list(_feeds(options, options.calibration))) if way not in WAYS[:2] else 0.0
+    reading = _reading_time(options) if pass_time else 0.0
+    passes = f"{taken / (pass_time + reading):.1f}" if pass_time else ""
+    same, noise, milliseconds = _compare(options, made)
+    share = len(write_weights(made.weights)) / len(write_weights(model.weights))
+    return f"| {way} | {same:.2%} | {noise:.1f} | {share:.1%} | {milliseconds:.1f} | {passes} | {peak:.0f} |"
+
+
+def _made(options: argparse.Namespace, model: NcnnModel, *, way: str, count: int) -> NcnnModel:
+    if way == "32 bit":
+        return model
+    if way == "16 bit":
+        return to_half(model)
+    if way == "EdgePress":
+        return find_recipe(model, _feeds(options, options.calibration), count=count).apply(model)
+    method = "kl" if way.startswith("KL") else "aciq"
+    return to_int8_official(model, measure_table(model, lambda: _feeds(options, options.calibration), method))
+
+
+def _pass_time(model: NcnnModel, samples: list[Feeds]) -> float:
+    """Processor seconds of one plain pass in 32 bit over the calibration pictures."""
+    predictor = NcnnPredictor(model, {}, threads=1)
+    started = time.process_time()
+    for feeds in samples:
+        for _ in predictor.watch(feeds, model.outputs.values()):
+            pass
+    return time.process_time() - started
+
+
+def _reading_time(options: argparse.Namespace) -> float:
+    started = time.process_time()
+    for _ in _feeds(options, options.calibration):
+        pass
+    return time.process_time() - started
+
+
+def _compare(options: argparse.Namespace, made: NcnnModel) -> tuple[float, float, float]:
+    """Share of equal best answers, SQNR of the first output in dB, processor milliseconds for one picture."""
+    source = OnnxPredictor(options.model, threads=1)
+    meter, predictor, same, spent = None, None, [], 0.0
+    for feeds in _feeds(options, options.test):
+        expected = source.run(feeds)
+        first = next(iter(expected))
+        meter = meter or ModelMeter((first,))
+        predictor = predictor or NcnnPredictor(made, expected, threads=1)
+        started = time.process_time()
+        answer = predictor.run(feeds)
+        spent += time.process_time() - started
+        meter.add(expected, answer)
+        same.append(np.mean(expected[first].argmax(-1) == answer[first].argmax(-1)))
+    assert meter is not None
+    return float(np.mean(same)), meter.differences[0].sqnr_db, spent / len(same) * 1e3
+
+
+def _peak_megabytes() -> float:
+    """Most memory that this process has held, as Linux counts it; not a number elsewhere."""
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="ascii", errors="replace").splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")), float("nan"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Measure the input scales of ncnn's layers as ncnn's own tool does, by KL or ACIQ, in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from core.calibration.kl import BINS, histogram, kl_thresholds
+from core.ncnn.int8 import QUANTISABLE
+from core.ncnn.model import NcnnModel
+from core.ncnn.official import Method, aciq_threshold, weight_table
+from core.ncnn.table import Table
+from core.runtimes.ncnn import NcnnPredictor
+from core.runtimes.predictor import Feeds
+
+
+def measure_table(model: NcnnModel, feeds: Callable[[], Iterable[Feeds]], method: Method) -> Table:
+    """The table that ``ncnn2table`` would write from these inputs.
+
+    Args:
+        model: in 32 bit.
+        feeds: gives the calibration samples, one by one, as often as it is called: KL goes over them twice.
+        method: how the ranges are clipped.
+    """
+    layers = [index for index, layer in enumerate(model.param.layers) if layer.type in QUANTISABLE]
+    blobs = [model.param.layers[index].bottoms[0] for index in layers]
+    predictor = NcnnPredictor(model, {}, threads=1)
+    try:
+        largest, counts = _extremes(predictor, sorted(set(blobs)), feeds())
+        if method == "aciq":
+            limits = {blob: aciq_threshold(largest[blob], count=counts[blob]) for blob in largest}
+        else:
+            limits = _clipped(predictor, largest, feeds())
+    finally:
+        predictor.close()
+    with np.errstate(divide="ignore", over="ignore"):
+        scales = {blob: float(np.float32(127) / np.float32(limit)) for blob, limit in limits.items()}
+    return weight_table(model, dict(zip(layers, map(scales.__getitem__, blobs), strict=True)), method)
+
+
+def _extremes(
+    predictor: NcnnPredictor, blobs: Sequence[str], feeds: Iterable[Feeds]
+) -> tuple[dict[str, float], dict[str, int]]:
+    """Greatest magnitude of each blob, and how many numbers it has."""
+    largest, counts = dict.fromkeys(blobs, 0.0), dict.fromkeys(blobs, 0)
+    for sample in feeds:
+        for blob, values in predictor.watch(sample, blobs):
+            largest[blob] = max(largest[blob], float(np.abs(values).max(initial=0.0)))
+            counts[blob] = values.size
+    return largest, counts
+
+
+def _clipped(predictor: NcnnPredictor, largest: dict[str, float], feeds: Iterable[Feeds]) -> dict[str, float]:
+    histograms = {blob: np.zeros(BINS, np.int64) for blob in largest}
+    for sample in feeds:
+        for blob, values in predictor.watch(sample, tuple(largest)):
+            histograms[blob] += histogram(values, largest[blob])
+    thresholds = kl_thresholds(np.stack(list(histograms.values())), np.array(list(largest.values()), np.float32))
+    return dict(zip(largest, thresholds.tolist(), strict=True))
