@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -65,6 +65,10 @@ class Source:
 
     metadata: Mapping[str, str]
     """The free text that exporters leave in the file."""
+
+    def without(self, names: Collection[str]) -> Source:
+        """The same model with fewer inputs to feed, since those of these names are given once and for all."""
+        return replace(self, inputs=tuple(tensor for tensor in self.inputs if tensor.name not in names))
 
     @property
     def is_quantised(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from core.arrays import fixed_inputs
 from core.console import Console
 from core.errors import EdgePressError, OptionError
 from core.guess import Proposal
@@ -55,7 +56,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", nargs="?", type=Path, help="the ONNX model")
     parser.add_argument("--onnx", type=Path, help="the ONNX model (instead of the first argument)")
     parser.add_argument(
-        "--images", type=Path, help="folder with example pictures; needed by onnx_quan_st and ncnn_quan"
+        "--images",
+        type=Path,
+        help="folder with example pictures, or with .npy or .npz files for models that take no pictures; "
+        "needed by onnx_quan_st and ncnn_quan",
+    )
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        type=_named_value,
+        metavar="NAME=VALUE",
+        help="an input that is the same for every example: sr=16000, state=zeros:2,1,128",
     )
     parser.add_argument(
         "--test-images", type=Path, help="folder with other pictures to compare on (default: half of --images)"
@@ -73,6 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--layout", choices=["auto", "nchw", "nhwc"], default="auto", help="place of the colour axis")
     how.add_argument("--fit", choices=["stretch", "crop", "pad"], help="how a picture is brought to the size")
     return parser
+
+
+def _named_value(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not name=value")
+    return name, value
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -101,6 +120,8 @@ def _job(options: argparse.Namespace) -> Job:
     for folder in (options.images, options.test_images):
         if folder is not None:
             read_folder(folder)  # says at once what is wrong with it
+    inputs = dict(options.input)
+    fixed_inputs(source, inputs)  # says at once what is wrong with them
     return Job(
         source=path.resolve(),
         targets=in_order(options.type),
@@ -108,6 +129,7 @@ def _job(options: argparse.Namespace) -> Job:
         out=(options.out or path.parent).resolve(),
         images=_resolved(options.images),
         test_images=_resolved(options.test_images),
+        inputs=inputs,
     )
 
 
