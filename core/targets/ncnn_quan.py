@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.calibration.ncnn import measure_ranges
 from core.errors import ConversionError
 from core.ncnn.half import notes_on_half
 from core.ncnn.int8 import quantisable, quantisable_unmeasured, to_int8
 from core.ncnn.mixed import float_layers
-from core.calibration.ncnn import measure_ranges
 from core.outcome import Artifact
 from core.progress import Progress, portion
 from core.source import Source
