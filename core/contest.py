@@ -64,7 +64,7 @@ class Contest:
             accuracy=contender.tally.accuracy,
             latency=self.latencies.get(target.id),
         )
-        if comparison.cosine < target.least_cosine:
+        if not comparison.is_within(target.least_cosine):
             raise VerificationError(
                 say(
                     "The result strays too far from the original: "
@@ -76,7 +76,7 @@ class Contest:
                     "Use a target that keeps more bits, such as 16 bit; check that size, mean and std fit the model."
                 ),
             )
-        return comparison, tuple(_warnings(comparison))
+        return comparison, tuple(_warnings(comparison, target.least_cosine))
 
 
 def hold_contest(
@@ -143,11 +143,16 @@ def _time_all(
     return latencies
 
 
-def _warnings(comparison: Comparison) -> Iterator[Text]:
+def _warnings(comparison: Comparison, least_cosine: float) -> Iterator[Text]:
     if comparison.agreement is not None and comparison.agreement < _NOTED_AGREEMENT:
         yield say(
             "It gives the original's answer to only {percent}% of the pictures: look at the gallery before you use it.",
             percent=round(100 * comparison.agreement),
+        )
+    if comparison.cosine < least_cosine:
+        yield say(
+            "On these inputs the original answers next to nothing, so the comparison says little: "
+            "choose pictures that show what the model looks for."
         )
     if not comparison.images:
         yield say("It was checked on random inputs only, since there were no test pictures.")

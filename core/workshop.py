@@ -106,11 +106,12 @@ class Workshop:
         """A failure is kept too, so that three targets do not try the same thing three times."""
         candidates = (self.prepared.fixed, self.prepared.raw)
         try:
-            return convert(candidates, trials=self._trials(), folder=self.folder / "pnnx")
+            return convert(candidates, trials=self.trials, folder=self.folder / "pnnx")
         except EdgePressError as exc:
             return exc
 
-    def _trials(self) -> list[tuple[Feeds, Mapping[str, Tensor]]]:
+    @cached_property
+    def trials(self) -> list[tuple[Feeds, Mapping[str, Tensor]]]:
         """A few test inputs with the source's answers: one alone may show the model nothing that it knows."""
         predictor = OnnxPredictor(self.source.path, threads=1)
         samples = list(islice(self.test_samples(), _TRIALS))
