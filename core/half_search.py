@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import onnx
 
+from core.compare.trial import Trials, agrees
 from core.errors import ConversionError
 from core.half_precision import half_candidates, to_half
-from core.metrics import ModelMeter
 from core.progress import Progress
-from core.runtimes.onnx import OnnxPredictor
-from core.runtimes.predictor import Feeds, Tensor, all_finite
 from core.text import say
 
 _SECONDS = 60.0
@@ -33,7 +31,7 @@ class HalfModel:
 
 def find_half(
     model: onnx.ModelProto,
-    trials: Sequence[tuple[Feeds, Mapping[str, Tensor]]],
+    trials: Trials,
     *,
     least: float,
     progress: Progress,
@@ -56,22 +54,25 @@ def find_half(
         ConversionError: weights in 16 bit alone change the answers too much.
     """
     candidates = half_candidates(model)
-    agrees = _Judge(model, trials, least).agrees
-    if agrees(candidates):
+
+    def still_agrees(half: Sequence[int]) -> bool:
+        return agrees(to_half(model, half), trials, least=least)
+
+    if still_agrees(candidates):
         return HalfModel(to_half(model, candidates), len(candidates), ())
-    if not agrees(()):
+    if not still_agrees(()):
         raise ConversionError(
             say("In 16 bit the model gives other answers, even where only its weights are stored so."),
             next_step=say("Use the 8 bit targets, which scale the numbers of each layer, or the original."),
         )
-    kept = _reduce(candidates, agrees, progress=progress, deadline=time.monotonic() + seconds)
+    kept = _reduce(candidates, still_agrees, progress=progress, deadline=time.monotonic() + seconds)
     names = tuple(model.graph.node[index].op_type for index in kept)
     return HalfModel(to_half(model, set(candidates) - set(kept)), len(candidates), names)
 
 
 def _reduce(
     candidates: tuple[int, ...],
-    agrees: Callable[[Sequence[int]], bool],
+    still_agrees: Callable[[Sequence[int]], bool],
     *,
     progress: Progress,
     deadline: float,
@@ -87,40 +88,9 @@ def _reduce(
                 return tuple(kept)
             progress(min(1.0, (now - start) / (deadline - start)), say("Finding what must stay in 32 bit"))
             rest = kept[:place] + kept[place + size :]
-            if agrees(sorted(set(candidates) - set(rest))):
+            if still_agrees(sorted(set(candidates) - set(rest))):
                 kept = rest
             else:
                 place += size
         size //= 2
     return tuple(kept)
-
-
-@dataclass(frozen=True)
-class _Judge:
-    model: onnx.ModelProto
-    trials: Sequence[tuple[Feeds, Mapping[str, Tensor]]]
-    least: float
-
-    def agrees(self, half: Sequence[int]) -> bool:
-        """Whether the model loads and answers right with these nodes in 16 bit."""
-        try:
-            predictor = OnnxPredictor(to_half(self.model, half), threads=1)
-        except ConversionError:
-            return False
-        try:
-            return self._agrees_all(predictor)
-        except ConversionError:
-            return False
-        finally:
-            predictor.close()
-
-    def _agrees_all(self, predictor: OnnxPredictor) -> bool:
-        meter = ModelMeter(predictor.outputs)
-        for feeds, expected in self.trials:
-            answers = predictor.run(feeds)
-            if any(answers[name].shape != tensor.shape for name, tensor in expected.items()):
-                return False
-            if all_finite(expected) and not all_finite(answers):
-                return False
-            meter.add(expected, answers)
-        return all(difference.is_within(self.least) for difference in meter.differences)
