@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from core.target import TargetId
 from core.text import Text
@@ -15,6 +15,40 @@ _SLACK_DB = 3.0
 
 NEGLIGIBLE = 1e-6
 """Differences up to this count as none: 32-bit sums of numbers around 1 are no more exact."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of a target before anything runs."""
+
+    target: TargetId
+    status: Literal["works", "note", "cannot"]
+    """Will work, will work with something to know, cannot."""
+
+    notes: tuple[Text, ...] = ()
+    reason: Text | None = None
+    """Why it cannot."""
+
+    next_step: Text | None = None
+    size_bytes: int | None = None
+    """Estimate of the result's size."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data: sentences in English, and with their parts under ``words``."""
+        words = {
+            "notes": [note.to_json() for note in self.notes],
+            "reason": self.reason and self.reason.to_json(),
+            "next_step": self.next_step and self.next_step.to_json(),
+        }
+        return {
+            "target": self.target,
+            "status": self.status,
+            "reason": self.reason and str(self.reason),
+            "next_step": self.next_step and str(self.next_step),
+            "notes": [str(note) for note in self.notes],
+            "size_bytes": self.size_bytes,
+            "words": words,
+        }
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from core.errors import EdgePressError, ImagesError, TargetRefused
 from core.images import Split, read_folder, split, test_only
 from core.job import Job
 from core.outcome import Converted, Failed, Outcome, Refused
+from core.preflight import refuse_without_examples, verdicts
 from core.progress import Progress, portion
 from core.publish import check_out_folder, publish
 from core.report.gallery import Gallery
@@ -77,6 +78,9 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress) -> Report:
         latency=contest.source_latency,
         outcomes=outcomes,
         notes=workshop.notes,
+        preflight=verdicts(
+            workshop.source, has_examples=bool(pictures.calibration), given=workshop.fixed, targets=job.targets
+        ),
     )
 
 
@@ -118,16 +122,8 @@ def _make(target: Target, workshop: Workshop, progress: Progress) -> Made | Refu
 def _check_pictures(target: Target, workshop: Workshop) -> None:
     if not target.needs_images:
         return
-    if not workshop.split.calibration and not workshop.fed.takes_image:
-        raise TargetRefused(
-            say("Its ranges are measured on examples of the inputs, and none were given."),
-            next_step=say("Choose a folder with .npy or .npz files, one for each example."),
-        )
     if not workshop.split.calibration:
-        raise TargetRefused(
-            say("This target needs example pictures, and none were given."),
-            next_step=say("Choose a folder with pictures like those that the model will see."),
-        )
+        raise refuse_without_examples(workshop.source, workshop.fixed)
     if not workshop.can_calibrate:
         raise ImagesError(
             say("None of the pictures or arrays can be used with this model."),

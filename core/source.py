@@ -63,6 +63,9 @@ class Source:
     parameters: int
     """How many numbers the weights hold."""
 
+    half_parameters: int
+    """How many of them are 16 bit floats."""
+
     weight_dtypes: frozenset[str]
     """Element types of the weights, by their numpy names."""
 
@@ -80,8 +83,8 @@ class Source:
 
     @property
     def is_half(self) -> bool:
-        """Whether its weights already are 16 bit floats."""
-        return "float16" in self.weight_dtypes and "float32" not in self.weight_dtypes
+        """Whether most of its weights already are 16 bit floats; scales of Resize always are 32 bit."""
+        return self.half_parameters > self.parameters / 2
 
     @property
     def foreign_operators(self) -> tuple[str, ...]:
@@ -163,6 +166,11 @@ def inspect(path: Path) -> Source:
         operators=dict(Counter(_operator(node) for node in all_nodes(graph)).most_common()),
         size_bytes=size,
         parameters=sum(_count(tensor) for tensor in _weights(graph)),
+        half_parameters=sum(
+            _count(tensor)
+            for tensor in _weights(graph)
+            if tensor.data_type in (TensorProto.FLOAT16, TensorProto.BFLOAT16)
+        ),
         weight_dtypes=frozenset(_dtype(tensor.data_type) for tensor in _weights(graph)),
         metadata={entry.key: entry.value for entry in model.metadata_props},
     )

@@ -17,7 +17,8 @@ from core.errors import EdgePressError, OptionError
 from core.guess import Proposal
 from core.images import read_folder
 from core.job import Job, in_order
-from core.outcome import Failed
+from core.outcome import Failed, Verdict
+from core.preflight import verdicts
 from core.preprocessing import Preprocessing
 from core.queue.call import call
 from core.queue.store import JobStore, home
@@ -26,7 +27,7 @@ from core.report.result import outcome_to_json
 from core.source import Source, inspect
 from core.target import TARGET_IDS
 from core.text import say
-from tools.console import ProgressLine, print_notes, print_table
+from tools.console import ProgressLine, print_notes, print_preflight, print_table
 
 _GUESS_SECONDS = 300.0
 
@@ -35,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 only when every asked target was converted."""
     options = _parser().parse_args(arguments)
     try:
-        report = _convert(_job(options))
+        job = _job(options)
+        print_preflight(_preflight(job), Console(sys.stderr))
+        report = _convert(job)
     except EdgePressError as exc:
         Console(sys.stderr).explain(exc)
         if options.json:
@@ -157,6 +160,11 @@ def _preprocessing(source: Source, options: argparse.Namespace) -> Preprocessing
     )
 
 
+def _preflight(job: Job) -> tuple[Verdict, ...]:
+    """What can be said of the asked targets before anything runs."""
+    return verdicts(inspect(job.source), has_examples=job.images is not None, given=job.inputs, targets=job.targets)
+
+
 def _convert(job: Job) -> dict[str, Any]:
     """Run the job in a worker process, and wait for it."""
     store = JobStore(home())
@@ -181,6 +189,7 @@ def _nothing_made(options: argparse.Namespace, error: EdgePressError) -> dict[st
     return {
         "source": {"path": str(options.model or options.onnx)},
         "preprocessing": None,
+        "preflight": [],
         "outcomes": [outcome_to_json(outcome) for outcome in failed],
     }
 
