@@ -77,7 +77,7 @@ def propose(source: Source, images: Path | None = None, *, size: tuple[int, int]
     predictor = OnnxPredictor(source.path, threads=1)
     start = _by_rule(source, predictor, size)
     folder = read_folder(images) if images is not None else None
-    if folder is None or start.preprocessing.color == "gray":
+    if folder is None or not folder.holds_pictures or start.preprocessing.color == "gray":
         return start
     return _by_trying(source, predictor, folder, start)
 

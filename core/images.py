@@ -17,6 +17,9 @@ from core.text import say
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 """File name endings that are read as pictures."""
 
+ARRAY_SUFFIXES = frozenset({".npy", ".npz"})
+"""File name endings of samples that are no pictures; :mod:`core.arrays` reads them."""
+
 MOST_CALIBRATION = 100
 """More calibration pictures than this change the ranges hardly and cost time."""
 
@@ -29,16 +32,21 @@ _LABELS_FILE = "labels.csv"
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """The pictures below a folder, in the order of their names."""
+    """The samples below a folder, in the order of their names: pictures, or arrays where there is no picture."""
 
     path: Path
     """The folder that the person picked."""
 
     files: tuple[Path, ...]
-    """Every picture file, subfolders included."""
+    """Every picture or array file, subfolders included."""
 
     labels: Mapping[Path, str] = field(default_factory=dict)
     """What a picture shows, as written by the person: a class number or a class name."""
+
+    @property
+    def holds_pictures(self) -> bool:
+        """Whether the samples are pictures."""
+        return self.files[0].suffix.lower() in SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def open_picture(path: Path) -> Image.Image:
 
 
 def read_folder(folder: Path) -> ImageFolder:
-    """List the pictures below a folder and find their labels.
+    """List the pictures below a folder, or its .npy and .npz files where it has none, and find their labels.
 
     Labels come from a ``labels.csv`` (columns ``file`` and ``label``) in the folder, or else from
     its subfolders, when every picture lies in one.
@@ -107,7 +115,8 @@ def read_folder(folder: Path) -> ImageFolder:
             say('There is no folder "{folder}".', folder=folder),
             next_step=say("Check the path, or pick the folder again."),
         )
-    files = tuple(sorted(_walk(folder)))
+    found = sorted(_walk(folder))
+    files = tuple(path for path in found if path.suffix.lower() in SUFFIXES) or tuple(found)
     if not files:
         raise ImagesError(
             say('There are no pictures in "{folder}".', folder=folder),
@@ -169,7 +178,7 @@ def _walk(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+            if Path(name).suffix.lower() in SUFFIXES | ARRAY_SUFFIXES and not name.startswith("."):
                 yield Path(parent) / name
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ class Job:
 
     test_images: Path | None = None
 
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Inputs that are the same for every sample, as the person wrote them: a sampling rate, a state."""
+
     def to_json(self) -> dict[str, Any]:
         """As plain data; :meth:`from_json` is its inverse."""
         return {
@@ -35,6 +38,7 @@ class Job:
             "out": str(self.out),
             "images": None if self.images is None else str(self.images),
             "test_images": None if self.test_images is None else str(self.test_images),
+            "inputs": dict(self.inputs),
         }
 
     @classmethod
@@ -47,6 +51,7 @@ class Job:
             out=Path(data["out"]),
             images=_path(data["images"]),
             test_images=_path(data["test_images"]),
+            inputs=data.get("inputs", {}),
         )
 
 

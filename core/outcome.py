@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from core.target import TargetId
 from core.text import Text
+
+_SLACK_DB = 3.0
+
+NEGLIGIBLE = 1e-6
+"""Differences up to this count as none: 32-bit sums of numbers around 1 are no more exact."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of a target before anything runs."""
+
+    target: TargetId
+    status: Literal["works", "note", "cannot"]
+    """Will work, will work with something to know, cannot."""
+
+    notes: tuple[Text, ...] = ()
+    reason: Text | None = None
+    """Why it cannot."""
+
+    next_step: Text | None = None
+    size_bytes: int | None = None
+    """Estimate of the result's size."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data: sentences in English, and with their parts under ``words``."""
+        words = {
+            "notes": [note.to_json() for note in self.notes],
+            "reason": self.reason and self.reason.to_json(),
+            "next_step": self.next_step and self.next_step.to_json(),
+        }
+        return {
+            "target": self.target,
+            "status": self.status,
+            "reason": self.reason and str(self.reason),
+            "next_step": self.next_step and str(self.next_step),
+            "notes": [str(note) for note in self.notes],
+            "size_bytes": self.size_bytes,
+            "words": words,
+        }
 
 
 @dataclass(frozen=True)
@@ -45,6 +85,18 @@ class OutputDifference:
 
     largest: float
     """Largest absolute difference, in the output's own unit."""
+
+    def is_within(self, least_cosine: float) -> bool:
+        """Whether it is as close as asked.
+
+        The cosine does not see a wrong scale, so that the SQNR has to go with it: to at most twice the
+        noise that this cosine means by itself. Where the source answers next to nothing, both figures
+        are only those of rounding errors.
+        """
+        if self.largest <= NEGLIGIBLE:
+            return True
+        expected = 10 * math.log10(least_cosine**2 / (1 - least_cosine**2))
+        return self.cosine >= least_cosine and self.sqnr_db >= expected - _SLACK_DB
 
 
 @dataclass(frozen=True)
@@ -85,6 +137,10 @@ class Comparison:
     def cosine(self) -> float:
         """Of the output that strays most."""
         return min(output.cosine for output in self.outputs)
+
+    def is_within(self, least_cosine: float) -> bool:
+        """Whether every output is as close to the source's as asked."""
+        return all(output.is_within(least_cosine) for output in self.outputs)
 
     @property
     def sqnr_db(self) -> float:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import version_converter
 
+from core.cleaning import clean_gently
 from core.errors import ConversionError, SourceError
-from core.metrics import least_cosine
+from core.metrics import ModelMeter
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 from core.text import Text, say
@@ -22,6 +24,12 @@ OPSET = 17
 _IR_VERSION = 8  # goes with opset 15 to 18; from 4 on, weights need not be listed among the inputs
 _SAME = 0.99999
 """Cosine from which a cleaned model counts as equal: reordered sums differ in the last bits only."""
+
+_FOLDED_BYTES = (None, 1 << 16, 1 << 10)
+"""How large a constant may be that is stored instead of being computed anew; the first is onnxslim's own choice."""
+
+_MOST_GROWTH = 1.3
+_SPARE_BYTES = 1 << 14  # names and shapes that the cleaning writes down, of which small files consist
 
 _Step = Callable[[onnx.ModelProto], onnx.ModelProto]
 
@@ -65,7 +73,9 @@ def prepare(path: Path, feeds: Feeds, reference: Mapping[str, Tensor]) -> Prepar
         return model
 
     loaded = _load(path)
-    model = proved(_slim, loaded, say("Folding of constants and removal of unused steps"))
+    model = _cleaned(loaded, lambda given: _gives(given, feeds, reference)) or proved(
+        clean_gently, loaded, say("Folding of constants and removal of unused steps")
+    )
     if _opset(model) < OPSET:
         model = proved(_raise_opset, model, say("Raising the ONNX version to opset {opset}", opset=OPSET))
     if all(_is_static(value) for value in model.graph.input):
@@ -92,13 +102,31 @@ def run_source(path: Path, feeds: Feeds) -> Mapping[str, Tensor]:
 
 
 def _load(path: Path) -> onnx.ModelProto:
-    model = onnx.load(str(path))
+    try:
+        model = onnx.load(str(path))
+    except (OSError, ValueError, onnx.checker.ValidationError) as exc:
+        raise SourceError(
+            say('The weights of "{name}" that are in another file cannot be read.', name=path.name),
+            next_step=say("Put the model and its weights into one folder, as plain files; links are not followed."),
+            detail=str(exc),
+        ) from exc
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
     del model.graph.input[:]
     model.graph.input.extend(inputs)
     model.ir_version = max(model.ir_version, _IR_VERSION)
     return model
+
+
+def _cleaned(model: onnx.ModelProto, gives_the_same: Callable[[onnx.ModelProto], bool]) -> onnx.ModelProto | None:
+    """Clean as much as pays: a constant that a file computes in one step may be millions of numbers."""
+    for limit in _FOLDED_BYTES:
+        cleaned = _attempt(partial(_slim, limit=limit), model)
+        if cleaned is None or not gives_the_same(cleaned):
+            return None  # what is wrong in onnxslim is wrong with every limit
+        if cleaned.ByteSize() <= _MOST_GROWTH * model.ByteSize() + _SPARE_BYTES:
+            return cleaned
+    return None
 
 
 def _attempt(step: _Step, model: onnx.ModelProto) -> onnx.ModelProto | None:
@@ -124,18 +152,22 @@ def _gives(model: onnx.ModelProto, feeds: Feeds, reference: Mapping[str, Tensor]
         (name, tensor.shape) for name, tensor in reference.items()
     ]:
         return False
-    return least_cosine(reference, answers) >= _SAME or _all_close(reference, answers)
+    meter = ModelMeter(tuple(reference))
+    meter.add(reference, answers)
+    return all(output.is_within(_SAME) for output in meter.differences) or _all_close(reference, answers)
 
 
 def _all_close(reference: Mapping[str, Tensor], answers: Mapping[str, Tensor]) -> bool:
-    """Outputs that are next to nothing everywhere have no direction for the cosine to judge."""
-    return all(np.allclose(answers[name], tensor, rtol=1e-3, atol=1e-6) for name, tensor in reference.items())
+    """Outputs with infinities, or that are next to nothing, have no direction for the cosine to judge."""
+    return all(
+        np.allclose(answers[name], tensor, rtol=1e-3, atol=1e-6, equal_nan=True) for name, tensor in reference.items()
+    )
 
 
-def _slim(model: onnx.ModelProto) -> onnx.ModelProto:
+def _slim(model: onnx.ModelProto, *, limit: int | None = None) -> onnx.ModelProto:
     import onnxslim
 
-    slimmed = onnxslim.slim(model)
+    slimmed = onnxslim.slim(model, size_threshold=limit)
     assert isinstance(slimmed, onnx.ModelProto)
     return slimmed
 

@@ -14,6 +14,7 @@ from core.errors import EdgePressError, ImagesError, TargetRefused
 from core.images import Split, read_folder, split, test_only
 from core.job import Job
 from core.outcome import Converted, Failed, Outcome, Refused
+from core.preflight import refuse_without_examples, verdicts
 from core.progress import Progress, portion
 from core.publish import check_out_folder, publish
 from core.report.gallery import Gallery
@@ -57,8 +58,8 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress) -> Report:
     progress(0.0, say("Checking the model and the pictures"))
     check_out_folder(job.out)
     pictures = _pictures(job)
-    workshop = Workshop(inspect(job.source), job.preprocessing, split=pictures, folder=work)
-    task = choose_task(workshop.source, workshop.expected, labels=tuple(pictures.labels.values()))
+    workshop = Workshop(inspect(job.source), job.preprocessing, split=pictures, folder=work, inputs=job.inputs)
+    task = choose_task(workshop.fed, workshop.expected, labels=tuple(pictures.labels.values()))
 
     attempts = list(_make_all(job, workshop, portion(progress, 0.02, _MADE)))
     made = [attempt for attempt in attempts if isinstance(attempt, Made)]
@@ -77,6 +78,9 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress) -> Report:
         latency=contest.source_latency,
         outcomes=outcomes,
         notes=workshop.notes,
+        preflight=verdicts(
+            workshop.source, has_examples=bool(pictures.calibration), given=workshop.fixed, targets=job.targets
+        ),
     )
 
 
@@ -118,20 +122,12 @@ def _make(target: Target, workshop: Workshop, progress: Progress) -> Made | Refu
 def _check_pictures(target: Target, workshop: Workshop) -> None:
     if not target.needs_images:
         return
-    if not workshop.source.takes_image:
-        raise TargetRefused(
-            say("Its ranges are measured on pictures, and this model does not take a picture."),
-            next_step=say("Use one of the targets that need no pictures."),
-        )
     if not workshop.split.calibration:
-        raise TargetRefused(
-            say("This target needs example pictures, and none were given."),
-            next_step=say("Choose a folder with pictures like those that the model will see."),
-        )
-    if next(workshop.reader.read(workshop.split.calibration), None) is None:
+        raise refuse_without_examples(workshop.source, workshop.fixed)
+    if not workshop.can_calibrate:
         raise ImagesError(
-            say("None of the pictures can be read."),
-            next_step=say("Choose a folder with pictures that open in a picture viewer."),
+            say("None of the pictures or arrays can be used with this model."),
+            next_step=say("Choose a folder with pictures that open in a picture viewer, or arrays that fit the model."),
         )
 
 

@@ -1,4 +1,4 @@
-"""What is fed to the models: the person's pictures, or stand-ins where there are none."""
+"""What is fed to the models: the person's pictures or arrays, or stand-ins where there are none."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.errors import SourceError
-from core.images import PictureReader
+from core.arrays import read_arrays
+from core.errors import ImagesError
+from core.images import ARRAY_SUFFIXES, PictureReader
 from core.preprocessing import Preprocessing
+from core.probes import vary
 from core.runtimes.predictor import Feeds, Tensor
-from core.source import Dimension, Source, TensorInfo
-from core.text import say
+from core.source import Source
 
 STAND_INS = 8
 """How many random inputs stand in for missing pictures."""
@@ -29,23 +30,36 @@ class Sample:
     picture: Image.Image | None = None
 
 
-def from_pictures(
+def from_files(
     source: Source, preprocessing: Preprocessing, *, files: Iterable[Path], reader: PictureReader
 ) -> Iterator[Sample]:
-    """One sample for each readable picture, made when it is asked for."""
-    for path, picture in reader.read(files):
-        yield Sample(_feeds(source, preprocessing.tensor(picture)), path, picture)
+    """One sample for each readable picture or array, made when it is asked for.
+
+    Arrays are fed as they are; pictures that the model cannot take are skipped.
+    """
+    for path in files:
+        if path.suffix.lower() in ARRAY_SUFFIXES:
+            try:
+                yield Sample(read_arrays(path, source), path)
+            except ImagesError as exc:
+                reader.skipped[path] = str(exc.reason)
+        elif source.takes_image:
+            for _, picture in reader.read([path]):
+                yield Sample(_feeds(source, preprocessing.tensor(picture)), path, picture)
 
 
-def stand_ins(source: Source, preprocessing: Preprocessing) -> Iterator[Sample]:
-    """Random inputs, the same ones each time: smooth pictures for image models, plain noise for others."""
+def stand_in_pictures(source: Source, preprocessing: Preprocessing) -> Iterator[Sample]:
+    """Smooth random pictures, the same ones each time."""
     random = np.random.default_rng(0)
     for _ in range(STAND_INS):
-        if source.takes_image:
-            picture = _smooth_picture(random)
-            yield Sample(_feeds(source, preprocessing.tensor(picture)))
-        else:
-            yield Sample({tensor.name: _noise(tensor, random) for tensor in source.inputs})
+        yield Sample(_feeds(source, preprocessing.tensor(_smooth_picture(random))))
+
+
+def stand_in_arrays(example: Feeds, fixed: Feeds) -> Iterator[Sample]:
+    """Plain noise in the shapes of an example on which the model runs, the same each time."""
+    random = np.random.default_rng(0)
+    for _ in range(STAND_INS):
+        yield Sample(vary(example, fixed, random))
 
 
 def _feeds(source: Source, tensor: Tensor) -> Feeds:
@@ -58,20 +72,3 @@ def _smooth_picture(random: np.random.Generator) -> Image.Image:
     """Coarse noise scaled up: like a photograph, neighbouring pixels resemble each other."""
     coarse = random.integers(0, 256, (12, 12, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((384, 384), Image.Resampling.BICUBIC)
-
-
-def _noise(tensor: TensorInfo, random: np.random.Generator) -> Tensor:
-    if tensor.dtype == "unknown":
-        raise SourceError(
-            say('The model does not say what its input "{name}" is.', name=tensor.name),
-            next_step=say("Export the model again, with the types of its inputs."),
-        )
-    shape = tuple(_size(size) for size in tensor.shape)
-    dtype = np.dtype(tensor.dtype)
-    if np.issubdtype(dtype, np.floating):
-        return random.standard_normal(shape).astype(dtype)
-    return random.integers(0, 2, shape).astype(dtype)
-
-
-def _size(size: Dimension) -> int:
-    return size if isinstance(size, int) else 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,6 +23,9 @@ Dimension: TypeAlias = int | str
 _QUANTISED = frozenset(
     {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger"}
 )
+_MOST_BYTES = 2**31 - 1
+"""Of a protobuf message."""
+
 _ONNX_DOMAINS = frozenset({"", "ai.onnx"})
 
 
@@ -60,11 +63,18 @@ class Source:
     parameters: int
     """How many numbers the weights hold."""
 
+    half_parameters: int
+    """How many of them are 16 bit floats."""
+
     weight_dtypes: frozenset[str]
     """Element types of the weights, by their numpy names."""
 
     metadata: Mapping[str, str]
     """The free text that exporters leave in the file."""
+
+    def without(self, names: Collection[str]) -> Source:
+        """The same model with fewer inputs to feed, since those of these names are given once and for all."""
+        return replace(self, inputs=tuple(tensor for tensor in self.inputs if tensor.name not in names))
 
     @property
     def is_quantised(self) -> bool:
@@ -73,8 +83,8 @@ class Source:
 
     @property
     def is_half(self) -> bool:
-        """Whether its weights already are 16 bit floats."""
-        return "float16" in self.weight_dtypes and "float32" not in self.weight_dtypes
+        """Whether most of its weights already are 16 bit floats; scales of Resize always are 32 bit."""
+        return self.half_parameters > self.parameters / 2
 
     @property
     def foreign_operators(self) -> tuple[str, ...]:
@@ -134,6 +144,8 @@ def inspect(path: Path) -> Source:
     """
     model = _parse(path)
     graph = model.graph
+    size = path.stat().st_size + sum(file.stat().st_size for file in _external_files(model, path))
+    _check_size(path, size)
     if not graph.node or not graph.output:
         raise SourceError(
             say('"{name}" is not an ONNX model, or it is empty.', name=path.name),
@@ -152,8 +164,13 @@ def inspect(path: Path) -> Source:
         outputs=tuple(_tensor(value) for value in graph.output),
         opset=_opset(model, path),
         operators=dict(Counter(_operator(node) for node in all_nodes(graph)).most_common()),
-        size_bytes=path.stat().st_size + sum(file.stat().st_size for file in _external_files(model, path)),
+        size_bytes=size,
         parameters=sum(_count(tensor) for tensor in _weights(graph)),
+        half_parameters=sum(
+            _count(tensor)
+            for tensor in _weights(graph)
+            if tensor.data_type in (TensorProto.FLOAT16, TensorProto.BFLOAT16)
+        ),
         weight_dtypes=frozenset(_dtype(tensor.data_type) for tensor in _weights(graph)),
         metadata={entry.key: entry.value for entry in model.metadata_props},
     )
@@ -173,6 +190,7 @@ def _parse(path: Path) -> onnx.ModelProto:
         raise SourceError(
             say('There is no file "{path}".', path=path), next_step=say("Check the path, or pick the model again.")
         )
+    _check_size(path, path.stat().st_size)
     try:
         model = onnx.load(str(path), load_external_data=False)
         onnx.checker.check_model(model) if model.ByteSize() < 2**31 - 1 and not _is_external(model) else None
@@ -191,6 +209,18 @@ def _parse(path: Path) -> onnx.ModelProto:
     except onnx.checker.ValidationError:
         pass  # many models that run well break a rule of the checker; the runtime judges them later
     return model
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > _MOST_BYTES:
+        raise SourceError(
+            say(
+                'The model "{name}" holds {size} GB; EdgePress takes models up to 2 GB, the most that one file holds.',
+                name=path.name,
+                size=f"{size / 1e9:.1f}",
+            ),
+            next_step=say("Use a smaller variant of the model; edge devices need one anyway."),
+        )
 
 
 def _is_external(model: onnx.ModelProto) -> bool:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
-from core.errors import EdgePressError, SourceError
+from core.arrays import fixed_inputs
+from core.errors import EdgePressError
 from core.images import PictureReader, Split
 from core.ncnn.model import NcnnModel
 from core.prepare import Prepared, prepare, run_source
 from core.prepare_ncnn import convert
 from core.preprocessing import Preprocessing
+from core.probes import find_inputs
 from core.progress import Progress
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
-from core.samples import Sample, from_pictures, stand_ins
+from core.samples import Sample, from_files, stand_in_arrays, stand_in_pictures
 from core.source import Source
 from core.text import Text, say
 
@@ -31,14 +34,31 @@ class Workshop:
         preprocessing: how pictures become inputs.
         split: the pictures; empty where there are none.
         folder: for intermediate files; thrown away with the job's other leftovers.
+        inputs: inputs that are the same for every sample, as the person wrote them.
+
+    Raises:
+        OptionError: one of these inputs does not exist, or its value does not fit it.
     """
 
-    def __init__(self, source: Source, preprocessing: Preprocessing, *, split: Split, folder: Path) -> None:
+    def __init__(
+        self,
+        source: Source,
+        preprocessing: Preprocessing,
+        *,
+        split: Split,
+        folder: Path,
+        inputs: Mapping[str, str] | None = None,
+    ) -> None:
         self.source = source
         self.preprocessing = preprocessing
         self.split = split
         self.folder = folder
         self.reader = PictureReader()
+        self.fixed = fixed_inputs(source, inputs or {})
+        self.fed = source.without(self.fixed)
+        """The source with those inputs only that differ from sample to sample."""
+
+        self._found_sides: Feeds | None = None
 
     @property
     def stem(self) -> str:
@@ -53,21 +73,17 @@ class Workshop:
     @cached_property
     def expected(self) -> Mapping[str, Tensor]:
         """What the source answers to the example: names, order and shapes that every file must keep."""
-        try:
-            return run_source(self.source.path, self.example.feeds)
-        except SourceError as exc:
-            if self.source.takes_image:
-                raise
-            raise SourceError(
-                say("This model does not take one picture, and it does not run on random inputs either."),
-                next_step=say("EdgePress works with models that take a picture; export a part of the model that does."),
-                detail=exc.detail,
-            ) from exc
+        return run_source(self.source.path, self.example.feeds)
 
     @property
     def has_pictures(self) -> bool:
         """Whether the test inputs are the person's own."""
-        return self.example.picture is not None
+        return self.example.file is not None
+
+    @cached_property
+    def can_calibrate(self) -> bool:
+        """Whether any calibration sample can be read."""
+        return next(self._samples(self.split.calibration), None) is not None
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -90,11 +106,12 @@ class Workshop:
         """A failure is kept too, so that three targets do not try the same thing three times."""
         candidates = (self.prepared.fixed, self.prepared.raw)
         try:
-            return convert(candidates, trials=self._trials(), folder=self.folder / "pnnx")
+            return convert(candidates, trials=self.trials, folder=self.folder / "pnnx")
         except EdgePressError as exc:
             return exc
 
-    def _trials(self) -> list[tuple[Feeds, Mapping[str, Tensor]]]:
+    @cached_property
+    def trials(self) -> list[tuple[Feeds, Mapping[str, Tensor]]]:
         """A few test inputs with the source's answers: one alone may show the model nothing that it knows."""
         predictor = OnnxPredictor(self.source.path, threads=1)
         samples = list(islice(self.test_samples(), _TRIALS))
@@ -103,7 +120,7 @@ class Workshop:
     def calibration_feeds(self, progress: Progress) -> Iterator[Feeds]:
         """The calibration pictures as inputs, one at a time."""
         files = self.split.calibration
-        samples = from_pictures(self.source, self.preprocessing, files=files, reader=self.reader)
+        samples = self._samples(files)
         for done, sample in enumerate(samples):
             progress(
                 done / len(files), say("Measuring ranges on picture {done} of {all}", done=done + 1, all=len(files))
@@ -112,13 +129,32 @@ class Workshop:
 
     def test_samples(self) -> Iterator[Sample]:
         """The test pictures as inputs, or stand-ins where no test picture can be read."""
-        pictures = from_pictures(self.source, self.preprocessing, files=self.split.test, reader=self.reader)
-        first = next(pictures, None)
-        if first is None:
-            yield from stand_ins(self.source, self.preprocessing)
-            return
-        yield first
-        yield from pictures
+        samples = self._samples(self.split.test)
+        first = next(samples, None)
+        if first is not None:
+            yield from chain([first], samples)
+        elif self.fed.takes_image:
+            for stand_in in stand_in_pictures(self.fed, self.preprocessing):
+                yield replace(stand_in, feeds={**self.fixed, **stand_in.feeds})
+        else:
+            yield from stand_in_arrays(self._stand_in, self.fixed)
+
+    def _samples(self, files: Sequence[Path]) -> Iterator[Sample]:
+        """Samples with every input that the source has."""
+        for sample in from_files(self.fed, self.preprocessing, files=files, reader=self.reader):
+            yield replace(sample, feeds={**self._sides(sample.feeds), **sample.feeds})
+
+    def _sides(self, feeds: Feeds) -> Feeds:
+        """What a sample lacks: what was given once, and for the rest what the first sample ran with."""
+        missing = {tensor.name for tensor in self.fed.inputs} - set(feeds)
+        if missing and self._found_sides is None:
+            self._found_sides = find_inputs(self.source, {**self.fixed, **feeds})
+        found = self._found_sides or {}
+        return {**self.fixed, **{name: found[name] for name in missing}}
+
+    @cached_property
+    def _stand_in(self) -> Feeds:
+        return find_inputs(self.source, self.fixed)
 
     @property
     def notes(self) -> tuple[Text, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from core.console import Console
+from core.outcome import Verdict
 from core.targets import target_by_id
 from core.text import Text, say
 
@@ -46,6 +47,23 @@ class ProgressLine:
         """Leave the line."""
         if sys.stderr.isatty():
             print(file=sys.stderr)
+
+
+def print_preflight(verdicts: Sequence[Verdict], console: Console) -> None:
+    """One line for each target, before anything runs; below it what to know."""
+    for verdict in verdicts:
+        console.tell(_headline(verdict))
+        for text in (*verdict.notes, verdict.reason, verdict.next_step):
+            if text:
+                console.tell(text, indent=2)
+
+
+def _headline(verdict: Verdict) -> Text:
+    title = target_by_id(verdict.target).title
+    if verdict.size_bytes is None:
+        return say("{target}: not possible", target=title)
+    size = f"{verdict.size_bytes / _MEGABYTE:.2f}"
+    return say("{target}: will be made, about {size} MB", target=title, size=size)
 
 
 def print_table(report: dict[str, Any], console: Console) -> None:

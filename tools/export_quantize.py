@@ -11,12 +11,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from core.arrays import fixed_inputs
 from core.console import Console
 from core.errors import EdgePressError, OptionError
 from core.guess import Proposal
 from core.images import read_folder
 from core.job import Job, in_order
-from core.outcome import Failed
+from core.outcome import Failed, Verdict
+from core.preflight import verdicts
 from core.preprocessing import Preprocessing
 from core.queue.call import call
 from core.queue.store import JobStore, home
@@ -25,7 +27,7 @@ from core.report.result import outcome_to_json
 from core.source import Source, inspect
 from core.target import TARGET_IDS
 from core.text import say
-from tools.console import ProgressLine, print_notes, print_table
+from tools.console import ProgressLine, print_notes, print_preflight, print_table
 
 _GUESS_SECONDS = 300.0
 
@@ -34,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 only when every asked target was converted."""
     options = _parser().parse_args(arguments)
     try:
-        report = _convert(_job(options))
+        job = _job(options)
+        print_preflight(_preflight(job), Console(sys.stderr))
+        report = _convert(job)
     except EdgePressError as exc:
         Console(sys.stderr).explain(exc)
         if options.json:
@@ -55,7 +59,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", nargs="?", type=Path, help="the ONNX model")
     parser.add_argument("--onnx", type=Path, help="the ONNX model (instead of the first argument)")
     parser.add_argument(
-        "--images", type=Path, help="folder with example pictures; needed by onnx_quan_st and ncnn_quan"
+        "--images",
+        type=Path,
+        help="folder with example pictures, or with .npy or .npz files for models that take no pictures; "
+        "needed by onnx_quan_st and ncnn_quan",
+    )
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        type=_named_value,
+        metavar="NAME=VALUE",
+        help="an input that is the same for every example: sr=16000, state=zeros:2,1,128",
     )
     parser.add_argument(
         "--test-images", type=Path, help="folder with other pictures to compare on (default: half of --images)"
@@ -73,6 +88,13 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--layout", choices=["auto", "nchw", "nhwc"], default="auto", help="place of the colour axis")
     how.add_argument("--fit", choices=["stretch", "crop", "pad"], help="how a picture is brought to the size")
     return parser
+
+
+def _named_value(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not name=value")
+    return name, value
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -101,6 +123,8 @@ def _job(options: argparse.Namespace) -> Job:
     for folder in (options.images, options.test_images):
         if folder is not None:
             read_folder(folder)  # says at once what is wrong with it
+    inputs = dict(options.input)
+    fixed_inputs(source, inputs)  # says at once what is wrong with them
     return Job(
         source=path.resolve(),
         targets=in_order(options.type),
@@ -108,6 +132,7 @@ def _job(options: argparse.Namespace) -> Job:
         out=(options.out or path.parent).resolve(),
         images=_resolved(options.images),
         test_images=_resolved(options.test_images),
+        inputs=inputs,
     )
 
 
@@ -135,6 +160,11 @@ def _preprocessing(source: Source, options: argparse.Namespace) -> Preprocessing
     )
 
 
+def _preflight(job: Job) -> tuple[Verdict, ...]:
+    """What can be said of the asked targets before anything runs."""
+    return verdicts(inspect(job.source), has_examples=job.images is not None, given=job.inputs, targets=job.targets)
+
+
 def _convert(job: Job) -> dict[str, Any]:
     """Run the job in a worker process, and wait for it."""
     store = JobStore(home())
@@ -159,6 +189,7 @@ def _nothing_made(options: argparse.Namespace, error: EdgePressError) -> dict[st
     return {
         "source": {"path": str(options.model or options.onnx)},
         "preprocessing": None,
+        "preflight": [],
         "outcomes": [outcome_to_json(outcome) for outcome in failed],
     }
 

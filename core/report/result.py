@@ -11,7 +11,7 @@ from typing_extensions import assert_never
 
 from core.images import Split
 from core.job import Job
-from core.outcome import Accuracy, Comparison, Converted, Failed, Latency, Outcome, Refused
+from core.outcome import Accuracy, Comparison, Converted, Failed, Latency, Outcome, Refused, Verdict
 from core.source import Source
 from core.tasks.task import TaskName
 from core.text import Text
@@ -38,6 +38,9 @@ class Report:
     notes: tuple[Text, ...]
     """What concerns the whole job."""
 
+    preflight: tuple[Verdict, ...] = ()
+    """What was known of each target before anything ran."""
+
     def to_json(self) -> dict[str, Any]:
         """The form that README.md documents; sentences in English, with their parts under ``words``."""
         return {
@@ -53,6 +56,7 @@ class Report:
             },
             "notes": [str(note) for note in self.notes],
             "words": {"notes": [note.to_json() for note in self.notes]},
+            "preflight": [verdict.to_json() for verdict in self.preflight],
             "outcomes": [outcome_to_json(outcome) for outcome in self.outcomes],
         }
 

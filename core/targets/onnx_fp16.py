@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import warnings
+from collections import Counter
 from pathlib import Path
 
-from core.errors import ConversionError
+from core.half_search import HalfModel, find_half
 from core.outcome import Artifact
-from core.progress import Progress
+from core.progress import Progress, portion
 from core.source import Source
 from core.target import TargetId
 from core.targets.onnx_rules import refuse_if_reduced, save
 from core.text import Text, say
 from core.workshop import Workshop
 
+_SEARCHED_COSINE = 0.9995
+"""More than is asked of the result, which is judged on more inputs than the few of the search."""
+
+_NAMED = 5
+"""How many operators a note names."""
+
 
 class OnnxFp16:
-    """Converted by onnxconverter-common from the cleaned model; inputs and outputs stay float32."""
+    """As many steps in 16 bit as agree with the source; inputs and outputs stay float32."""
 
     id: TargetId = "onnx_fp16"
     title: Text = say("ONNX, 16 bit")
     sentence: Text = say("Half the size, practically the same answers. For GPUs and phones that compute in 16 bit.")
     needs_images = False
-    least_cosine = 0.99
+    least_cosine = 0.999
 
     def file_names(self, stem: str) -> tuple[str, ...]:
         """One ONNX file."""
@@ -33,20 +39,25 @@ class OnnxFp16:
         refuse_if_reduced(source)
 
     def make(self, workshop: Workshop, folder: Path, progress: Progress) -> Artifact:
-        """Convert; values that 16 bit cannot hold are caught by the comparison with the source."""
-        from onnxconverter_common import float16
-
+        """Convert, and find by trying which steps have to stay in 32 bit."""
         progress(0.0, say("Turning the weights into 16 bit"))
-        try:
-            with warnings.catch_warnings():
-                # It warns of every weight below the smallest 16-bit number, which becomes that number or 0.
-                warnings.simplefilter("ignore")
-                model = float16.convert_float_to_float16(workshop.prepared.fresh(), keep_io_types=True)
-        except Exception as exc:
-            raise ConversionError(
-                say("The model could not be turned into 16 bit."),
-                next_step=say("Use one of the other targets; the technical details name the step that does not fit."),
-                detail=repr(exc),
-            ) from exc
+        found = find_half(
+            workshop.prepared.fresh(), workshop.trials, least=_SEARCHED_COSINE, progress=portion(progress, 0.1, 0.9)
+        )
         (name,) = self.file_names(workshop.stem)
-        return Artifact(self.id, (save(model, folder / name),))
+        return Artifact(self.id, (save(found.model, folder / name),), notes=_notes(found))
+
+
+def _notes(found: HalfModel) -> tuple[Text, ...]:
+    if not found.kept and found.candidates:
+        return ()
+    if len(found.kept) == found.candidates:
+        return (say("The weights are stored in 16 bit, and everything is computed in 32 bit."),)
+    return (
+        say(
+            "{count} of {all} steps are computed in 32 bit, because 16 bit changed the answers: {operators}.",
+            count=len(found.kept),
+            all=found.candidates,
+            operators=", ".join(f"{name} x {count}" for name, count in Counter(found.kept).most_common(_NAMED)),
+        ),
+    )

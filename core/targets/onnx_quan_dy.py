@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from core.errors import ConversionError
+from core.compare.trial import try_out
+from core.errors import TargetRefused
 from core.outcome import Artifact
 from core.progress import Progress
 from core.source import Source
@@ -24,8 +26,26 @@ _DYNAMIC = ("MatMul", "Gemm", "LSTM", "Attention", "Gather", "EmbedLayerNormaliz
 """What onnxruntime runs well with ranges found at run time. Convolutions are not among them: they
 become ConvInteger, which runs many times slower than float and costs several percent of the answers."""
 
-_STORED = ("Conv", "ConvTranspose")
-"""What is stored in 8 bit and computed in float."""
+_COMPUTES = frozenset({"MatMulInteger", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "QAttention", "QGemm"})
+"""What the dynamically quantised steps become."""
+
+_STORED = {"Conv": 0, "ConvTranspose": 1}
+"""What is stored in 8 bit and computed in float: operator -> axis of the weight's output channels."""
+
+_STORED_WIDELY = {**_STORED, "MatMul": -1, "Gemm": 1, "LSTM": 1, "GRU": 1, "RNN": 1}
+
+_RECIPES: tuple[tuple[tuple[str, ...], Mapping[str, int]], ...] = (
+    (_DYNAMIC, _STORED),
+    ((), _STORED_WIDELY),
+    ((), _STORED),
+)
+"""What is quantised dynamically and what is stored, in the order in which they are tried."""
+
+_FEWEST = 100
+"""Fewer numbers than this take less place in the file than their description."""
+
+_GOOD = 0.98
+"""Cosine from which no other recipe is tried."""
 
 _FLOAT_SHARE = 0.02
 """Share of all weights that may stay in float. The smallest tensors (first and depthwise convolutions)
@@ -46,82 +66,175 @@ class OnnxQuanDy:
         return (f"{stem}_quan_dynamic.onnx",)
 
     def check(self, source: Source) -> None:
-        """Refuse what already is 8 or 16 bit."""
+        """Refuse what already is 8 or 16 bit, or has no weights to speak of."""
         refuse_if_reduced(source)
+        if source.parameters < _FEWEST:
+            raise _nothing_to_store()
 
     def make(self, workshop: Workshop, folder: Path, progress: Progress) -> Artifact:
-        """Quantise the matrix products, then store the convolutions."""
+        """Quantise the matrix products and store the convolutions; where that strays, store more or do less.
+
+        Raises:
+            TargetRefused: nothing in the model gets smaller in 8 bit.
+            ConversionError: no recipe gives a file that runs.
+        """
         (name,) = self.file_names(workshop.stem)
-        progress(0.0, say("Quantising the matrix products"))
-        model = _quantise_matrix_products(workshop.prepared.fresh(), folder / name)
-        progress(0.7, say("Storing the convolutions in 8 bit"))
-        stored = store_weights_in_8_bit(model)
-        return Artifact(self.id, (save(model, folder / name),), notes=_notes(stored))
+        found: list[_Quantised] = []
+        for index, (dynamic, stored) in enumerate(_RECIPES):
+            progress(index / len(_RECIPES), say("Quantising the weights, recipe {number}", number=index + 1))
+            quantised = _quantise(workshop, dynamic, stored, scratch=folder / name)
+            if quantised is not None:
+                found.append(quantised)
+            if quantised is not None and quantised.cosine >= _GOOD:
+                break
+        best = _best(found, workshop.source)
+        return Artifact(self.id, (save(best.model, folder / name),), notes=_notes(best))
 
 
-def _notes(stored: int) -> tuple[Text, ...]:
-    if not stored:
+@dataclass(frozen=True)
+class _Quantised:
+    """What one recipe gave."""
+
+    model: onnx.ModelProto
+    stored: int
+    """Weight tensors that are stored in 8 bit and computed in float."""
+
+    holds_back: bool
+    """Whether those are convolutions that might have been quantised dynamically, but slowly."""
+
+    cosine: float
+
+
+def _quantise(
+    workshop: Workshop, dynamic: Sequence[str], stored: Mapping[str, int], *, scratch: Path
+) -> _Quantised | None:
+    """None if the recipe changes nothing, or gives a model that does not run."""
+    model = workshop.prepared.fresh()
+    if dynamic:
+        try:
+            model = _quantise_matrix_products(model, dynamic, scratch)
+        # onnxruntime's quantiser raises whatever a graph that it does not expect makes it meet.
+        except Exception:  # noqa: BLE001
+            return None
+    count = store_weights_in_8_bit(model, stored)
+    products = sum(node.op_type in _COMPUTES for node in model.graph.node)
+    del model.graph.value_info[:]  # small files consist of little else
+    differences = try_out(model, workshop.trials) if count or products else None
+    if differences is None:
+        return None
+    cosine = min(1.0 if difference.is_within(_GOOD) else difference.cosine for difference in differences)
+    return _Quantised(model, count, bool(dynamic), cosine)
+
+
+def _best(found: Sequence[_Quantised], source: Source) -> _Quantised:
+    smaller = [quantised for quantised in found if quantised.model.ByteSize() < source.size_bytes]
+    if smaller:
+        return max(smaller, key=lambda quantised: quantised.cosine)
+    raise _nothing_to_store()
+
+
+def _nothing_to_store() -> TargetRefused:
+    return TargetRefused(
+        say("Nothing in this model gets smaller by being stored in 8 bit."),
+        next_step=say("Keep the original: it has hardly any weights. For speed use the static 8 bit target."),
+    )
+
+
+def _notes(quantised: _Quantised) -> tuple[Text, ...]:
+    if not quantised.stored:
         return ()
+    if not quantised.holds_back:
+        return (
+            say(
+                "{count} layers are stored in 8 bit and computed in 32 bit, because computing in 8 bit changed "
+                "the answers too much.",
+                count=quantised.stored,
+            ),
+        )
     return (
         say(
-            "{count} convolutions are stored in 8 bit and computed in 32 bit, because dynamically quantised "
+            "{count} layers are stored in 8 bit and computed in 32 bit, because dynamically quantised "
             "convolutions run many times slower. For more speed use the static 8 bit file.",
-            count=stored,
+            count=quantised.stored,
         ),
     )
 
 
-def _quantise_matrix_products(model: onnx.ModelProto, scratch: Path) -> onnx.ModelProto:
+def _quantise_matrix_products(model: onnx.ModelProto, operators: Sequence[str], scratch: Path) -> onnx.ModelProto:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     logging.getLogger().setLevel(logging.ERROR)  # it advises on every run to prepare the model, which was done
-    try:
-        quantize_dynamic(model, str(scratch), op_types_to_quantize=list(_DYNAMIC), weight_type=QuantType.QInt8)
-    except Exception as exc:
-        raise ConversionError(
-            say("The model could not be quantised dynamically."),
-            next_step=say("Use the static 8 bit target with example pictures instead."),
-            detail=repr(exc),
-        ) from exc
+    quantize_dynamic(model, str(scratch), op_types_to_quantize=list(operators), weight_type=QuantType.QInt8)
     return onnx.load(str(scratch))
 
 
-def store_weights_in_8_bit(model: onnx.ModelProto) -> int:
-    """Replace the weights of convolutions by int8 numbers times one scale for each output channel.
+def store_weights_in_8_bit(model: onnx.ModelProto, operators: Mapping[str, int] = _STORED) -> int:
+    """Replace weights by int8 numbers times one scale for each output channel, in subgraphs too.
 
     Cast and Mul of constants are folded by onnxruntime when it loads the file, so that the model
     runs as fast as in float; a DequantizeLinear would be computed anew for each picture.
 
+    Args:
+        model: is changed.
+        operators: operator -> axis of the output channels in its weights.
+
     Returns:
         How many weight tensors were replaced.
     """
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    axes = {
-        node.input[1]: 0 if node.op_type == "Conv" else 1
-        for node in model.graph.node
-        if node.op_type in _STORED and _is_float(weights.get(node.input[1]))
-    }
-    chosen = _largest((weights[name] for name in axes), sum(_count(tensor) for tensor in weights.values()))
-    for tensor in chosen:
-        _store(model.graph, tensor, axes[tensor.name])
+    weights = list(_weights(model.graph, operators))
+    total = sum(_count(tensor) for graph in _graphs(model.graph) for tensor in graph.initializer)
+    chosen = _largest(weights, total)
+    for weight in chosen:
+        _store(weight)
     return len(chosen)
 
 
-def _largest(tensors: Iterable[TensorProto], total: int) -> list[TensorProto]:
+@dataclass(frozen=True)
+class _Weight:
+    graph: onnx.GraphProto
+    tensor: TensorProto
+    axis: int
+
+
+def _weights(graph: onnx.GraphProto, operators: Mapping[str, int]) -> Iterator[_Weight]:
+    for part in _graphs(graph):
+        tensors = {tensor.name: tensor for tensor in part.initializer if _is_float(tensor)}
+        for node in part.node:
+            for name in node.input[1:3] if node.op_type in operators else ():
+                tensor = tensors.get(name)
+                if tensor is not None and len(tensor.dims) > 1:
+                    yield _Weight(part, tensors.pop(name), _axis(node, operators) % len(tensor.dims))
+
+
+def _axis(node: onnx.NodeProto, operators: Mapping[str, int]) -> int:
+    if node.op_type == "Gemm" and any(attribute.name == "transB" and attribute.i for attribute in node.attribute):
+        return 0
+    return operators[node.op_type]
+
+
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _graphs(inner)
+
+
+def _largest(weights: Iterable[_Weight], total: int) -> list[_Weight]:
     """All but the smallest, which together hold at most the share that may stay in float."""
     spare = _FLOAT_SHARE * total
     chosen = []
-    for tensor in sorted(tensors, key=_count):
-        spare -= _count(tensor)
+    for weight in sorted(weights, key=lambda weight: _count(weight.tensor)):
+        spare -= _count(weight.tensor)
         if spare < 0:
-            chosen.append(tensor)
+            chosen.append(weight)
     return chosen
 
 
-def _store(graph: onnx.GraphProto, tensor: TensorProto, axis: int) -> None:
-    name = tensor.name
-    numbers, scales = quantise_per_channel(numpy_helper.to_array(tensor), axis=axis)
-    graph.initializer.remove(tensor)
+def _store(weight: _Weight) -> None:
+    graph, name = weight.graph, weight.tensor.name
+    numbers, scales = quantise_per_channel(numpy_helper.to_array(weight.tensor), axis=weight.axis)
+    graph.initializer.remove(weight.tensor)
     graph.initializer.append(numpy_helper.from_array(numbers, f"{name}_int8"))
     graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scale"))
     graph.node.insert(0, helper.make_node("Mul", [f"{name}_float", f"{name}_scale"], [name], name=f"{name}_mul"))
@@ -142,8 +255,8 @@ def quantise_per_channel(weights: NDArray[np.float32], *, axis: int) -> tuple[ND
     return np.clip(np.rint(weights / scales), -127, 127).astype(np.int8), scales
 
 
-def _is_float(tensor: TensorProto | None) -> bool:
-    return tensor is not None and tensor.data_type == TensorProto.FLOAT
+def _is_float(tensor: TensorProto) -> bool:
+    return tensor.data_type == TensorProto.FLOAT
 
 
 def _count(tensor: TensorProto) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.errors import TargetRefused
+from core.outcome import Verdict
+from core.preflight import verdicts
 from core.source import Source
 from core.target import Target, TargetId
 from core.targets import TARGETS
@@ -26,15 +27,17 @@ def choose_targets(source: Source, *, has_pictures: bool, number: int) -> tuple[
     """
     unwanted = draft.current().unwanted
     chosen: list[TargetId] = []
+    known = {verdict.target: verdict for verdict in verdicts(source)}
     with st.container(border=True, key="step-targets"):
         st.subheader(f":primary[:material/counter_{number}:] {t('Files to make')}", anchor=False)
         st.caption(t("Each file is loaded, run and compared with the original before you get it."))
         for start in range(0, len(TARGETS), _COLUMNS):
             columns = st.columns(_COLUMNS)
             for column, target in zip(columns, TARGETS[start : start + _COLUMNS], strict=True):
-                obstacle = _obstacle(target, source, has_pictures=has_pictures)
+                verdict = known[target.id]
+                obstacle = _obstacle(target, verdict, source, has_pictures=has_pictures)
                 with column:
-                    ticked = _card(target, obstacle, ticked=target.id not in unwanted)
+                    ticked = _card(target, obstacle, notes=verdict.notes, ticked=target.id not in unwanted)
                 if obstacle is None:
                     unwanted = _without(unwanted, target.id) if ticked else (*_without(unwanted, target.id), target.id)
                     chosen += [target.id] if ticked else []
@@ -46,7 +49,7 @@ def _without(targets: tuple[TargetId, ...], target_id: TargetId) -> tuple[Target
     return tuple(other for other in targets if other != target_id)
 
 
-def _card(target: Target, obstacle: Text | None, *, ticked: bool) -> bool:
+def _card(target: Target, obstacle: Text | None, *, notes: tuple[Text, ...], ticked: bool) -> bool:
     with st.container(border=True, height="stretch", key=f"target-{target.id}", gap="xsmall"):
         answer = st.checkbox(
             f"**{t(target.title)}**",
@@ -56,19 +59,15 @@ def _card(target: Target, obstacle: Text | None, *, ticked: bool) -> bool:
             disabled=obstacle is not None,
         )
         st.caption(t(target.sentence))
-        if obstacle is not None:
-            st.caption(f":orange[:material/info: {plain(t(obstacle))}]")
+        for text in notes if obstacle is None else (obstacle,):
+            st.caption(f":orange[:material/info: {plain(t(text))}]")
     return answer
 
 
-def _obstacle(target: Target, source: Source, *, has_pictures: bool) -> Text | None:
+def _obstacle(target: Target, verdict: Verdict, source: Source, *, has_pictures: bool) -> Text | None:
     """Why a target cannot be made, or None."""
     if target.needs_images and not source.takes_image:
         return say("This model takes no pictures to learn from.")
     if target.needs_images and not has_pictures:
         return say("Choose example pictures in step 2 first.")
-    try:
-        target.check(source)
-    except TargetRefused as exc:
-        return exc.reason
-    return None
+    return verdict.reason

@@ -1,0 +1,105 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from core.errors import TargetRefused
+from core.images import Split
+from core.progress import silent
+from core.runtimes.onnx import OnnxPredictor
+from core.source import inspect
+from core.targets.onnx_quan_dy import OnnxQuanDy, store_weights_in_8_bit
+from core.workshop import Workshop
+from small import PREPROCESSING, save
+
+RANDOM = np.random.default_rng(5)
+
+
+def matrix_products(path, weight):
+    return save(
+        [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("Relu", ["h"], ["y"])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 64])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", weight.shape[1]])],
+        [numpy_helper.from_array(weight.astype(np.float32), "w")],
+        path,
+    )
+
+
+def make(path, folder):
+    folder.mkdir()
+    workshop = Workshop(inspect(path), PREPROCESSING, split=Split(), folder=folder)
+    return workshop, OnnxQuanDy().make(workshop, folder, silent)
+
+
+def test_matrix_products_compute_in_8_bit(tmp_path):
+    path = matrix_products(tmp_path / "m.onnx", RANDOM.standard_normal((64, 128)))
+    _, artifact = make(path, tmp_path / "work")
+    assert "MatMulInteger" in {node.op_type for node in onnx.load(str(artifact.files[0])).graph.node}
+
+
+def broken(*arguments, **options):
+    raise AssertionError
+
+
+def astray(model, *arguments, **options):
+    """Loads, runs, and is wrong."""
+    (weight,) = model.graph.initializer
+    weight.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(weight), "w"))
+    model.graph.node[0].op_type = "MatMul"
+    return model
+
+
+@pytest.mark.parametrize("quantiser", [broken, astray])
+def test_where_that_breaks_or_strays_weights_are_only_stored(tmp_path, monkeypatch, quantiser):
+    monkeypatch.setattr("core.targets.onnx_quan_dy._quantise_matrix_products", quantiser)
+    path = matrix_products(tmp_path / "m.onnx", RANDOM.standard_normal((64, 128)))
+    workshop, artifact = make(path, tmp_path / "work")
+    assert "MatMulInteger" not in {node.op_type for node in onnx.load(str(artifact.files[0])).graph.node}
+    answers = OnnxPredictor(artifact.files[0]).run(workshop.example.feeds)["y"]
+    expected = workshop.expected["y"]
+    assert np.abs(answers - expected).max() < 0.03 * np.abs(expected).max()
+    assert artifact.size_bytes < 0.4 * path.stat().st_size and "32 bit" in str(artifact.notes[0])
+
+
+def test_a_model_with_nothing_to_store_is_refused(tmp_path):
+    path = save(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [4, 64])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4, 64])],
+        [],
+        tmp_path / "m.onnx",
+    )
+    with pytest.raises(TargetRefused) as caught:
+        make(path, tmp_path / "work")
+    assert str(caught.value.next_step)
+
+
+def test_weights_inside_branches_are_stored_too(tmp_path):
+    weight = RANDOM.standard_normal((32, 16, 3)).astype(np.float32)
+    branches = {
+        side: helper.make_graph(
+            [helper.make_node("Conv", ["x", "w"], [side])],
+            side,
+            [],
+            [helper.make_tensor_value_info(side, TensorProto.FLOAT, [1, 32, 6])],
+            [numpy_helper.from_array(sign * weight, "w")],
+        )
+        for side, sign in (("then", 1), ("else", -1))
+    }
+    path = save(
+        [
+            helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+            helper.make_node("Less", ["sum", "zero"], ["negative"]),
+            helper.make_node("If", ["negative"], ["y"], then_branch=branches["then"], else_branch=branches["else"]),
+        ],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 16, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 32, 6])],
+        [numpy_helper.from_array(np.float32(0), "zero")],
+        tmp_path / "branches.onnx",
+    )
+    model = onnx.load(str(path))
+    assert store_weights_in_8_bit(model) == 2 and model.ByteSize() < 0.5 * path.stat().st_size
+    for sign in (1, -1):
+        feeds = {"x": sign * RANDOM.standard_normal((1, 16, 8)).astype(np.float32)}
+        expected, answers = OnnxPredictor(path).run(feeds)["y"], OnnxPredictor(model).run(feeds)["y"]
+        assert np.abs(answers - expected).max() < 0.03 * np.abs(expected).max()
