@@ -1,0 +1,280 @@
+"""Check a job's files without a line of EdgePress: ``python benchmarks/check.py report.json --pictures DIR``.
+
+It loads each file with its runtime alone, feeds it inputs of its own, and holds every output against the source's:
+names, types, shapes, finite numbers, cosine. Where the source takes two pictures at once, or larger ones, the ONNX
+files must too. Prints JSON: one entry for each converted target.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+
+LEAST, LEAST_8_BIT = 0.999, 0.9
+"""Cosine of the worst output from which a file of 16 or 32 bit, or of 8 bit, counts as right."""
+SIZES_TO_TRY = (576, 128, 16, 1)
+"""For free dimensions of inputs that are no pictures; the first combination that the source takes is used."""
+
+Feeds: TypeAlias = dict[str, NDArray[Any]]
+Answer: TypeAlias = dict[str, NDArray[Any]]
+
+
+class Onnx:
+    """An ONNX file on the processor, with one thread."""
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 4
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.inputs = {one.name: (one.type, tuple(one.shape)) for one in self._session.get_inputs()}
+        self.outputs = {one.name: one.type for one in self._session.get_outputs()}
+
+    def __call__(self, feeds: Feeds) -> Answer:
+        """Run once."""
+        return dict(zip(self.outputs, self._session.run(None, feeds), strict=True))
+
+
+class Ncnn:
+    """An ncnn model with ncnn's default options and one thread."""
+
+    def __init__(self, outcome: Mapping[str, Any]) -> None:
+        import ncnn
+
+        files = {Path(file).suffix: file for file in outcome["files"]}
+        self._ncnn, self._inputs, self._outputs = ncnn, outcome["inputs"], outcome["outputs"]
+        self._net = ncnn.Net()
+        self._net.opt.num_threads = 1
+        if self._net.load_param(files[".param"]) or self._net.load_model(files[".bin"]):
+            raise ValueError("ncnn does not load it")
+
+    def __call__(self, feeds: Feeds) -> Answer:
+        """Run once; answers have no batch axis."""
+        extractor = self._net.create_extractor()
+        for name, blob in self._inputs.items():
+            array = feeds[name][0] if feeds[name].ndim > 1 and feeds[name].shape[0] == 1 else feeds[name]
+            kind = np.float32 if np.issubdtype(array.dtype, np.floating) else np.int32
+            if extractor.input(blob, self._ncnn.Mat(np.ascontiguousarray(array, kind)).clone()):
+                raise ValueError(f"ncnn does not take {name}")
+        return {name: self._extract(extractor, blob) for name, blob in self._outputs.items()}
+
+    def _extract(self, extractor: Any, blob: str) -> NDArray[Any]:
+        code, mat = extractor.extract(blob)
+        if code:
+            raise ValueError(f"ncnn stopped with {code} at {blob}")
+        return np.array(mat)
+
+
+class Tally:
+    """Cosine of each output and agreement of the largest values, over all inputs."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, NDArray[np.float64]] = {}
+        self._same: list[float] = []
+
+    def add(self, source: Answer, other: Answer) -> None:
+        """Take in one pair of answers.
+
+        Raises:
+            ValueError: a name, a shape or a number shows that the file is wrong.
+        """
+        if set(source) != set(other):
+            raise ValueError(f"outputs {sorted(other)} instead of {sorted(source)}")
+        for name, expected in source.items():
+            a, b = (np.asarray(array, np.float64).ravel() for array in (expected, other[name]))
+            if a.size != b.size:
+                raise ValueError(f"{name} has the shape {other[name].shape} instead of {expected.shape}")
+            if not np.isfinite(b[np.isfinite(a)]).all():
+                raise ValueError(f"{name} has numbers that are not finite")
+            both = np.isfinite(a) & np.isfinite(b)
+            a, b = a[both], b[both]
+            self._sums[name] = self._sums.get(name, np.zeros(3)) + np.array([a @ b, a @ a, b @ b])
+        first = next(iter(source))
+        classes = source[first].shape[-1] if source[first].ndim else 1
+        if classes > 1:
+            pair = (np.asarray(each[first], np.float64).reshape(-1, classes).argmax(1) for each in (source, other))
+            self._same.append(float(np.mean(np.equal(*pair))))
+
+    @property
+    def cosine(self) -> float:
+        """Of the output that strays most."""
+        return min(_cosine(*sums) for sums in self._sums.values())
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of rows of the first output whose largest value stands in the same place."""
+        return float(np.mean(self._same)) if self._same else None
+
+
+def _cosine(dot: float, power: float, other: float) -> float:
+    if power == 0 or other == 0:
+        return 1.0 if power == other else 0.0
+    return min(1.0, float(dot / np.sqrt(power) / np.sqrt(other)))  # rounding may lead just past 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check one job and print what was found."""
+    parser = argparse.ArgumentParser(description="Check converted files without EdgePress's own code.")
+    parser.add_argument("report", type=Path)
+    parser.add_argument("--pictures", type=Path, help="folder with pictures; needed for models that take them")
+    options = parser.parse_args(arguments)
+    report = json.loads(options.report.read_text(encoding="utf-8"))
+    source = Onnx(Path(report["source"]["path"]))
+    inputs = list(_inputs(source, report, options.pictures))
+    found = {
+        outcome["target"]: _check(outcome, source, inputs)
+        for outcome in report["outcomes"]
+        if outcome["status"] == "converted"
+    }
+    json.dump(found, sys.stdout)
+    return 0
+
+
+def _check(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, list[Feeds]]]) -> dict[str, Any]:
+    try:
+        tally = (
+            _onnx(outcome, source, inputs) if outcome["target"].startswith("onnx") else _ncnn(outcome, source, inputs)
+        )
+    # Whatever a runtime raises on a bad file is the finding.
+    except Exception as exc:  # noqa: BLE001
+        return {"wrong": str(exc)[:400], "cosine": None, "agreement": None}
+    least = LEAST_8_BIT if "quan" in outcome["target"] else LEAST
+    wrong = None if tally.cosine >= least else f"cosine {tally.cosine:.4f}"
+    return {"wrong": wrong, "cosine": tally.cosine, "agreement": tally.agreement}
+
+
+def _onnx(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, list[Feeds]]]) -> Tally:
+    (file,) = outcome["files"]
+    other = Onnx(Path(file))
+    if {name: kind for name, (kind, _) in other.inputs.items()} != {n: kind for n, (kind, _) in source.inputs.items()}:
+        raise ValueError(f"inputs {other.inputs} instead of {source.inputs}")
+    if other.outputs != source.outputs:
+        raise ValueError(f"outputs {other.outputs} instead of {source.outputs}")
+    tally = Tally()
+    for kind, samples in inputs:
+        for feeds in samples:
+            try:
+                tally.add(source(feeds), other(feeds))
+            except Exception as exc:
+                raise ValueError(f"{kind}: {exc}") from exc
+    return tally
+
+
+def _ncnn(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, list[Feeds]]]) -> Tally:
+    """A .param file does not say for which shape it was made: it is right if it is right for one of those tried."""
+    other = Ncnn(outcome)
+    error: ValueError | None = None
+    tried: list[Tally] = []
+    for kind, samples in inputs:
+        if kind not in ("as made", "smallest"):
+            continue
+        tally = Tally()
+        try:
+            for feeds in samples:
+                tally.add(source(feeds), other(feeds))
+        except ValueError as exc:
+            error = error or exc
+        else:
+            tried.append(tally)
+    if not tried:
+        raise error or ValueError("no input fits")
+    return max(tried, key=lambda tally: tally.cosine)
+
+
+def _inputs(source: Onnx, report: Mapping[str, Any], pictures: Path | None) -> Iterator[tuple[str, list[Feeds]]]:
+    """Groups of inputs that the source takes, with what is special about them."""
+    if pictures is None:
+        yield from _arrays(source)
+        return
+    ((name, (_, shape)),) = source.inputs.items()
+    how = report["preprocessing"]
+    height, width = how["size"]
+    files = sorted(path for path in pictures.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    batch = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else 1
+    made = [{name: np.repeat(_tensor(file, how, (height, width)), batch, axis=0)} for file in files]
+    yield "as made", made
+    if batch == 1 and not isinstance(shape[0], int):
+        two = {name: np.concatenate([made[0][name], made[-1][name]])}
+        if _runs(source, two):
+            yield "two pictures at once", [two]
+    axes = (1, 2) if how["layout"] == "nhwc" else (2, 3)
+    grown = tuple(
+        size + (0 if isinstance(shape[axis], int) else 32) for size, axis in zip((height, width), axes, strict=True)
+    )
+    if grown != (height, width):
+        larger = {name: _tensor(files[0], how, grown)}
+        if _runs(source, larger):
+            yield "a larger picture", [larger]
+
+
+def _tensor(file: Path, how: Mapping[str, Any], size: tuple[int, ...]) -> NDArray[np.float32]:
+    """A picture stretched to the size: another way than most jobs bring it there, so these inputs are new."""
+    with Image.open(file) as picture:
+        resized = picture.convert("L" if how["color"] == "gray" else "RGB").resize((size[1], size[0]))
+    pixels = np.atleast_3d(np.asarray(resized, np.float32))
+    if how["color"] == "bgr":
+        pixels = pixels[:, :, ::-1]
+    pixels = (pixels - np.array(how["mean"], np.float32)) / np.array(how["std"], np.float32)
+    if how["layout"] == "nchw":
+        pixels = pixels.transpose(2, 0, 1)
+    return np.ascontiguousarray(pixels[None], np.float32)
+
+
+def _arrays(source: Onnx) -> Iterator[tuple[str, list[Feeds]]]:
+    """Noise for everything that is no picture: at the first shapes that the source takes, and at the smallest."""
+    free = sorted({key for name in source.inputs for key in _free(source, name)})
+    combinations = list(itertools.product(SIZES_TO_TRY, repeat=len(free)))
+    for kind, sizes in (("as made", combinations), ("smallest", combinations[::-1])):
+        for chosen in sizes:
+            samples = _noise(source, dict(zip(free, chosen, strict=True)))
+            if all(_runs(source, feeds) for feeds in samples):
+                yield kind, samples
+                break
+
+
+def _free(source: Onnx, name: str) -> Iterator[str]:
+    for axis, size in enumerate(source.inputs[name][1]):
+        if not isinstance(size, int) and axis > 0 and "batch" not in str(size):
+            yield str(size) if size else f"{name}/{axis}"
+
+
+def _noise(source: Onnx, sizes: Mapping[str, int]) -> list[Feeds]:
+    random = np.random.default_rng(4711)
+    return [{name: _array(source, name, sizes, random=random) for name in source.inputs} for _ in range(6)]
+
+
+def _array(source: Onnx, name: str, sizes: Mapping[str, int], *, random: np.random.Generator) -> NDArray[Any]:
+    kind, shape = source.inputs[name]
+    full = [
+        size if isinstance(size, int) else sizes.get(str(size) if size else f"{name}/{axis}", 1)
+        for axis, size in enumerate(shape)
+    ]
+    if "float" in kind:
+        dtype = {"tensor(float16)": np.float16, "tensor(double)": np.float64}.get(kind, np.float32)
+        return random.normal(0, 0.3, full).astype(dtype)
+    dtype = {"tensor(int32)": np.int32, "tensor(uint8)": np.uint8, "tensor(bool)": np.bool_}.get(kind, np.int64)
+    if name == "sr":
+        return np.full(full, 16000, dtype)
+    return np.ones(full, dtype) if "mask" in name else random.integers(1, 100, full).astype(dtype)
+
+
+def _runs(source: Onnx, feeds: Feeds) -> bool:
+    try:
+        source(feeds)
+    except Exception:  # noqa: BLE001 - onnxruntime has no common error
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
