@@ -25,6 +25,11 @@ LEAST, LEAST_8_BIT = 0.999, 0.9
 SIZES_TO_TRY = (576, 128, 16, 1)
 """For free dimensions of inputs that are no pictures; the first combination that the source takes is used."""
 
+LEAST_VALUE = 0.1
+"""A column of scores that never reach this finds nothing, and what it holds is noise."""
+
+Sums: TypeAlias = NDArray[np.float64]
+"""Three rows: dot product, power of the source, power of the file."""
 Feeds: TypeAlias = dict[str, NDArray[Any]]
 Answer: TypeAlias = dict[str, NDArray[Any]]
 
@@ -76,10 +81,12 @@ class Ncnn:
 
 
 class Tally:
-    """Cosine of each output and agreement of the largest values, over all inputs."""
+    """What differs over all inputs: cosine of each output, of each column of a table, and which row entries lead."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, NDArray[np.float64]] = {}
+        self._sums: dict[str, Sums] = {}
+        self._columns: dict[str, Sums] = {}
+        self._largest: dict[str, NDArray[np.float64]] = {}
         self._same: list[float] = []
 
     def add(self, source: Answer, other: Answer) -> None:
@@ -91,29 +98,79 @@ class Tally:
         if set(source) != set(other):
             raise ValueError(f"outputs {sorted(other)} instead of {sorted(source)}")
         for name, expected in source.items():
-            a, b = (np.asarray(array, np.float64).ravel() for array in (expected, other[name]))
-            if a.size != b.size:
-                raise ValueError(f"{name} has the shape {other[name].shape} instead of {expected.shape}")
-            if not np.isfinite(b[np.isfinite(a)]).all():
-                raise ValueError(f"{name} has numbers that are not finite")
-            both = np.isfinite(a) & np.isfinite(b)
-            a, b = a[both], b[both]
-            self._sums[name] = self._sums.get(name, np.zeros(3)) + np.array([a @ b, a @ a, b @ b])
-        first = next(iter(source))
-        classes = source[first].shape[-1] if source[first].ndim else 1
-        if classes > 1:
-            pair = (np.asarray(each[first], np.float64).reshape(-1, classes).argmax(1) for each in (source, other))
-            self._same.append(float(np.mean(np.equal(*pair))))
+            a, b = _comparable(name, expected, other[name])
+            self._sums[name] = self._sums.get(name, 0) + _products(a.reshape(1, -1), b.reshape(1, -1))
+            if _is_table(expected):
+                self._add_columns(name, a, b)
+        scores = _scores(source)
+        if scores is not None:
+            classes = source[scores].shape[-1]
+            leaders = [np.reshape(each[scores], (-1, classes)).argmax(1) for each in (source, other)]
+            self._same.append(float(np.mean(np.equal(*leaders))))
+
+    def _add_columns(self, name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> None:
+        axis = 1 if a.shape[1] < a.shape[2] else 2
+        a, b = (np.moveaxis(each, axis, 0).reshape(each.shape[axis], -1) for each in (a, b))
+        self._columns[name] = self._columns.get(name, 0) + _products(a, b)
+        self._largest[name] = np.maximum(self._largest.get(name, 0), np.abs(a).max(1))
 
     @property
     def cosine(self) -> float:
         """Of the output that strays most."""
-        return min(_cosine(*sums) for sums in self._sums.values())
+        return min(_cosine(*sums[:, 0]) for sums in self._sums.values())
+
+    @property
+    def column(self) -> float | None:
+        """Of the column that strays most, among those that hold values worth looking at.
+
+        In a detector's one output, boxes in pixels drown scores below 1: the whole output's cosine says nothing of them.
+        """
+        cosines = [
+            _cosine(*sums[:, column])
+            for name, sums in self._columns.items()
+            for column in np.flatnonzero(self._largest[name] >= LEAST_VALUE)
+        ]
+        return min(cosines, default=None)
 
     @property
     def agreement(self) -> float | None:
-        """Share of rows of the first output whose largest value stands in the same place."""
+        """Share of rows of the scores whose largest value stands in the same place."""
         return float(np.mean(self._same)) if self._same else None
+
+
+def _comparable(
+    name: str, expected: NDArray[Any], given: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both in one shape; what is not finite in the source as well counts as equal."""
+    if expected.size != given.size:
+        raise ValueError(f"{name} has the shape {given.shape} instead of {expected.shape}")
+    a, b = expected.astype(np.float64), np.asarray(given, np.float64).reshape(expected.shape)
+    counts = np.isfinite(a)
+    if not np.isfinite(b[counts]).all():
+        raise ValueError(f"{name} has numbers that are not finite")
+    return np.where(counts, a, 0), np.where(counts, b, 0)
+
+
+def _products(a: NDArray[np.float64], b: NDArray[np.float64]) -> Sums:
+    return np.array([(a * b).sum(1), (a * a).sum(1), (b * b).sum(1)])
+
+
+def _is_table(values: NDArray[Any]) -> bool:
+    """(inputs, rows, columns) or (inputs, columns, rows), as detectors give, but no rows of probabilities."""
+    return values.ndim == 3 and min(values.shape[1:]) > 1 and not _is_probability(values)
+
+
+def _is_probability(values: NDArray[Any]) -> bool:
+    return bool(values.ndim > 1 and values.shape[-1] > 1 and np.allclose(values.sum(-1), 1, atol=1e-2))
+
+
+def _scores(answer: Answer) -> str | None:
+    """The output that puts things into classes: rows of probabilities, or the only output, if it has one row."""
+    for name, values in answer.items():
+        if _is_probability(values):
+            return name
+    name, values = next(iter(answer.items()))
+    return name if len(answer) == 1 and values.ndim == 2 and values.shape[1] > 1 else None
 
 
 def _cosine(dot: float, power: float, other: float) -> float:
@@ -147,10 +204,10 @@ def _check(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str,
         )
     # Whatever a runtime raises on a bad file is the finding.
     except Exception as exc:  # noqa: BLE001
-        return {"wrong": str(exc)[:400], "cosine": None, "agreement": None}
+        return {"wrong": str(exc)[:400], "cosine": None, "column": None, "agreement": None}
     least = LEAST_8_BIT if "quan" in outcome["target"] else LEAST
     wrong = None if tally.cosine >= least else f"cosine {tally.cosine:.4f}"
-    return {"wrong": wrong, "cosine": tally.cosine, "agreement": tally.agreement}
+    return {"wrong": wrong, "cosine": tally.cosine, "column": tally.column, "agreement": tally.agreement}
 
 
 def _onnx(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, list[Feeds]]]) -> Tally:

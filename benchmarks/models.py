@@ -75,7 +75,7 @@ class Known:
 
 
 KNOWN = {
-    "ppocrv4_det": Known((320, 320), mean=(127.5,), std=(127.5,)),
+    "ppocrv4_det": Known((320, 320), reads_lines=True, mean=(127.5,), std=(127.5,)),
     "ppocrv4_rec": Known((48, 320), reads_lines=True, mean=(127.5,), std=(127.5,)),
     "ppocr_cls": Known((48, 192), reads_lines=True, mean=(127.5,), std=(127.5,)),
     "common": Known((64, 192), reads_lines=True),
@@ -194,7 +194,7 @@ def _measure(model: Model, options: argparse.Namespace) -> dict[str, Any]:
         return row
     checked = _check(path, _pictures(model, source, options))
     for outcome in report["outcomes"]:
-        check = checked.get(outcome["target"], {"wrong": "not to be checked: the check broke", "cosine": None})
+        check = checked.get(outcome["target"], {"wrong": "the check itself broke"})
         row["outcomes"].append({**outcome, "words": None, "check": check})
     row["preprocessing"] = report["preprocessing"]
     row["notes"] = report["notes"]

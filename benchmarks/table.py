@@ -26,9 +26,10 @@ it inputs of its own making, and holds names, types, shapes and every number aga
 takes two pictures at once or larger ones, the ONNX files must too. *Wrong* is a file that was handed out and does not
 load or run, has other outputs, is not finite, or has a cosine below {least} (16 and 32 bit) or {least_8_bit} (8 bit).
 
-A cell holds: cosine of the output that strays most · share of rows of the first output whose largest value stays in
-place (for a classifier: same answer) · size, of the original's · time to make it. Memory is the most that the job's
-processes held together.
+A cell holds: cosine of the output that strays most · for models that put things into classes, how often the first class
+stays the same · size, of the original's · time to make it. In brackets, for detectors: cosine of the column that strays
+most (a coordinate, or the scores of one class), since boxes in pixels drown scores below 1. Memory is the most that the
+job's processes held together.
 """
 
 
@@ -127,7 +128,8 @@ def _cell(outcome: Mapping[str, Any], row: Row) -> str:
         return f"**wrong**: {check['wrong'][:120]}"
     share = outcome["size_bytes"] / row["source"]["size_bytes"]
     agreement = "" if check["agreement"] is None else f" · {check['agreement']:.1%}"
-    return f"{_short(check['cosine'])}{agreement} · {share:.0%} · {outcome['seconds']:.0f} s"
+    column = "" if check["column"] is None else f" ({_short(check['column'])})"
+    return f"{_short(check['cosine'])}{column}{agreement} · {share:.0%} · {outcome['seconds']:.0f} s"
 
 
 def _short(cosine: float) -> str:

@@ -11,7 +11,7 @@ def outcome(target: str, **changes: Any) -> dict[str, Any]:
         "next_step": None,
         "size_bytes": 50,
         "seconds": 2.0,
-        "check": {"wrong": None, "cosine": 0.9876, "agreement": 0.5},
+        "check": {"wrong": None, "cosine": 0.9876, "column": 0.5, "agreement": 0.5},
         **changes,
     }
 
@@ -32,7 +32,7 @@ def test_the_page_counts_shows_and_explains():
     page = document([row(refused, wrong, *others)], least=0.999, least_8_bit=0.9)
     assert "| ncnn 32 bit | 0 | 1 | 0 | 0 |" in page
     assert "| ncnn 8 bit | 0 | 0 | 0 | 1 |" in page
-    assert ".9876 · 50.0% · 25% · 2 s" in page
+    assert ".9876 (.5000) · 50.0% · 25% · 2 s" in page
     assert "- **net**, ncnn 32 bit: refused. No way. Go round." in page
     assert "n×3 float32" in page
 
