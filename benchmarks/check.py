@@ -68,7 +68,7 @@ class Ncnn:
         extractor = self._net.create_extractor()
         for name, blob in self._inputs.items():
             array = feeds[name][0] if feeds[name].ndim > 1 and feeds[name].shape[0] == 1 else feeds[name]
-            kind = np.float32 if np.issubdtype(array.dtype, np.floating) else np.int32
+            kind: type = np.float32 if np.issubdtype(array.dtype, np.floating) else np.int32
             if extractor.input(blob, self._ncnn.Mat(np.ascontiguousarray(array, kind)).clone()):
                 raise ValueError(f"ncnn does not take {name}")
         return {name: self._extract(extractor, blob) for name, blob in self._outputs.items()}
@@ -123,7 +123,7 @@ class Tally:
     def column(self) -> float | None:
         """Of the column that strays most, among those that hold values worth looking at.
 
-        In a detector's one output, boxes in pixels drown scores below 1: the whole output's cosine says nothing of them.
+        In a detector's one output, boxes in pixels drown scores below 1, of which the whole cosine then says nothing.
         """
         cosines = [
             _cosine(*sums[:, column])

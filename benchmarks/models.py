@@ -45,6 +45,7 @@ from core.queue.store import JobStore
 from core.queue.supervisor import run_in_foreground
 from core.source import Source, inspect
 from core.target import TARGET_IDS
+from core.text import say
 
 PACKAGES = (
     "ddddocr==1.6.1",
@@ -243,7 +244,11 @@ def _convert(job: Job, options: argparse.Namespace) -> tuple[dict[str, Any], Pat
         timer.cancel()
     report = store.report(job_id)
     if report is None:
-        raise EdgePressError(state.reason, next_step=state.next_step, detail=state.detail)
+        raise EdgePressError(
+            state.reason or say("The conversion was stopped."),
+            next_step=state.next_step or say("Start it again."),
+            detail=state.detail,
+        )
     return report, store.folder(job_id) / "report.json"
 
 
