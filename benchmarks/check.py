@@ -68,7 +68,7 @@ class Ncnn:
         extractor = self._net.create_extractor()
         for name, blob in self._inputs.items():
             array = feeds[name][0] if feeds[name].ndim > 1 and feeds[name].shape[0] == 1 else feeds[name]
-            kind: type = np.float32 if np.issubdtype(array.dtype, np.floating) else np.int32
+            kind = np.float32 if np.issubdtype(array.dtype, np.floating) else np.int32
             if extractor.input(blob, self._ncnn.Mat(np.ascontiguousarray(array, kind)).clone()):
                 raise ValueError(f"ncnn does not take {name}")
         return {name: self._extract(extractor, blob) for name, blob in self._outputs.items()}
@@ -289,25 +289,28 @@ def _tensor(file: Path, how: Mapping[str, Any], size: tuple[int, ...]) -> NDArra
 
 def _arrays(source: Onnx) -> Iterator[tuple[str, list[Feeds]]]:
     """Noise for everything that is no picture: at the first shapes that the source takes, and at the smallest."""
+    for kind, order in (("as made", 1), ("smallest", -1)):
+        samples = noise(source, count=6, seed=4711, order=order)
+        if samples:
+            yield kind, samples
+
+
+def noise(source: Onnx, *, count: int, seed: int, order: int = 1) -> list[Feeds]:
+    """Random inputs in the first shapes that the source takes, tried from the largest on (``order`` 1) or back (-1)."""
     free = sorted({key for name in source.inputs for key in _free(source, name)})
-    combinations = list(itertools.product(SIZES_TO_TRY, repeat=len(free)))
-    for kind, sizes in (("as made", combinations), ("smallest", combinations[::-1])):
-        for chosen in sizes:
-            samples = _noise(source, dict(zip(free, chosen, strict=True)))
-            if all(_runs(source, feeds) for feeds in samples):
-                yield kind, samples
-                break
+    for chosen in list(itertools.product(SIZES_TO_TRY, repeat=len(free)))[::order]:
+        sizes = dict(zip(free, chosen, strict=True))
+        random = np.random.default_rng(seed)
+        samples = [{name: _array(source, name, sizes, random=random) for name in source.inputs} for _ in range(count)]
+        if all(_runs(source, feeds) for feeds in samples):
+            return samples
+    return []
 
 
 def _free(source: Onnx, name: str) -> Iterator[str]:
     for axis, size in enumerate(source.inputs[name][1]):
         if not isinstance(size, int) and axis > 0 and "batch" not in str(size):
             yield str(size) if size else f"{name}/{axis}"
-
-
-def _noise(source: Onnx, sizes: Mapping[str, int]) -> list[Feeds]:
-    random = np.random.default_rng(4711)
-    return [{name: _array(source, name, sizes, random=random) for name in source.inputs} for _ in range(6)]
 
 
 def _array(source: Onnx, name: str, sizes: Mapping[str, int], *, random: np.random.Generator) -> NDArray[Any]:

@@ -8,9 +8,9 @@ Models come from folders, and from the wheels of PyPI packages that lie in a fol
         --work WORK --table docs/models.md
 
 Each model runs as a job of its own, as from the command line, with the preprocessing that EdgePress proposes; only what
-no picture can tell (the size that a text reader wants) is given, in `KNOWN`. ``benchmarks/check.py`` then judges the
-files without EdgePress's code. Figures are kept in WORK for each model, so a broken sweep goes on where it stopped;
-``--again NAME`` measures a model anew.
+no picture can tell (the size that a text reader wants) is given, in `KNOWN`. Models that take no picture get noise,
+as arrays. ``benchmarks/check.py`` then judges the files without EdgePress's code. Figures are kept in WORK for each
+model, so a broken sweep goes on where it stopped; ``--again NAME`` measures a model anew.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.check import LEAST, LEAST_8_BIT
+from benchmarks.check import LEAST, LEAST_8_BIT, Onnx, noise
 from benchmarks.table import document, is_bad, lines
 from core.errors import EdgePressError
 from core.guess import Proposal
@@ -88,6 +89,7 @@ KNOWN = {
 
 _GUESS_SECONDS = 300.0
 _LOOK = 0.05
+_SAMPLES = 24
 
 
 @dataclass(frozen=True)
@@ -204,8 +206,11 @@ def _measure(model: Model, options: argparse.Namespace) -> dict[str, Any]:
 
 def _job(model: Model, source: Source, options: argparse.Namespace) -> Job:
     known = KNOWN.get(model.path.stem, Known())
-    images = None if not source.takes_image else options.lines if known.reads_lines else options.images
-    test_images = None if not source.takes_image or known.reads_lines else options.test_images
+    if source.takes_image:
+        images = options.lines if known.reads_lines else options.images
+        test_images = None if known.reads_lines else options.test_images
+    else:
+        images, test_images = _written_noise(model, options.work / "arrays" / model.path.stem), None
     return Job(
         source=model.path.resolve(),
         targets=TARGET_IDS,
@@ -214,6 +219,15 @@ def _job(model: Model, source: Source, options: argparse.Namespace) -> Job:
         images=images,
         test_images=test_images,
     )
+
+
+def _written_noise(model: Model, folder: Path) -> Path | None:
+    """Random inputs, given as a person would give arrays: one .npz a sample; None where the model takes none."""
+    samples = noise(Onnx(model.path), count=_SAMPLES, seed=1)
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, feeds in enumerate(samples):
+        np.savez(folder / f"{index:03}.npz", **feeds)
+    return folder if samples else None
 
 
 def _pictures(model: Model, source: Source, options: argparse.Namespace) -> Path | None:
@@ -226,7 +240,7 @@ def _pictures(model: Model, source: Source, options: argparse.Namespace) -> Path
 def _preprocessing(source: Source, known: Known, images: Path | None) -> Preprocessing:
     arguments = {
         "source": str(source.path.resolve()),
-        "images": str(images.resolve()) if images and not known.mean else None,
+        "images": str(images.resolve()) if images and not known.mean and source.takes_image else None,
         "size": known.size,
     }
     proposal = Proposal.from_json(call("guess", arguments, timeout=_GUESS_SECONDS))
