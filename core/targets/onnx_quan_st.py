@@ -13,7 +13,7 @@ from core.calibration.layers import add_biases, name_nodes
 from core.calibration.mixed import guard, with_activations
 from core.calibration.onnx import Measured, measure
 from core.calibration.sensitivity import layers_to_spare
-from core.calibration.thresholds import Range
+from core.calibration.thresholds import Method, Range
 from core.calibration.weights import refine_weights
 from core.errors import ConversionError
 from core.outcome import Artifact
@@ -25,7 +25,7 @@ from core.targets.onnx_rules import refuse_if_reduced, save
 from core.text import Text, say
 from core.workshop import Workshop
 
-_QUANTISED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Relu", "Clip")
+QUANTISED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Relu", "Clip")
 """Where 8 bit pays. Over nine models, quantising every operator that onnxruntime can was never smaller and hardly
 ever faster, and lost up to 3.5 dB. Relu and Clip are among them so that the range of a convolution's output is the
 range after its activation, into which onnxruntime folds it."""
@@ -63,7 +63,7 @@ class OnnxQuanSt:
         feeds = workshop.calibration_feeds(portion(progress, 0.0, 0.7))
         kept: list[Feeds] = []
         count = len(workshop.split.calibration)
-        measured = measure(model, _keeping(feeds, kept, count), operators=_QUANTISED, count=count)
+        measured = measure(model, _keeping(feeds, kept, count), operators=QUANTISED, count=count)
         progress(0.7, say("Writing 8 bit weights"))
         quantised, spared = make_static(model, measured, kept)
         (name,) = self.file_names(workshop.stem)
@@ -71,18 +71,21 @@ class OnnxQuanSt:
         return Artifact(self.id, (save(quantised, folder / name),), notes=notes)
 
 
-def make_static(model: onnx.ModelProto, measured: Measured, samples: Sequence[Feeds]) -> tuple[onnx.ModelProto, int]:
+def make_static(
+    model: onnx.ModelProto, measured: Measured, samples: Sequence[Feeds], *, method: Method = "mean-square"
+) -> tuple[onnx.ModelProto, int]:
     """Quantise; where the answers stray too far, once more without the layers that cause it.
 
     Args:
         model: the clean model, prepared with :func:`name_nodes` and :func:`add_biases`; it is not changed.
         measured: what the calibration pictures told.
         samples: a few inputs, on which layers are tried.
+        method: how ranges are chosen; the default was best over all models tried (docs/calibration.md).
 
     Returns:
         The 8-bit model, and how many layers stayed in float.
     """
-    ranges = measured.chosen("mean-square")
+    ranges = measured.chosen(method)
     floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     quantised = _quantise(model, ranges)
     rounded = refine_weights(quantised, measured.moments, floats)
@@ -126,7 +129,7 @@ def _quantise(model: onnx.ModelProto, ranges: Mapping[str, Range], spared: Seque
             tensors_range=TensorsData(CalibrationMethod.MinMax, measured),
             nodes_to_quantize=[],
             nodes_to_exclude=list(spared),
-            op_types_to_quantize=list(_QUANTISED),
+            op_types_to_quantize=list(QUANTISED),
             # A last layer answers in float, and so does one whose answers are used in float alone.
             extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"]},
         )
