@@ -84,7 +84,7 @@ def find_layers(model: onnx.ModelProto) -> list[Layer]:
         and (node.op_type == "Conv" or len(weights[node.input[1]].dims) == 2)
         and not attributes(node).get("transA", 0)
         and attributes(node).get("alpha", 1.0) == 1.0
-        and attributes(node).get("auto_pad", b"NOTSET") == b"NOTSET"
+        and attributes(node).get("auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
     ]
 
 

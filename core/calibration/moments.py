@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 _BATCH = 512
 """Rows that are kept until they are multiplied together: one large product is much faster than many small ones."""
 
+_MOST = 500_000
+"""Numbers that are kept so: there is a store for each layer, and depthwise ones have many columns."""
+
 
 class Moments:
     """First and second moments of rows that come in blocks of columns."""
@@ -25,7 +28,7 @@ class Moments:
             rows: (blocks, rows, columns of a block).
         """
         self._waiting.append(rows)
-        if sum(part.shape[1] for part in self._waiting) >= _BATCH:
+        if sum(part.shape[1] for part in self._waiting) >= _BATCH or sum(part.size for part in self._waiting) >= _MOST:
             self._flush()
 
     @property

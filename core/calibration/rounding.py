@@ -38,7 +38,9 @@ def round_to_answers(
     places = np.arange(columns)
     damped[:, places, places] += _DAMPING * diagonal.mean(axis=1, keepdims=True) + 1e-12
     factor = _inverse_factor(damped).astype(np.float32)
-    left = np.ascontiguousarray((weights / scales[:, :, np.newaxis])[:, :, order], np.float32)
+    alive = scales[:, :, np.newaxis] > np.finfo(np.float32).tiny  # smaller ones divide to nonsense
+    ratios = np.divide(weights, scales[:, :, np.newaxis], where=alive, out=np.zeros_like(weights))
+    left = np.ascontiguousarray(ratios[:, :, order], np.float32)
     rounded = np.empty_like(left)
     for start in range(0, columns, _STRIP):
         end = min(start + _STRIP, columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -14,7 +15,17 @@ from core.calibration.rounding import round_to_answers
 from core.runtimes.predictor import Tensor
 
 
-def refine_weights(quantised: onnx.ModelProto, moments: Mapping[Layer, Moments], floats: Mapping[str, Tensor]) -> int:
+@dataclass(frozen=True)
+class Rounded:
+    """The numbers that a layer computes with in 8 bit, as floats."""
+
+    weights: Tensor
+    bias: Tensor | None
+
+
+def refine_weights(
+    quantised: onnx.ModelProto, moments: Mapping[Layer, Moments], floats: Mapping[str, Tensor]
+) -> dict[Layer, Rounded]:
     """Round the weights of each layer anew, and move its bias by the mean error that is left.
 
     Args:
@@ -23,7 +34,7 @@ def refine_weights(quantised: onnx.ModelProto, moments: Mapping[Layer, Moments],
         floats: initializers of the float model.
 
     Returns:
-        How many layers were improved.
+        Layer -> its values now.
     """
     constants = {tensor.name: tensor for tensor in quantised.graph.initializer}
     makers = {output: node for node in quantised.graph.node for output in node.output}
@@ -36,15 +47,14 @@ def refine_weights(quantised: onnx.ModelProto, moments: Mapping[Layer, Moments],
             return None
         return constants[maker.input[0]], numpy_helper.to_array(constants[maker.input[1]])
 
-    refined = 0
+    refined: dict[Layer, Rounded] = {}
     for layer, moment in moments.items():
         node = nodes.get(layer.node)
         weights = stored(node.input[1]) if node is not None else None
         if node is None or weights is None or weights[0].data_type != onnx.TensorProto.INT8:
             continue
         bias = stored(node.input[2]) if len(node.input) > 2 else None
-        _refine(layer, moment, floats[layer.weights], weights, bias)
-        refined += 1
+        refined[layer] = _refine(layer, moment, floats[layer.weights], weights, bias)
     return refined
 
 
@@ -54,7 +64,7 @@ def _refine(
     exact: Tensor,
     weights: tuple[onnx.TensorProto, Tensor],
     bias: tuple[onnx.TensorProto, Tensor] | None,
-) -> None:
+) -> Rounded:
     tensor, scales = weights
     outputs = exact.shape[1] if layer.transposed else exact.shape[0]
     steps = layer.for_outputs(np.broadcast_to(scales, (outputs,)))
@@ -66,11 +76,16 @@ def _refine(
         missing = np.einsum("boc,bc->bo", errors, moments.means)
         missing = missing.reshape(-1) if layer.groups > 1 else missing.sum(axis=0)
         _add_to_bias(*bias, missing)
+    values = layer.from_blocks(rounded * steps[:, :, np.newaxis])
+    return Rounded(values, None if bias is None else numpy_helper.to_array(bias[0]) * bias[1])
 
 
 def _add_to_bias(tensor: onnx.TensorProto, scales: Tensor, missing: Tensor) -> None:
     limits = np.iinfo(np.int32)
-    moved = numpy_helper.to_array(tensor) + np.rint(missing / scales)
+    # Channels that training left dead have weights, and so steps, of next to nothing: 0/0, or far too many steps.
+    with np.errstate(all="ignore"):
+        steps = np.nan_to_num(np.rint(missing / scales.astype(np.float64)), nan=0.0, posinf=0.0, neginf=0.0)
+    moved = numpy_helper.to_array(tensor) + np.where(np.abs(steps) < limits.max, steps, 0.0)
     _store(tensor, np.clip(moved, limits.min, limits.max).astype(np.int32))
 
 

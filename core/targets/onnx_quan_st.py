@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +10,28 @@ import onnx
 from onnx import numpy_helper
 
 from core.calibration.layers import add_biases, name_nodes
-from core.calibration.onnx import measure
-from core.calibration.thresholds import Range
+from core.calibration.mixed import guard, with_activations
+from core.calibration.onnx import Measured, measure
+from core.calibration.sensitivity import layers_to_spare
+from core.calibration.thresholds import Method, Range
 from core.calibration.weights import refine_weights
 from core.errors import ConversionError
 from core.outcome import Artifact
 from core.progress import Progress, portion
+from core.runtimes.predictor import Feeds
 from core.source import Source
 from core.target import TargetId
 from core.targets.onnx_rules import refuse_if_reduced, save
 from core.text import Text, say
 from core.workshop import Workshop
 
-_QUANTISED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Relu", "Clip")
+QUANTISED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Relu", "Clip")
 """Where 8 bit pays. Over nine models, quantising every operator that onnxruntime can was never smaller and hardly
 ever faster, and lost up to 3.5 dB. Relu and Clip are among them so that the range of a convolution's output is the
 range after its activation, into which onnxruntime folds it."""
+
+_TRIED = 4
+"""Calibration pictures on which layers are tried in float, if that is needed."""
 
 
 class OnnxQuanSt:
@@ -55,32 +61,75 @@ class OnnxQuanSt:
         name_nodes(model)
         add_biases(model)
         feeds = workshop.calibration_feeds(portion(progress, 0.0, 0.7))
-        measured = measure(model, feeds, operators=_QUANTISED, count=len(workshop.split.calibration))
+        kept: list[Feeds] = []
+        count = len(workshop.split.calibration)
+        measured = measure(model, _keeping(feeds, kept, count), operators=QUANTISED, count=count)
         progress(0.7, say("Writing 8 bit weights"))
-        floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-        quantised = _quantise(model, measured.chosen("mean-square"))
-        refine_weights(quantised, measured.moments, floats)
+        quantised, spared = make_static(model, measured, kept)
         (name,) = self.file_names(workshop.stem)
-        return Artifact(self.id, (save(quantised, folder / name),), notes=workshop.calibration_notes)
+        notes = workshop.calibration_notes + _notes(spared)
+        return Artifact(self.id, (save(quantised, folder / name),), notes=notes)
 
 
-def _quantise(model: onnx.ModelProto, ranges: Mapping[str, Range]) -> onnx.ModelProto:
+def make_static(
+    model: onnx.ModelProto, measured: Measured, samples: Sequence[Feeds], *, method: Method = "mean-square"
+) -> tuple[onnx.ModelProto, int]:
+    """Quantise; where the answers stray too far, once more without the layers that cause it.
+
+    Args:
+        model: the clean model, prepared with :func:`name_nodes` and :func:`add_biases`; it is not changed.
+        measured: what the calibration pictures told.
+        samples: a few inputs, on which layers are tried.
+        method: how ranges are chosen; the default was best over all models tried (docs/calibration.md).
+
+    Returns:
+        The 8-bit model, and how many layers stayed in float.
+    """
+    ranges = measured.chosen(method)
+    floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    quantised = _quantise(model, ranges)
+    rounded = refine_weights(quantised, measured.moments, floats)
+    spared = layers_to_spare(model, rounded, ranges, samples)
+    if spared:
+        quantised = _quantise(model, ranges, with_activations(model, spared))
+        refine_weights(quantised, measured.moments, floats)
+        guard(quantised, spared)
+    return quantised, len(spared)
+
+
+def _keeping(feeds: Iterable[Feeds], kept: list[Feeds], count: int) -> Iterator[Feeds]:
+    """Pass the samples on, and keep a few from all over the folder."""
+    for number, sample in enumerate(feeds):
+        if number % max(1, count // _TRIED) == 0 and len(kept) < _TRIED:
+            kept.append(sample)
+        yield sample
+
+
+def _notes(spared: int) -> tuple[Text, ...]:
+    if not spared:
+        return ()
+    return (say("{count} layers stayed in 32 bit, because 8 bit changed the answers too much there.", count=spared),)
+
+
+def _quantise(model: onnx.ModelProto, ranges: Mapping[str, Range], spared: Sequence[str] = ()) -> onnx.ModelProto:
     from onnxruntime.quantization import CalibrationMethod, QDQQuantizer, QuantType
     from onnxruntime.quantization.calibrate import TensorsData
 
     # Unsigned activations run about twice as fast on x86 as signed ones, and no slower on ARM.
     measured = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
+    own = onnx.ModelProto()
+    own.CopyFrom(model)  # it is written into
     try:
         quantizer = QDQQuantizer(
-            model,
+            own,
             per_channel=True,
             reduce_range=False,
             weight_qType=QuantType.QInt8,
             activation_qType=QuantType.QUInt8,
             tensors_range=TensorsData(CalibrationMethod.MinMax, measured),
             nodes_to_quantize=[],
-            nodes_to_exclude=[],
-            op_types_to_quantize=list(_QUANTISED),
+            nodes_to_exclude=list(spared),
+            op_types_to_quantize=list(QUANTISED),
             # A last layer answers in float, and so does one whose answers are used in float alone.
             extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"]},
         )

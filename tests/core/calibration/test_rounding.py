@@ -51,6 +51,13 @@ def test_weights_stay_within_8_bits_and_inputs_that_are_always_0_do_no_harm():
     assert np.abs(steps[:, :, :5] - weights[:, :, :5] / scales[:, :, np.newaxis] * 8).max() <= 0.51
 
 
+def test_a_dead_output_becomes_zeros():
+    weights, scales, rows = layer()
+    weights[:, 2], scales[:, 2] = 1e-41, 0
+    steps = round_to_answers(weights, scales, moments(rows).products)
+    assert not steps[:, 2].any() and steps[:, 1].any()
+
+
 def test_moments_do_not_depend_on_how_the_rows_come():
     _, _, rows = layer()
     taken = moments(rows)

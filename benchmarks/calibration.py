@@ -1,0 +1,163 @@
+"""Compare ways to choose the ranges of static 8 bit models, each in a process of its own.
+
+    python benchmarks/calibration.py MODEL --images CALIBRATION --test-images OTHERS --mean 127 --std 128
+
+Prints a Markdown table: SQNR and agreement with the source over the other pictures, size, time per picture relative
+to the source, seconds for making the file, and the peak memory of the process (not known on Windows).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from core.calibration.layers import add_biases, name_nodes
+from core.calibration.onnx import measure
+from core.images import PictureReader, Split, read_folder
+from core.metrics import ModelMeter
+from core.preprocessing import Preprocessing
+from core.progress import silent
+from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.predictor import Feeds
+from core.samples import from_pictures
+from core.source import inspect
+from core.targets.onnx_quan_st import QUANTISED, make_static
+from core.workshop import Workshop
+
+STOCK = "onnxruntime min-max"
+METHODS = (STOCK, "min-max", "percentile", "entropy", "mean-square")
+_TRIED = 4
+
+
+def main() -> None:
+    """Measure every method and print the table."""
+    arguments = parse()
+    if arguments.method:
+        print(json.dumps(one(arguments)))
+        return
+    print("| method | pictures | SQNR | agreement | MB | time | seconds | peak memory |")
+    print("|---|---|---|---|---|---|---|---|")
+    for method in METHODS:
+        command = [sys.executable, *sys.argv, "--method", method]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        row = json.loads(answer.splitlines()[-1])
+        print(
+            f"| {method} | {arguments.count} | {row['sqnr']:.1f} dB | {row['agreement']:.2%} | {row['size'] / 1e6:.2f} "
+            f"| {row['time']:.2f} | {row['seconds']:.1f} | {row['memory']:.0f} MB |",
+            flush=True,
+        )
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument("--test-images", type=Path, required=True)
+    parser.add_argument("--mean", type=float, default=127.5)
+    parser.add_argument("--std", type=float, default=127.5)
+    parser.add_argument("--count", type=int, default=100, help="calibration pictures; fewer are repeated")
+    parser.add_argument("--method", choices=METHODS, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def one(arguments: argparse.Namespace) -> dict[str, float]:
+    """Make and judge one file."""
+    source = inspect(arguments.model)
+    size = tuple(side if isinstance(side, int) else 224 for side in source.image_size)
+    preprocessing = Preprocessing(size, mean=(arguments.mean,) * 3, std=(arguments.std,) * 3)  # type: ignore[arg-type]
+    files = read_folder(arguments.images).files
+    files = tuple(files[number % len(files)] for number in range(arguments.count))
+    test = read_folder(arguments.test_images).files
+    workshop = Workshop(source, preprocessing, split=Split(files, test), folder=arguments.model.parent)
+    model = workshop.prepared.fresh()
+    start = time.perf_counter()
+    made = stock(model, workshop) if arguments.method == STOCK else ours(model, workshop, arguments.method)
+    seconds = time.perf_counter() - start
+    memory = peak_memory()
+    samples = from_pictures(source, preprocessing, files=test, reader=PictureReader())
+    return {
+        **judge(OnnxPredictor(source.path, threads=1), OnnxPredictor(made, threads=1), samples),
+        "size": made.ByteSize(),
+        "seconds": seconds,
+        "memory": memory,
+    }
+
+
+def ours(model: onnx.ModelProto, workshop: Workshop, method: Any) -> onnx.ModelProto:
+    """As the target does it, with the method of choice."""
+    name_nodes(model)
+    add_biases(model)
+    count = len(workshop.split.calibration)
+    measured = measure(model, workshop.calibration_feeds(silent), operators=QUANTISED, count=count)
+    feeds = workshop.calibration_feeds(silent)
+    return make_static(model, measured, [next(feeds) for _ in range(_TRIED)], method=method)[0]
+
+
+def stock(model: onnx.ModelProto, workshop: Workshop) -> onnx.ModelProto:
+    """As onnxruntime does it, for each channel and with unsigned activations."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        """Hands on the samples."""
+
+        def __init__(self) -> None:
+            self._feeds = workshop.calibration_feeds(silent)
+
+        def get_next(self) -> Feeds | None:
+            """The next sample, or None at the end."""
+            return next(self._feeds, None)
+
+    import tempfile
+
+    logging.getLogger().setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stock.onnx"
+        quantize_static(
+            model, str(path), Reader(), per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8
+        )
+        return onnx.load(str(path))
+
+
+def judge(source: OnnxPredictor, made: OnnxPredictor, samples: Any) -> dict[str, float]:
+    """SQNR of the first output, agreement of its largest entry, and time relative to the source."""
+    meter, same, times = ModelMeter(source.outputs), [], []
+    for sample in samples:
+        start = time.perf_counter()
+        exact = source.run(sample.feeds)
+        middle = time.perf_counter()
+        other = made.run(sample.feeds)
+        times.append((middle - start, time.perf_counter() - middle))
+        meter.add(exact, other)
+        same.append(all(int(exact[name].argmax()) == int(other[name].argmax()) for name in source.outputs[:1]))
+    exact_time, other_time = np.median(np.array(times), axis=0)
+    return {
+        "sqnr": meter.differences[0].sqnr_db,
+        "agreement": float(np.mean(same)),
+        "time": float(other_time / exact_time),
+    }
+
+
+def peak_memory() -> float:
+    """Of this process so far, in MB."""
+    if sys.platform == "win32":
+        return float("nan")
+    import resource
+
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Layers that 8 bit does not suit are found, left in float, and stay in float when onnxruntime loads the file."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from core.calibration.layers import add_biases, name_nodes
+from core.calibration.mixed import guard, with_activations
+from core.calibration.onnx import measure
+from core.calibration.sensitivity import layers_to_spare, noise
+from core.runtimes.onnx import OnnxPredictor
+from core.targets.onnx_quan_st import make_static
+from small import save
+
+OPERATORS = ("Conv", "Relu")
+
+
+def chain(path, *, loud=1.0):
+    """Three convolutions; one channel of the depthwise one in the middle is ``loud`` times the others."""
+    random = np.random.default_rng(5)
+
+    def weight(name, *shape):
+        return numpy_helper.from_array((random.standard_normal(shape) / np.sqrt(shape[1] * 2)).astype(np.float32), name)
+
+    first, middle, last = weight("w1", 16, 3, 3, 3), weight("w2", 16, 1, 3, 3), weight("w3", 64, 16, 1, 1)
+    scale = np.ones((16, 1, 1, 1), np.float32)
+    scale[0] = loud
+    middle = numpy_helper.from_array(numpy_helper.to_array(middle) * scale, "w2")
+    last = numpy_helper.from_array(numpy_helper.to_array(last) / scale.reshape(1, 16, 1, 1), "w3")
+    nodes = [
+        helper.make_node("Conv", ["x", "w1"], ["a"], "first", pads=[1] * 4),
+        helper.make_node("Relu", ["a"], ["b"], "relu"),
+        helper.make_node("Conv", ["b", "w2"], ["c"], "middle", pads=[1] * 4, group=16),
+        helper.make_node("Relu", ["c"], ["d"], "relu2"),
+        helper.make_node("Conv", ["d", "w3"], ["e"], "last"),
+        helper.make_node("Sigmoid", ["e"], ["y"], "squash"),
+    ]
+    shape = [1, 3, 16, 16]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 64, 16, 16])]
+    model = onnx.load(str(save(nodes, inputs, outputs, [first, middle, last], path)))
+    name_nodes(model)
+    add_biases(model)
+    return model
+
+
+def samples(seed=0, count=6):
+    random = np.random.default_rng(seed)
+    return [{"x": random.standard_normal((1, 3, 16, 16)).astype(np.float32)} for _ in range(count)]
+
+
+def static(model):
+    return make_static(model, measure(model, samples(), operators=OPERATORS, count=6), samples(1, 2))
+
+
+def test_a_model_that_8_bit_suits_keeps_no_layer_in_float(tmp_path):
+    quantised, spared = static(chain(tmp_path / "net.onnx"))
+    assert spared == 0
+    assert "Clip" not in {node.op_type for node in quantised.graph.node}
+
+
+def test_layers_that_break_the_answers_stay_in_float(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.calibration.sensitivity._SPARED_SHARE", 0.8)
+    model = chain(tmp_path / "net.onnx", loud=300.0)
+    mixed, spared = static(model)
+    monkeypatch.setattr("core.targets.onnx_quan_st.layers_to_spare", lambda *_: [])
+    whole, _ = static(model)
+    assert spared == 2  # the loud channel goes out of one and into the other
+
+    def strays(other):
+        source, changed = OnnxPredictor(model, threads=1), OnnxPredictor(other, threads=1)
+        return np.mean([noise(source.run(sample), changed.run(sample)) for sample in samples(9)])
+
+    assert strays(mixed) < 0.5 * strays(whole)
+
+
+def test_relu_after_a_spared_layer_is_spared_too(tmp_path):
+    assert with_activations(chain(tmp_path / "net.onnx"), ["middle"]) == ["middle", "relu2"]
+
+
+def test_a_guard_stands_where_a_rounded_tensor_comes_in(tmp_path):
+    model = chain(tmp_path / "net.onnx")
+    scale, zero = numpy_helper.from_array(np.float32(0.1), "s"), numpy_helper.from_array(np.uint8(0), "z")
+    model.graph.initializer.extend([scale, zero])
+    model.graph.node.insert(0, helper.make_node("DequantizeLinear", ["q", "s", "z"], ["x2"], "dq"))
+    model.graph.node.insert(0, helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], "q"))
+    model.graph.node[2].input[0] = "x2"
+    before = OnnxPredictor(model, threads=1).run(samples()[0])["y"]
+    assert guard(model, ["first", "middle"]) == 1
+    onnx.checker.check_model(model)
+    assert OnnxPredictor(model, threads=1).run(samples()[0])["y"] == pytest.approx(before, abs=1e-6)
+
+
+def test_nothing_is_tried_where_no_layer_was_rounded(tmp_path):
+    model = chain(tmp_path / "net.onnx")
+    assert layers_to_spare(model, {}, {}, samples()) == []
+    assert layers_to_spare(model, {}, {}, []) == []
