@@ -223,7 +223,7 @@ def _job(model: Model, source: Source, options: argparse.Namespace) -> Job:
 
 def _written_noise(model: Model, folder: Path) -> Path | None:
     """Random inputs, given as a person would give arrays: one .npz a sample; None where the model takes none."""
-    samples = noise(Onnx(model.path), count=_SAMPLES, seed=1)
+    samples = next(noise(Onnx(model.path), count=_SAMPLES, seed=1), [])
     folder.mkdir(parents=True, exist_ok=True)
     for index, feeds in enumerate(samples):
         np.savez(folder / f"{index:03}.npz", **feeds)

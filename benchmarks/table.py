@@ -23,7 +23,7 @@ _INTRODUCTION = """# Real models, measured
 Written by `benchmarks/models.py`, which says how to repeat it: every model is given to every target, with default
 settings. Then `benchmarks/check.py`, which shares no code with EdgePress, loads each file with its runtime alone, feeds
 it inputs of its own making, and holds names, types, shapes and every number against the original; where the original
-takes two pictures at once or larger ones, the ONNX files must too. *Wrong* is a file that was handed out and does not
+takes two pictures at once or other sizes, the ONNX files must too. *Wrong* is a file that was handed out and does not
 load or run, has other outputs, is not finite, or has a cosine below {least} (16 and 32 bit) or {least_8_bit} (8 bit).
 
 A cell holds: cosine of the output that strays most · for models that put things into classes, how often the first class
