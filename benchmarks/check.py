@@ -112,6 +112,7 @@ class Tally:
 
     def _add_columns(self, name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> None:
         axis = 1 if a.shape[1] < a.shape[2] else 2
+        name = f"{name}, {a.shape[axis]} columns"
         a, b = (np.moveaxis(each, axis, 0).reshape(each.shape[axis], -1) for each in (a, b))
         self._columns[name] = self._columns.get(name, 0) + _products(a, b)
         self._largest[name] = np.maximum(self._largest.get(name, 0), np.abs(a).max(1))
@@ -191,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     source = Onnx(Path(report["source"]["path"]))
     inputs = list(_inputs(source, report, options.pictures))
     found = {
-        outcome["target"]: _check(outcome, source, inputs)
+        outcome["target"]: _check(outcome, source, inputs, is_visual=options.pictures is not None)
         for outcome in report["outcomes"]
         if outcome["status"] == "converted"
     }
@@ -199,7 +200,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _check(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, list[Feeds]]]) -> dict[str, Any]:
+def _check(
+    outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, list[Feeds]]], *, is_visual: bool
+) -> dict[str, Any]:
     try:
         tally = (
             _onnx(outcome, source, inputs) if outcome["target"].startswith("onnx") else _ncnn(outcome, source, inputs)
@@ -209,7 +212,12 @@ def _check(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str,
         return {"wrong": str(exc)[:400], "cosine": None, "column": None, "agreement": None}
     least = LEAST_8_BIT if "quan" in outcome["target"] else LEAST
     wrong = None if tally.cosine >= least else f"cosine {tally.cosine:.4f}"
-    return {"wrong": wrong, "cosine": tally.cosine, "column": tally.column, "agreement": tally.agreement}
+    return {
+        "wrong": wrong,
+        "cosine": tally.cosine,
+        "column": tally.column if is_visual else None,
+        "agreement": tally.agreement,
+    }
 
 
 def _onnx(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, list[Feeds]]]) -> Tally:
@@ -280,8 +288,7 @@ def _tensor(file: Path, how: Mapping[str, Any], size: tuple[int, ...]) -> NDArra
 
 def _arrays(source: Onnx) -> Iterator[tuple[str, list[Feeds]]]:
     """Noise for everything that is no picture, in the two longest shapes that the source takes."""
-    for kind, samples in zip((AS_MADE, "another length"), noise(source, count=6, seed=4711), strict=False):
-        yield kind, samples
+    yield from zip((AS_MADE, "another length"), noise(source, count=6, seed=4711), strict=False)
 
 
 def noise(source: Onnx, *, count: int, seed: int) -> Iterator[list[Feeds]]:
