@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for model in models:
         kept = options.work / "figures" / f"{model.path.stem}.json"
         if model.path.stem in options.again or not kept.is_file():
-            if options.only and model.path.stem not in options.only:
+            if options.only and model.path.stem not in (*options.only, *options.again):
                 continue
             _write(kept, _measure(model, options))
         row = json.loads(kept.read_text(encoding="utf-8"))
