@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -33,10 +34,11 @@ job's processes held together.
 """
 
 
-def document(rows: Sequence[Row], *, least: float, least_8_bit: float) -> str:
+def document(rows: Sequence[Row], *, least: float, least_8_bit: float, conditions: str = "") -> str:
     """The whole page."""
     parts = [
         _INTRODUCTION.format(least=least, least_8_bit=least_8_bit),
+        *([textwrap.fill(conditions, 120)] if conditions else []),
         "## In short\n\n" + "\n".join(_summary(rows)),
         "## The models\n\n" + "\n".join(_models(rows)),
         "## The results\n\n" + "\n".join(_results(rows)),
