@@ -1,7 +1,7 @@
 """Check a job's files without a line of EdgePress: ``python benchmarks/check.py report.json --pictures DIR``.
 
 It loads each file with its runtime alone, feeds it inputs of its own, and holds every output against the source's:
-names, types, shapes, finite numbers, cosine. Where the source takes two pictures at once, or larger ones, the ONNX
+names, types, shapes, finite numbers, cosine. Where the source takes two pictures at once, or other sizes, the ONNX
 files must too. Prints JSON: one entry for each converted target.
 """
 
@@ -23,8 +23,10 @@ from PIL import Image
 LEAST, LEAST_8_BIT = 0.999, 0.9
 """Cosine of the worst output from which a file of 16 or 32 bit, or of 8 bit, counts as right."""
 SIZES_TO_TRY = (576, 128, 16, 1)
-"""For free dimensions of inputs that are no pictures; the first combination that the source takes is used."""
+"""For free dimensions of inputs that are no pictures."""
 
+AS_MADE = "as made"
+"""Inputs in the shape that the job used."""
 LEAST_VALUE = 0.1
 """A column of scores that never reach this finds nothing, and what it holds is noise."""
 
@@ -110,6 +112,7 @@ class Tally:
 
     def _add_columns(self, name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> None:
         axis = 1 if a.shape[1] < a.shape[2] else 2
+        name = f"{name}, {a.shape[axis]} columns"
         a, b = (np.moveaxis(each, axis, 0).reshape(each.shape[axis], -1) for each in (a, b))
         self._columns[name] = self._columns.get(name, 0) + _products(a, b)
         self._largest[name] = np.maximum(self._largest.get(name, 0), np.abs(a).max(1))
@@ -189,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     source = Onnx(Path(report["source"]["path"]))
     inputs = list(_inputs(source, report, options.pictures))
     found = {
-        outcome["target"]: _check(outcome, source, inputs)
+        outcome["target"]: _check(outcome, source, inputs, is_visual=options.pictures is not None)
         for outcome in report["outcomes"]
         if outcome["status"] == "converted"
     }
@@ -197,7 +200,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _check(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, list[Feeds]]]) -> dict[str, Any]:
+def _check(
+    outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, list[Feeds]]], *, is_visual: bool
+) -> dict[str, Any]:
     try:
         tally = (
             _onnx(outcome, source, inputs) if outcome["target"].startswith("onnx") else _ncnn(outcome, source, inputs)
@@ -207,7 +212,12 @@ def _check(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str,
         return {"wrong": str(exc)[:400], "cosine": None, "column": None, "agreement": None}
     least = LEAST_8_BIT if "quan" in outcome["target"] else LEAST
     wrong = None if tally.cosine >= least else f"cosine {tally.cosine:.4f}"
-    return {"wrong": wrong, "cosine": tally.cosine, "column": tally.column, "agreement": tally.agreement}
+    return {
+        "wrong": wrong,
+        "cosine": tally.cosine,
+        "column": tally.column if is_visual else None,
+        "agreement": tally.agreement,
+    }
 
 
 def _onnx(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, list[Feeds]]]) -> Tally:
@@ -228,24 +238,13 @@ def _onnx(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, 
 
 
 def _ncnn(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, list[Feeds]]]) -> Tally:
-    """A .param file does not say for which shape it was made: it is right if it is right for one of those tried."""
-    other = Ncnn(outcome)
-    error: ValueError | None = None
-    tried: list[Tally] = []
+    """An ncnn file is made for one shape only."""
+    other, tally = Ncnn(outcome), Tally()
     for kind, samples in inputs:
-        if kind not in ("as made", "smallest"):
-            continue
-        tally = Tally()
-        try:
+        if kind == AS_MADE:
             for feeds in samples:
                 tally.add(source(feeds), other(feeds))
-        except ValueError as exc:
-            error = error or exc
-        else:
-            tried.append(tally)
-    if not tried:
-        raise error or ValueError("no input fits")
-    return max(tried, key=lambda tally: tally.cosine)
+    return tally
 
 
 def _inputs(source: Onnx, report: Mapping[str, Any], pictures: Path | None) -> Iterator[tuple[str, list[Feeds]]]:
@@ -259,7 +258,7 @@ def _inputs(source: Onnx, report: Mapping[str, Any], pictures: Path | None) -> I
     files = sorted(path for path in pictures.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     batch = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else 1
     made = [{name: np.repeat(_tensor(file, how, (height, width)), batch, axis=0)} for file in files]
-    yield "as made", made
+    yield AS_MADE, made
     if batch == 1 and not isinstance(shape[0], int):
         two = {name: np.concatenate([made[0][name], made[-1][name]])}
         if _runs(source, two):
@@ -288,23 +287,19 @@ def _tensor(file: Path, how: Mapping[str, Any], size: tuple[int, ...]) -> NDArra
 
 
 def _arrays(source: Onnx) -> Iterator[tuple[str, list[Feeds]]]:
-    """Noise for everything that is no picture: at the first shapes that the source takes, and at the smallest."""
-    for kind, order in (("as made", 1), ("smallest", -1)):
-        samples = noise(source, count=6, seed=4711, order=order)
-        if samples:
-            yield kind, samples
+    """Noise for everything that is no picture, in the two longest shapes that the source takes."""
+    yield from zip((AS_MADE, "another length"), noise(source, count=6, seed=4711), strict=False)
 
 
-def noise(source: Onnx, *, count: int, seed: int, order: int = 1) -> list[Feeds]:
-    """Random inputs in the first shapes that the source takes, tried from the largest on (``order`` 1) or back (-1)."""
+def noise(source: Onnx, *, count: int, seed: int) -> Iterator[list[Feeds]]:
+    """Random inputs in each shape that the source takes, the largest first."""
     free = sorted({key for name in source.inputs for key in _free(source, name)})
-    for chosen in list(itertools.product(SIZES_TO_TRY, repeat=len(free)))[::order]:
+    for chosen in itertools.product(SIZES_TO_TRY, repeat=len(free)):
         sizes = dict(zip(free, chosen, strict=True))
         random = np.random.default_rng(seed)
         samples = [{name: _array(source, name, sizes, random=random) for name in source.inputs} for _ in range(count)]
         if all(_runs(source, feeds) for feeds in samples):
-            return samples
-    return []
+            yield samples
 
 
 def _free(source: Onnx, name: str) -> Iterator[str]:

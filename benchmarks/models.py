@@ -112,14 +112,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for model in models:
         kept = options.work / "figures" / f"{model.path.stem}.json"
         if model.path.stem in options.again or not kept.is_file():
-            if options.only and model.path.stem not in options.only:
+            if options.only and model.path.stem not in (*options.only, *options.again):
                 continue
             _write(kept, _measure(model, options))
         row = json.loads(kept.read_text(encoding="utf-8"))
         rows.append(row)
         print("\n".join(lines(row)), flush=True)
     if options.table:
-        page = document(rows, least=LEAST, least_8_bit=LEAST_8_BIT)
+        page = document(rows, least=LEAST, least_8_bit=LEAST_8_BIT, conditions=options.conditions)
         options.table.write_text(page, encoding="utf-8")
     return 0 if rows and not any(is_bad(row) for row in rows) else 1
 
@@ -134,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lines", type=Path, help="pictures of words, for models that read them")
     parser.add_argument("--work", type=Path, default=Path("sweep"), help="folder for models, jobs and results")
     parser.add_argument("--table", type=Path, help="write the table to this Markdown file")
+    parser.add_argument("--conditions", default="", help="a sentence for the table: the machine and the pictures")
     parser.add_argument("--only", nargs="*", default=[], help="measure only these models (file names without ending)")
     parser.add_argument("--again", nargs="*", default=[], help="measure these anew")
     parser.add_argument("--limit", type=float, default=900.0, help="seconds after which a model's job is cancelled")
@@ -223,7 +224,7 @@ def _job(model: Model, source: Source, options: argparse.Namespace) -> Job:
 
 def _written_noise(model: Model, folder: Path) -> Path | None:
     """Random inputs, given as a person would give arrays: one .npz a sample; None where the model takes none."""
-    samples = noise(Onnx(model.path), count=_SAMPLES, seed=1)
+    samples = next(noise(Onnx(model.path), count=_SAMPLES, seed=1), [])
     folder.mkdir(parents=True, exist_ok=True)
     for index, feeds in enumerate(samples):
         np.savez(folder / f"{index:03}.npz", **feeds)

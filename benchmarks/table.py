@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -23,7 +24,7 @@ _INTRODUCTION = """# Real models, measured
 Written by `benchmarks/models.py`, which says how to repeat it: every model is given to every target, with default
 settings. Then `benchmarks/check.py`, which shares no code with EdgePress, loads each file with its runtime alone, feeds
 it inputs of its own making, and holds names, types, shapes and every number against the original; where the original
-takes two pictures at once or larger ones, the ONNX files must too. *Wrong* is a file that was handed out and does not
+takes two pictures at once or other sizes, the ONNX files must too. *Wrong* is a file that was handed out and does not
 load or run, has other outputs, is not finite, or has a cosine below {least} (16 and 32 bit) or {least_8_bit} (8 bit).
 
 A cell holds: cosine of the output that strays most · for models that put things into classes, how often the first class
@@ -33,10 +34,11 @@ job's processes held together.
 """
 
 
-def document(rows: Sequence[Row], *, least: float, least_8_bit: float) -> str:
+def document(rows: Sequence[Row], *, least: float, least_8_bit: float, conditions: str = "") -> str:
     """The whole page."""
     parts = [
         _INTRODUCTION.format(least=least, least_8_bit=least_8_bit),
+        *([textwrap.fill(conditions, 120)] if conditions else []),
         "## In short\n\n" + "\n".join(_summary(rows)),
         "## The models\n\n" + "\n".join(_models(rows)),
         "## The results\n\n" + "\n".join(_results(rows)),
