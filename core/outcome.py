@@ -13,8 +13,8 @@ from core.text import Text
 
 _SLACK_DB = 3.0
 
-NEGLIGIBLE = 1e-6
-"""Differences up to this count as none: 32-bit sums of numbers around 1 are no more exact."""
+NEGLIGIBLE = 1e-5
+"""Differences up to here are what 32-bit arithmetic itself leaves open."""
 
 
 @dataclass(frozen=True)
@@ -137,10 +137,6 @@ class Comparison:
     def cosine(self) -> float:
         """Of the output that strays most."""
         return min(output.cosine for output in self.outputs)
-
-    def is_within(self, least_cosine: float) -> bool:
-        """Whether every output is as close to the source's as asked."""
-        return all(output.is_within(least_cosine) for output in self.outputs)
 
     @property
     def sqnr_db(self) -> float:

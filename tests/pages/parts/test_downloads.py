@@ -31,7 +31,7 @@ class Client:
         sent = []
 
         async def receive():
-            return {"type": "http.request", "body": b"", "more_body": False}
+            await asyncio.Event().wait()  # the browser has asked, and now only listens
 
         async def send(message):
             sent.append(message)
