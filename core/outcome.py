@@ -91,8 +91,8 @@ class OutputDifference:
         """Whether it is as close as asked.
 
         The cosine does not see a wrong scale, so that from 0.99 on the SQNR has to go with it: to at most
-        twice the noise that this cosine means by itself. 8-bit outputs may shrink a little. Where the source answers next to nothing, both figures
-        are only those of rounding errors.
+        twice the noise that this cosine means by itself. 8-bit outputs may shrink a little. Where the
+        source answers next to nothing, both figures are only those of rounding errors.
         """
         if self.largest <= NEGLIGIBLE:
             return True
