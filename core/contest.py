@@ -64,17 +64,19 @@ class Contest:
             accuracy=contender.tally.accuracy,
             latency=self.latencies.get(target.id),
         )
-        if not comparison.is_within(target.least_cosine):
+        strays = [output for output in comparison.outputs if not output.is_within(target.least_cosine)]
+        if strays:
             raise VerificationError(
                 say(
                     "The result strays too far from the original: "
                     "its similarity is {cosine} of 1, and at least {least} is needed.",
-                    cosine=f"{comparison.cosine:.3f}",
+                    cosine=f"{min(output.cosine for output in strays):.3f}",
                     least=target.least_cosine,
                 ),
                 next_step=say(
                     "Use a target that keeps more bits, such as 16 bit; check that size, mean and std fit the model."
                 ),
+                detail="\n".join(f"{output.name}: {output.cosine:.5f}, {output.largest:.3g}" for output in strays),
             )
         return comparison, tuple(_warnings(comparison, target.least_cosine))
 

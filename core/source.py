@@ -200,7 +200,7 @@ def _parse(path: Path) -> onnx.ModelProto:
             next_step=say("Check that you may read it and that no other program holds it."),
             detail=str(exc),
         ) from exc
-    except DecodeError as exc:
+    except (DecodeError, ValueError) as exc:  # ValueError: names that are no text
         raise SourceError(
             say('"{name}" is not an ONNX model, or it is damaged or cut off.', name=path.name),
             next_step=say("Pick another file, or export or download the model again."),

@@ -34,22 +34,23 @@ _STORED = {"Conv": 0, "ConvTranspose": 1}
 
 _STORED_WIDELY = {**_STORED, "MatMul": -1, "Gemm": 1, "LSTM": 1, "GRU": 1, "RNN": 1}
 
-_RECIPES: tuple[tuple[tuple[str, ...], Mapping[str, int]], ...] = (
-    (_DYNAMIC, _STORED),
-    ((), _STORED_WIDELY),
-    ((), _STORED),
+_FLOAT_SHARE = 0.02
+"""Share of all weights that may stay in float. The smallest tensors (first and depthwise convolutions)
+come first: they hold 2% of the bytes and cause more than half of the error."""
+
+_RECIPES: tuple[tuple[tuple[str, ...], Mapping[str, int], float], ...] = (
+    (_DYNAMIC, _STORED, _FLOAT_SHARE),
+    ((), _STORED_WIDELY, _FLOAT_SHARE),
+    ((), _STORED, 0.1),
+    ((), _STORED, 0.3),
 )
-"""What is quantised dynamically and what is stored, in the order in which they are tried."""
+"""What is quantised dynamically, what is stored, and the share that stays in float, in the order of trying."""
 
 _FEWEST = 100
 """Fewer numbers than this take less place in the file than their description."""
 
-_GOOD = 0.98
+_GOOD = 0.99
 """Cosine from which no other recipe is tried."""
-
-_FLOAT_SHARE = 0.02
-"""Share of all weights that may stay in float. The smallest tensors (first and depthwise convolutions)
-come first: they hold 2% of the bytes and cause more than half of the error."""
 
 
 class OnnxQuanDy:
@@ -80,9 +81,9 @@ class OnnxQuanDy:
         """
         (name,) = self.file_names(workshop.stem)
         found: list[_Quantised] = []
-        for index, (dynamic, stored) in enumerate(_RECIPES):
+        for index, (dynamic, stored, share) in enumerate(_RECIPES):
             progress(index / len(_RECIPES), say("Quantising the weights, recipe {number}", number=index + 1))
-            quantised = _quantise(workshop, dynamic, stored, scratch=folder / name)
+            quantised = _quantise(workshop, dynamic, stored, share=share, scratch=folder / name)
             if quantised is not None:
                 found.append(quantised)
             if quantised is not None and quantised.cosine >= _GOOD:
@@ -106,7 +107,7 @@ class _Quantised:
 
 
 def _quantise(
-    workshop: Workshop, dynamic: Sequence[str], stored: Mapping[str, int], *, scratch: Path
+    workshop: Workshop, dynamic: Sequence[str], stored: Mapping[str, int], *, share: float, scratch: Path
 ) -> _Quantised | None:
     """None if the recipe changes nothing, or gives a model that does not run."""
     model = workshop.prepared.fresh()
@@ -116,7 +117,7 @@ def _quantise(
         # onnxruntime's quantiser raises whatever a graph that it does not expect makes it meet.
         except Exception:  # noqa: BLE001
             return None
-    count = store_weights_in_8_bit(model, stored)
+    count = store_weights_in_8_bit(model, stored, share=share)
     products = sum(node.op_type in _COMPUTES for node in model.graph.node)
     del model.graph.value_info[:]  # small files consist of little else
     differences = try_out(model, workshop.trials) if count or products else None
@@ -168,7 +169,9 @@ def _quantise_matrix_products(model: onnx.ModelProto, operators: Sequence[str], 
     return onnx.load(str(scratch))
 
 
-def store_weights_in_8_bit(model: onnx.ModelProto, operators: Mapping[str, int] = _STORED) -> int:
+def store_weights_in_8_bit(
+    model: onnx.ModelProto, operators: Mapping[str, int] = _STORED, *, share: float = _FLOAT_SHARE
+) -> int:
     """Replace weights by int8 numbers times one scale for each output channel, in subgraphs too.
 
     Cast and Mul of constants are folded by onnxruntime when it loads the file, so that the model
@@ -177,13 +180,14 @@ def store_weights_in_8_bit(model: onnx.ModelProto, operators: Mapping[str, int] 
     Args:
         model: is changed.
         operators: operator -> axis of the output channels in its weights.
+        share: of all weights, that may stay in float; the smallest tensors do.
 
     Returns:
         How many weight tensors were replaced.
     """
     weights = list(_weights(model.graph, operators))
     total = sum(_count(tensor) for graph in _graphs(model.graph) for tensor in graph.initializer)
-    chosen = _largest(weights, total)
+    chosen = _largest(weights, share * total)
     for weight in chosen:
         _store(weight)
     return len(chosen)
@@ -220,9 +224,8 @@ def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
                 yield from _graphs(inner)
 
 
-def _largest(weights: Iterable[_Weight], total: int) -> list[_Weight]:
-    """All but the smallest, which together hold at most the share that may stay in float."""
-    spare = _FLOAT_SHARE * total
+def _largest(weights: Iterable[_Weight], spare: float) -> list[_Weight]:
+    """All but the smallest, which together hold at most the spare numbers that may stay in float."""
     chosen = []
     for weight in sorted(weights, key=lambda weight: _count(weight.tensor)):
         spare -= _count(weight.tensor)

@@ -1,0 +1,229 @@
+"""Small random graphs and damaged files, and what must become of them; shared by the tests and the long sweep."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from core.errors import EdgePressError
+from core.images import Split
+from core.progress import silent
+from core.source import inspect
+from core.targets import target_by_id
+from core.workshop import Workshop
+from small import PREPROCESSING
+
+CHANNELS, SIDE = 8, 6
+MOST_NOISE = {"onnx_fp16": 0.07, "onnx_quan_dy": 0.7}
+"""Length of the difference over the length of the answer: the independent measure of "right"."""
+
+_EQUAL = ["Relu", "Sigmoid", "Tanh", "Abs", "Neg", "Sqrt", "Exp", "Softmax", "Identity", "Dropout", "Erf", "Floor"]
+_SPECIAL = ["Conv", "Depthwise", "MatMul", "Add", "Mul", "Cast", "Resize", "Concat", "Transpose", "If", "Shape"]
+_SPECIAL += ["ConstantOfShape", "Constant", "Where", "LayerNormalization", "ReduceMean", "Clip", "Shared"]
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(_EQUAL + 2 * _SPECIAL), st.integers(0, 2**16), st.sampled_from([1e-6, 1e-2, 1, 1, 1, 1e5])
+    ),
+    min_size=1,
+    max_size=9,
+)
+"""Recipes of graphs: operator, seed of its weights, their size."""
+
+
+class _Builder:
+    """Adds operators one after the other; every tensor has the shape (1, CHANNELS, SIDE, SIDE)."""
+
+    def __init__(self, opset: int) -> None:
+        self.opset = opset
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[TensorProto] = []
+        self.last = "x"
+
+    def add(self, operator: str, seed: int, scale: float) -> None:
+        random = np.random.default_rng(seed)
+        make = getattr(self, f"_{operator.lower()}", None)
+        if make is None:
+            self._node(operator, [self.last])
+        else:
+            make(random, scale)
+
+    def _node(self, operator: str, inputs: list[str], **attributes) -> str:
+        name = f"t{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, inputs, [name], **attributes))
+        self.last = name
+        return name
+
+    def _weight(self, array) -> str:
+        name = f"w{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def _random(self, random, *shape, scale=1.0) -> str:
+        return self._weight((scale * random.standard_normal(shape)).astype(np.float32))
+
+    def _conv(self, random, scale):
+        weight = self._random(random, CHANNELS, CHANNELS, 3, 3, scale=scale / 8)
+        self._node("Conv", [self.last, weight], pads=[1] * 4)
+
+    def _depthwise(self, random, scale):
+        weight = self._random(random, CHANNELS, 1, 3, 3, scale=scale / 3)
+        self._node("Conv", [self.last, weight], pads=[1] * 4, group=CHANNELS)
+
+    def _matmul(self, random, scale):
+        self._node("MatMul", [self.last, self._random(random, SIDE, SIDE, scale=scale / 2)])
+
+    def _add(self, random, scale):
+        self._node("Add", [self.last, self._random(random, 1, CHANNELS, 1, 1, scale=scale)])
+
+    def _mul(self, random, scale):
+        self._node("Mul", [self.last, self._weight(np.float32(scale))])
+
+    def _shared(self, random, scale):
+        weight = self._random(random, 1, CHANNELS, SIDE, SIDE)
+        self._node("Add", [self._node("Mul", [self.last, weight]), weight])
+
+    def _cast(self, random, scale):
+        whole = self._node("Cast", [self.last], to=TensorProto.INT32)
+        self._node("Add", [self._node("Cast", [whole], to=TensorProto.FLOAT), self._weight(np.float32(1))])
+
+    def _resize(self, random, scale):
+        for factor in (2.0, 0.5):
+            scales = self._weight(np.array([1, 1, factor, factor], np.float32))
+            self._node("Resize", [self.last, "", scales], mode="nearest")
+
+    def _concat(self, random, scale):
+        double = self._node("Concat", [self.last, "x"], axis=1)
+        weight = self._random(random, CHANNELS, 2 * CHANNELS, 1, 1, scale=scale / 4)
+        self._node("Conv", [double, weight])
+
+    def _transpose(self, random, scale):
+        self._node("Transpose", [self.last], perm=[0, 1, 3, 2])
+
+    def _if(self, random, scale):
+        total = self._node("ReduceMax", ["x"], keepdims=0)
+        flag = self._node("Greater", [total, self._weight(np.float32(scale))])
+        last = self.nodes[-3].output[0] if len(self.nodes) > 2 else "x"
+        branches = {}
+        for side in ("then", "else"):
+            inner = helper.make_node("MatMul", [last, f"{flag}_{side}_w"], [f"{flag}_{side}"])
+            weight = numpy_helper.from_array(
+                random.standard_normal((SIDE, SIDE)).astype(np.float32), f"{flag}_{side}_w"
+            )
+            info = helper.make_tensor_value_info(f"{flag}_{side}", TensorProto.FLOAT, [1, CHANNELS, SIDE, SIDE])
+            branches[f"{side}_branch"] = helper.make_graph([inner], side, [], [info], [weight])
+        if self.nodes[-3:-2] and self.nodes[-3].op_type in ("Shape",):
+            return
+        self._node("If", [flag], **branches)
+
+    def _shape(self, random, scale):
+        tensor = self.last
+        self._node("Reshape", [tensor, self._node("Shape", [tensor])])
+
+    def _constantofshape(self, random, scale):
+        tensor = self.last
+        value = helper.make_tensor("value", TensorProto.FLOAT, [1], [scale])
+        made = self._node("ConstantOfShape", [self._node("Shape", [tensor])], value=value)
+        self._node("Add", [tensor, made])
+
+    def _constant(self, random, scale):
+        tensor = self.last
+        value = numpy_helper.from_array((scale * random.standard_normal((1, CHANNELS, 1, 1))).astype(np.float32))
+        self._node("Mul", [tensor, self._node("Constant", [], value=value)])
+
+    def _where(self, random, scale):
+        mask = self._weight(random.random((SIDE, SIDE)) < 0.7)
+        self._node("Where", [mask, self.last, self._weight(np.float32(-1e9))])
+        self._node("Softmax", [self.last], axis=-1)
+
+    def _layernormalization(self, random, scale):
+        if self.opset >= 17:
+            self._node("LayerNormalization", [self.last, self._random(random, SIDE)], axis=-1)
+
+    def _reducemean(self, random, scale):
+        tensor = self.last
+        axes = {"axes": [2, 3]} if self.opset < 18 else {}
+        more = [] if self.opset < 18 else [self._weight(np.array([2, 3]))]
+        self._node("Sub", [tensor, self._node("ReduceMean", [tensor, *more], keepdims=1, **axes)])
+
+    def _clip(self, random, scale):
+        self._node("Clip", [self.last, self._weight(np.float32(-scale)), self._weight(np.float32(scale))])
+
+
+def build(recipe: list[tuple[str, int, float]], *, opset: int, free: bool) -> bytes:
+    """The graph of a recipe, as the content of a file."""
+    builder = _Builder(opset)
+    for operator, seed, scale in recipe:
+        builder.add(operator, seed, scale)
+    shape = ["N" if free else 1, CHANNELS, SIDE, SIDE]
+    graph = helper.make_graph(
+        builder.nodes,
+        "random",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(builder.last, TensorProto.FLOAT, shape)],
+        builder.weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def damage(content: bytes, places: list[tuple[float, int]], *, keep: float) -> bytes:
+    """Change some bytes (place as a share of the length, new value), and cut the end off."""
+    changed = bytearray(content)
+    for share, value in places:
+        changed[int(share * (len(changed) - 1))] = value
+    return bytes(changed[: max(1, int(keep * len(changed)))])
+
+
+def convert(content: bytes) -> dict[str, str]:
+    """Convert, and check the results by themselves.
+
+    Returns:
+        Target -> ``right`` or the reason why it was not made.
+
+    Raises:
+        AssertionError: a wrong file came out.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "random.onnx"
+        path.write_bytes(content)
+        try:
+            workshop = Workshop(inspect(path), PREPROCESSING, split=Split(), folder=Path(name))
+            samples = [sample.feeds for sample in workshop.test_samples()]
+            assert workshop.expected
+        except EdgePressError as exc:
+            return {"source": str(exc.reason)}
+        return {target: _one(target, workshop, samples) for target in MOST_NOISE}
+
+
+def _one(target_id, workshop: Workshop, samples) -> str:
+    target = target_by_id(target_id)
+    try:
+        target.check(workshop.source)
+        artifact = target.make(workshop, workshop.folder, silent)
+    except EdgePressError as exc:
+        return str(exc.reason)
+    noise = _noise(workshop.source.path, artifact.files[0], samples)
+    assert noise <= MOST_NOISE[target_id], (target_id, noise, [str(note) for note in artifact.notes])
+    return "right"
+
+
+def _noise(source: Path, made: Path, samples) -> float:
+    """By onnxruntime alone, without anything of the converter's own."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    sessions = [ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]) for path in (source, made)]
+    expected, answers = (
+        np.concatenate([session.run(None, dict(feeds))[0].astype(np.float64).ravel() for feeds in samples])
+        for session in sessions
+    )
+    if not np.isfinite(expected).all() or np.abs(answers - expected).max() <= 1e-6:
+        return 0.0
+    return float(np.linalg.norm(answers - expected) / np.linalg.norm(expected))
