@@ -26,6 +26,9 @@ class Job:
 
     test_images: Path | None = None
 
+    ncnn_tools: str = "own"
+    """Who makes 8 bit for ncnn: ``own``, or ncnn's programs: ``official`` (on the PATH), a folder or a .zip file."""
+
     def to_json(self) -> dict[str, Any]:
         """As plain data; :meth:`from_json` is its inverse."""
         return {
@@ -35,6 +38,7 @@ class Job:
             "out": str(self.out),
             "images": None if self.images is None else str(self.images),
             "test_images": None if self.test_images is None else str(self.test_images),
+            "ncnn_tools": self.ncnn_tools,
         }
 
     @classmethod
@@ -47,6 +51,7 @@ class Job:
             out=Path(data["out"]),
             images=_path(data["images"]),
             test_images=_path(data["test_images"]),
+            ncnn_tools=str(data.get("ncnn_tools", "own")),
         )
 
 

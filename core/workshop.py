@@ -39,6 +39,7 @@ class Workshop:
         self.split = split
         self.folder = folder
         self.reader = PictureReader()
+        self.ncnn_tools = "own"
 
     @property
     def stem(self) -> str:
