@@ -9,9 +9,9 @@ from pathlib import Path
 
 from core.errors import EdgePressError, SourceError
 from core.images import PictureReader, Split
-from core.prepare_ncnn import convert
 from core.ncnn.model import NcnnModel
 from core.prepare import Prepared, prepare, run_source
+from core.prepare_ncnn import convert
 from core.preprocessing import Preprocessing
 from core.progress import Progress
 from core.runtimes.onnx import OnnxPredictor

@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--ncnn-tools",
         default="own",
         metavar="WHICH",
-        help="who makes ncnn_quan: own (default), or ncnn's programs: official (on the PATH), their folder or .zip file",
+        help="who makes ncnn_quan: own (default), or ncnn's tools: official (on the PATH), their folder or .zip file",
     )
     how = parser.add_argument_group("preprocessing (what is left out is proposed from the model and the pictures)")
     how.add_argument("--size", type=_size, metavar="H,W", help="height and width in pixels; one number: a square")

@@ -134,7 +134,9 @@ def describe(source: Source) -> str:
 
 def _numbers(tensor: TensorInfo) -> str:
     count = 1
-    for size in tensor.shape:
+    # The first axis counts the pictures; exporters leave it free, and one is given at a time.
+    batch, *sizes = tensor.shape or (1,)
+    for size in [batch, *sizes] if isinstance(batch, int) or not sizes else sizes:
         if not isinstance(size, int):
             return t("a varying amount of numbers")
         count *= size

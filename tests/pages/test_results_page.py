@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from page_reading import words
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "The same answer as the original on all 6 test pictures."),
+        ("zh", "在全部 6 张测试图片上，答案都与原模型相同。"),
+    ],
+)
+def test_results_are_told_in_sentences(opened, done, language, sentence):
+    assert sentence in words(opened("results", language=language))
+
+
+def test_the_headline_counts_what_was_made(opened, done):
+    app = opened("results")
+    assert app.metric[0].value == "2 of 3"
+    assert "Compared on 6 test pictures" in words(app)
+
+
+def test_the_table_has_a_row_for_the_original_and_each_target(opened, done):
+    table = opened("results").dataframe[0].value
+    assert list(table["name"]) == ["Original", "ONNX, 16 bit", "ONNX, 8 bit dynamic", "ONNX, 8 bit static"]
+    assert table["size"][1].endswith("kB") and 0 < table["share"][1] < 100
+
+
+def test_what_was_refused_says_why_and_what_to_do(opened, done):
+    told = words(opened("results"))
+    assert "This target needs example pictures, and none were given." in told
+    assert "Choose a folder with pictures like those that the model will see." in told
+
+
+def test_every_file_can_be_downloaded(opened, done):
+    links = [element.proto for element in opened("results").get("link_button")]
+    assert [link.label.replace("\\", "") for link in links][1:] == ["net_1_fp16.onnx", "net_1_quan_dynamic.onnx"]
+    assert all("/download/" in link.url for link in links)
+
+
+def test_a_file_that_was_moved_away_is_not_offered(opened, done, model):
+    (model.parent / "net_1_fp16.onnx").unlink()
+    links = {link.proto.label.replace("\\", ""): link.proto for link in opened("results").get("link_button")}
+    assert links["net_1_fp16.onnx"].disabled and not links["net_1_quan_dynamic.onnx"].disabled
+
+
+def test_the_gallery_shows_every_picture_and_what_changed(opened, store, done):
+    path = store.folder(done) / "gallery.json"
+    entries = json.loads(path.read_text())
+    entries[0]["answers"]["onnx_fp16"]["changed"] = True
+    entries[0]["thumbnail"] = "../../../secret.png"
+    path.write_text(json.dumps(entries))
+    app = opened("results")
+    assert words(app).count(":material/change_circle:") == 1
+
+
+@pytest.mark.parametrize("damage", ['{"source": 3}', "{}", '{"outcomes": [1]}'])
+def test_a_damaged_report_is_told_in_words(opened, store, done, damage):
+    (store.folder(done) / "report.json").write_text(damage)
+    assert "The report of this job is damaged." in words(opened("results"))
+    assert "The report of this job is damaged." in words(opened("graph"))
+
+
+def test_a_job_in_the_address_is_shown_even_if_it_still_runs(opened, store, done):
+    waiting = store.create(store.job(done))
+    assert "This conversion still runs." in words(opened("results", job=waiting))

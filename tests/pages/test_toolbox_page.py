@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from page_reading import words
+
+from core import toolchain
+from core.errors import ToolError
+from core.text import say
+from core.toolchain import Component
+from pages.parts.installation import INSTALLATION
+
+READY = Component("onnx", "ONNX", "1.23.2", say("tables"), "ready", None)
+MISSING = Component("netron", "Netron", None, say("tables"), "missing", None)
+
+
+@pytest.fixture(autouse=True)
+def installation():
+    INSTALLATION.error = None
+    yield
+    INSTALLATION.error = None
+
+
+def wait():
+    deadline = time.monotonic() + 10
+    while INSTALLATION.is_running:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_complete_toolbox_says_so(opened, monkeypatch):
+    monkeypatch.setattr(toolchain, "check", lambda: (READY,))
+    app = opened("toolbox")
+    assert "Everything is ready." in words(app)
+    assert not [button for button in app.button if button.key == "install"]
+
+
+def test_one_click_installs_what_is_missing(opened, monkeypatch):
+    monkeypatch.setattr(toolchain, "check", lambda: (READY, MISSING))
+    app = opened("toolbox")
+    assert "Something is missing or broken: Netron" in words(app)
+    monkeypatch.setattr(
+        toolchain, "complete", lambda progress: monkeypatch.setattr(toolchain, "check", lambda: (READY,))
+    )
+    app.button(key="install").click().run()
+    wait()
+    assert "Everything is ready." in words(app.run())
+
+
+@pytest.mark.parametrize("error", [ToolError(say("The disk is full."), next_step=say("Try again.")), ValueError("x")])
+def test_an_installation_that_fails_is_told_in_words(opened, monkeypatch, error):
+    def complete(progress):
+        raise error
+
+    monkeypatch.setattr(toolchain, "check", lambda: (MISSING,))
+    monkeypatch.setattr(toolchain, "complete", complete)
+    app = opened("toolbox")
+    app.button(key="install").click().run()
+    wait()
+    told = words(app.run())
+    assert "Try again." in told and ("The disk is full." in told or "The installation did not succeed." in told)
