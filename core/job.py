@@ -29,6 +29,9 @@ class Job:
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Inputs that are the same for every sample, as the person wrote them: a sampling rate, a state."""
 
+    ncnn_tools: str = "own"
+    """Who makes 8 bit for ncnn: ``own``, or ncnn's programs: ``official`` (on the PATH), a folder or a .zip file."""
+
     def to_json(self) -> dict[str, Any]:
         """As plain data; :meth:`from_json` is its inverse."""
         return {
@@ -39,6 +42,7 @@ class Job:
             "images": None if self.images is None else str(self.images),
             "test_images": None if self.test_images is None else str(self.test_images),
             "inputs": dict(self.inputs),
+            "ncnn_tools": self.ncnn_tools,
         }
 
     @classmethod
@@ -52,6 +56,7 @@ class Job:
             images=_path(data["images"]),
             test_images=_path(data["test_images"]),
             inputs=data.get("inputs", {}),
+            ncnn_tools=str(data.get("ncnn_tools", "own")),
         )
 
 

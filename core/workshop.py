@@ -59,6 +59,7 @@ class Workshop:
         """The source with those inputs only that differ from sample to sample."""
 
         self._found_sides: Feeds | None = None
+        self.ncnn_tools = "own"
 
     @property
     def stem(self) -> str:

@@ -80,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, help="folder for the results (default: beside the model)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the whole result to this file")
+    parser.add_argument(
+        "--ncnn-tools",
+        default="own",
+        metavar="WHICH",
+        help="who makes ncnn_quan: own (default), or ncnn's tools: official (on the PATH), their folder or .zip file",
+    )
     how = parser.add_argument_group("preprocessing (what is left out is proposed from the model and the pictures)")
     how.add_argument("--size", type=_size, metavar="H,W", help="height and width in pixels; one number: a square")
     how.add_argument("--mean", type=_floats, metavar="A,B,C", help="subtracted from each channel, in units of 0 to 255")
@@ -133,7 +139,13 @@ def _job(options: argparse.Namespace) -> Job:
         images=_resolved(options.images),
         test_images=_resolved(options.test_images),
         inputs=inputs,
+        ncnn_tools=_tools(options.ncnn_tools),
     )
+
+
+def _tools(choice: str) -> str:
+    """A folder or file is looked for from here, not from where the job runs."""
+    return choice if choice in ("own", "official") else str(Path(choice).resolve())
 
 
 def _resolved(path: Path | None) -> Path | None:

@@ -1,18 +1,22 @@
-"""Measure the input scales of ncnn's layers as ncnn's own tool does, by KL or ACIQ, in constant memory."""
+"""8 bit in ncnn as its own tools make it: measured here by KL or ACIQ in constant memory, or by those tools."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from core.calibration.kl import BINS, histogram, kl_thresholds
+from core.errors import ConversionError
 from core.ncnn.int8 import QUANTISABLE
 from core.ncnn.model import NcnnModel
 from core.ncnn.official import Method, aciq_threshold, weight_table
 from core.ncnn.table import Table
+from core.ncnn.tools import calibrate, open_tools, quantise
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.predictor import Feeds
+from core.text import say
 
 
 def measure_table(model: NcnnModel, feeds: Callable[[], Iterable[Feeds]], method: Method) -> Table:
@@ -58,3 +62,31 @@ def _clipped(predictor: NcnnPredictor, largest: dict[str, float], feeds: Iterabl
             histograms[blob] += histogram(values, largest[blob])
     thresholds = kl_thresholds(np.stack(list(histograms.values())), np.array(list(largest.values()), np.float32))
     return dict(zip(largest, thresholds.tolist(), strict=True))
+
+
+def quantise_with_tools(model: NcnnModel, feeds: Iterable[Feeds], *, choice: str, folder: Path) -> NcnnModel:
+    """Let ncnn's own programs measure by KL and write the weights.
+
+    Args:
+        model: in 32 bit.
+        feeds: the calibration samples, taken one by one.
+        choice: which programs, as :func:`core.ncnn.tools.open_tools` takes it.
+        folder: for their files.
+
+    Raises:
+        ToolError: the programs are missing or do not start.
+        ConversionError: they gave no result that can be used, or the model takes more than one input.
+    """
+    tools = open_tools(choice, folder=folder / "release")
+    if len(model.inputs) != 1:
+        raise ConversionError(
+            say(
+                "The official tools are used for models with one input, and this one has {count}.",
+                count=len(model.inputs),
+            ),
+            next_step=say("Leave out the official tools: EdgePress does the same by itself."),
+        )
+    (name,) = model.inputs
+    tensors = (sample[name][0] for sample in feeds)
+    table = calibrate(tools, model, tensors, method="kl", folder=folder / "table")
+    return quantise(tools, model, table, folder=folder / "int8")

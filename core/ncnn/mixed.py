@@ -11,7 +11,7 @@ from core.ncnn.param import Layer
 from core.ncnn.weights import Array
 
 SIZE_BUDGET = 0.30
-"""Share of the 32-bit file that the 8-bit file may have."""
+"""Share of the 32-bit files, .param and .bin together, that the 8-bit files may have."""
 
 _SCALE = 4
 """Bytes of a scale."""
@@ -63,7 +63,8 @@ def _affordable(
     extra = {index: _extra_bytes(model.param.layers[index], model.weights[index]) for index in layers}
     halves = sum(len(half(array).write()) for arrays in model.weights for array in arrays)
     whole = sum(len(array.write()) for arrays in model.weights for array in arrays)
-    spare = SIZE_BUDGET * whole - (halves - sum(extra.values())) - sum(extra[index] for index in kept)
+    graph = len(model.param.write().encode())  # the .param grows by next to nothing, and counts on both sides
+    spare = SIZE_BUDGET * (whole + graph) - graph - (halves - sum(extra.values())) - sum(extra[index] for index in kept)
     chosen = set()
     for index in wanted:
         if extra[index] <= spare:

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def run_pnnx(model: onnx.ModelProto, folder: Path) -> PnnxResult:
     if code != 0 or not param_path.is_file() or not bin_path.is_file():
         raise _refused(say("pnnx could not read the model."), f"exit code {code}\n{_tail(log)}")
     param = parse_param(param_path.read_text(encoding="utf-8", errors="replace"))
-    _judge(param, log)
+    _judge(param, log, model)
     return PnnxResult(param, bin_path.read_bytes(), log)
 
 
@@ -128,12 +129,12 @@ def _run(program: Path, folder: Path, arguments: list[str]) -> tuple[int, str]:
     return done.returncode, _COLOURS.sub("", done.stdout.decode("utf-8", errors="replace"))
 
 
-def _judge(param: Param, log: str) -> None:
+def _judge(param: Param, log: str, model: onnx.ModelProto) -> None:
     """Exit code 0 means little: what pnnx could not convert, it copies or leaves out."""
     unknown = sorted({layer.type for layer in param.layers if not is_ncnn_type(layer.type)})
     if unknown:
         raise _refused(
-            say("ncnn has no counterpart for these parts of the model: {operators}.", operators=", ".join(unknown)),
+            say("ncnn has no counterpart for these parts of the model: {operators}.", operators=_named(unknown, model)),
             "\n".join(layer.text for layer in param.layers if layer.type in unknown)[:2000],
         )
     bad = [line for line in log.splitlines() if _BAD_LINE.search(line)]
@@ -142,6 +143,16 @@ def _judge(param: Param, log: str) -> None:
             say("pnnx left out a part of the model that it does not understand: {line}", line=bad[0][:120]),
             "\n".join(bad[:20]),
         )
+
+
+def _named(types: Sequence[str], model: onnx.ModelProto) -> str:
+    """Operators as the ONNX model calls them, each with the first node that has it; ``Tensor.slice`` is a Slice."""
+    names = []
+    for kind in types:
+        plain = kind.rpartition(".")[2].lower()
+        node = next((node for node in model.graph.node if node.op_type.lower() == plain), None)
+        names.append(kind if node is None else f'{node.op_type} ("{node.name or node.output[0]}")')
+    return ", ".join(names)
 
 
 def is_ncnn_type(name: str) -> bool:

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,43 @@ class OfficialTools:
 
     ncnn2table: Path
     ncnn2int8: Path
+
+
+def open_tools(choice: str, *, folder: Path) -> OfficialTools:
+    """The tools that a person asked for.
+
+    Args:
+        choice: ``official`` for those on the PATH, or a folder, or a release of ncnn as a .zip file.
+        folder: where a release may be unpacked.
+
+    Raises:
+        ToolError: they are not there.
+    """
+    place = None if choice == "official" else Path(choice)
+    if place is not None and place.suffix.lower() == ".zip":
+        place = _unpack(place, folder)
+    tools = find_tools(place)
+    if tools is None:
+        raise ToolError(
+            say("The official tools ncnn2table and ncnn2int8 were not found: {place}", place=choice),
+            next_step=say("Give the folder or the .zip file that holds them, or leave out the official tools."),
+        )
+    return tools
+
+
+def _unpack(release: Path, folder: Path) -> Path:
+    try:
+        with zipfile.ZipFile(release) as archive:
+            archive.extractall(folder)  # it keeps inside the folder, whatever the names in the archive say
+        for path in folder.rglob("ncnn2*"):
+            path.chmod(0o755)  # unpacked files are no programs otherwise
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as exc:
+        raise ToolError(
+            say('The file "{name}" cannot be unpacked.', name=release.name),
+            next_step=say("Download the release of ncnn again, or leave out the official tools."),
+            detail=str(exc),
+        ) from exc
+    return folder
 
 
 def find_tools(folder: Path | None = None) -> OfficialTools | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.calibration.official import quantise_with_tools
 from core.calibration.recipe import find_recipe
 from core.errors import ConversionError
 from core.ncnn.half import notes_on_half
 from core.ncnn.int8 import quantisable, quantisable_unmeasured
+from core.ncnn.model import NcnnModel
 from core.outcome import Artifact
 from core.progress import Progress, portion
 from core.source import Source
@@ -43,17 +45,28 @@ class NcnnQuan:
                 say("This model has no layer that ncnn can compute in 8 bit."),
                 next_step=say("Use the 16 bit target of ncnn instead."),
             )
-        recipe = find_recipe(
-            model,
-            workshop.calibration_feeds(portion(progress, 0.3, 0.7)),
-            count=len(workshop.split.calibration),
-            progress=portion(progress, 0.7, 0.95),
-        )
+        make = _by_ourselves if workshop.ncnn_tools == "own" else _by_the_official_tools
+        quantised, note = make(workshop, model, portion(progress, 0.3, 0.95))
         progress(0.95, say("Writing 8 bit weights"))
-        quantised = recipe.apply(model)
-        kept = _kept_note(len(recipe.keep_float), len(recipe.layers))
-        notes = (*workshop.calibration_notes, kept, *notes_on_half(quantised))
+        notes = (*workshop.calibration_notes, note, *notes_on_half(quantised))
         return write(quantised, self.id, folder=folder, names=self.file_names(workshop.stem), notes=notes)
+
+
+def _by_ourselves(workshop: Workshop, model: NcnnModel, progress: Progress) -> tuple[NcnnModel, Text]:
+    recipe = find_recipe(
+        model,
+        workshop.calibration_feeds(portion(progress, 0.0, 0.6)),
+        count=len(workshop.split.calibration),
+        progress=portion(progress, 0.6, 1.0),
+    )
+    return recipe.apply(model), _kept_note(len(recipe.keep_float), len(recipe.layers))
+
+
+def _by_the_official_tools(workshop: Workshop, model: NcnnModel, progress: Progress) -> tuple[NcnnModel, Text]:
+    feeds = workshop.calibration_feeds(progress)
+    folder = workshop.folder / "ncnn-tools"
+    note = say("ncnn's own tools measured the ranges (KL) and wrote the weights: {tools}", tools=workshop.ncnn_tools)
+    return quantise_with_tools(model, feeds, choice=workshop.ncnn_tools, folder=folder), note
 
 
 def _kept_note(kept: int, layers: int) -> Text:

@@ -88,3 +88,10 @@ def test_the_next_preparation_is_tried_and_the_first_error_is_told(tmp_path):
     assert convert([bad, good], trials=[trial(good)], folder=tmp_path / "a").outputs == {"y": "out0"}
     with pytest.raises(ConversionError, match="TopK"):
         convert([bad, crash], trials=[trial(good)], folder=tmp_path / "b")
+
+
+def test_an_output_that_is_next_to_nothing_everywhere_needs_no_direction(tmp_path):
+    model = conv_then(helper.make_node("Mul", ["c", "tiny"], ["y"]), tiny=np.float32(1e-9))
+    feeds, expected = trial(model)
+    noise = {name: tensor + weight(*tensor.shape) * 1e-8 for name, tensor in expected.items()}
+    assert convert([model], trials=[(feeds, noise)], folder=tmp_path).outputs == {"y": "out0"}

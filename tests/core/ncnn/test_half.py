@@ -2,7 +2,7 @@ import numpy as np
 
 from core.ncnn.half import notes_on_half, to_half
 from core.ncnn.weights import TAG_FLOAT16, TAG_FLOAT32, read_weights, stored
-from ncnn_small import content, model
+from ncnn_small import content, model, param_text
 
 
 def with_first_weight(made, value):
@@ -42,3 +42,10 @@ def test_a_weight_beyond_16_bit_keeps_its_layer_in_32_bit_and_says_so():
 
 def test_small_weights_are_not_flushed_to_zero():
     assert to_half(with_first_weight(model(), 3e-5)).weights[1][0].values[0] == np.float16(3e-5) != 0
+
+
+def test_the_smallest_weights_stay_in_32_bit_as_far_as_that_costs_next_to_nothing():
+    lines = ("Convolution a 1 1 in0 b1 0=4 1=1 6=12", "Convolution b 1 1 b1 out0 0=1000 1=1 6=4000")
+    made = to_half(model(param_text(*lines)))
+    assert [arrays[0].values.dtype for arrays in made.weights[1:]] == [np.float32, np.float16]
+    assert not notes_on_half(made)

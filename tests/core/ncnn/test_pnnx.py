@@ -34,9 +34,11 @@ def test_whole_number_inputs_are_announced_as_such(tmp_path):
     assert "inputshape = [1,6]i64" in result.log
 
 
-def test_an_operator_that_ncnn_does_not_have_is_named(tmp_path):
-    with pytest.raises(ConversionError, match="TopK") as caught:
-        run_pnnx(best_two(), tmp_path)
+def test_an_operator_that_ncnn_does_not_have_is_named_with_its_node(tmp_path):
+    model = best_two()
+    model.graph.node[-1].name = "head/best"
+    with pytest.raises(ConversionError, match='TopK \\("head/best"\\)') as caught:
+        run_pnnx(model, tmp_path)
     assert str(caught.value.next_step)
 
 
@@ -65,12 +67,12 @@ def test_a_model_that_crashes_pnnx_is_told_in_words(tmp_path):
 )
 def test_lines_that_mean_failure_are_seen_anywhere_in_the_log(line):
     with pytest.raises(ConversionError):
-        pnnx._judge(parse_param(TEXT), f"pass_level1\n{line}\npass_level2\n")
+        pnnx._judge(parse_param(TEXT), f"pass_level1\n{line}\npass_level2\n", best_two())
 
 
 def test_the_noise_of_a_good_conversion_is_no_failure():
     noise = ("############# pass_level0 onnx", "[W:onnxruntime: Unknown CPU vendor, ignore it]", "│ Conv │ 53 │")
-    pnnx._judge(parse_param(TEXT), "\n".join(noise))
+    pnnx._judge(parse_param(TEXT), "\n".join(noise), best_two())
 
 
 def test_types_are_asked_of_the_installed_ncnn():
@@ -115,3 +117,11 @@ def test_a_model_too_large_for_pnnx_is_told_in_words():
 
     with pytest.raises(ConversionError, match="2 GB"):
         pnnx._serialised(Model())
+
+
+def test_an_operator_that_pnnx_renamed_is_told_by_its_own_name(tmp_path):
+    numbers = {"first": [0], "last": [8], "axis": [1], "step": [2]}
+    node = helper.make_node("Slice", ["c", *numbers], ["y"], "every_second")
+    constants = {name: np.array(values, np.int64) for name, values in numbers.items()}
+    with pytest.raises(ConversionError, match='Slice \\("every_second"\\)'):
+        run_pnnx(conv_then(node, **constants), tmp_path)

@@ -2,14 +2,17 @@
 
 import stat
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core.calibration.official import quantise_with_tools
 from core.errors import ConversionError, ToolError
 from core.ncnn.official import to_int8_official, weight_table
-from core.ncnn.tools import OfficialTools, calibrate, find_tools, quantise
+from core.ncnn.table import parse_table
+from core.ncnn.tools import OfficialTools, calibrate, find_tools, open_tools, quantise
 from core.ncnn.weights import write_weights
 from ncnn_small import model
 
@@ -88,3 +91,37 @@ def test_a_program_that_cannot_be_started_is_told(tmp_path):
     nothing = OfficialTools(tmp_path / "ncnn2table", tmp_path / "ncnn2int8")
     with pytest.raises(ToolError, match="ncnn2table"):
         calibrate(nothing, model(), [np.zeros((3, 8, 8))], method="kl", folder=tmp_path / "work")
+
+
+@posix
+def test_tools_come_out_of_a_release_as_programs(tmp_path):
+    made = tools(tmp_path / "bin")
+    with zipfile.ZipFile(tmp_path / "ncnn.zip", "w") as archive:
+        for path in (made.ncnn2table, made.ncnn2int8):
+            archive.write(path, f"ncnn-2026/bin/{path.name}")
+    unpacked = open_tools(str(tmp_path / "ncnn.zip"), folder=tmp_path / "out")
+    assert unpacked.ncnn2int8.is_relative_to(tmp_path / "out") and unpacked.ncnn2int8.stat().st_mode & stat.S_IXUSR
+
+
+def test_tools_that_are_not_there_and_releases_that_are_none_are_told(tmp_path):
+    with pytest.raises(ToolError, match="not found"):
+        open_tools(str(tmp_path), folder=tmp_path / "out")
+    (tmp_path / "ncnn.zip").write_bytes(b"nothing")
+    with pytest.raises(ToolError, match="unpacked"):
+        open_tools(str(tmp_path / "ncnn.zip"), folder=tmp_path / "out")
+
+
+@posix
+def test_a_model_goes_through_both_programs(tmp_path):
+    source = model()
+    table = weight_table(source, INPUTS, "kl")
+    (tmp_path / "made.table").write_text(table.write())
+    (tmp_path / "made.bin").write_bytes(write_weights(to_int8_official(source, parse_table(table.write())).weights))
+    tools(
+        tmp_path / "bin",
+        f"shutil.copy({str(tmp_path / 'made.table')!r}, a[3])",
+        f"shutil.copy({str(tmp_path / 'made.bin')!r}, a[3])",
+    )
+    feeds = [{"x0": np.zeros((1, 3, 8, 8), np.float32)}]
+    made = quantise_with_tools(source, feeds, choice=str(tmp_path / "bin"), folder=tmp_path / "work")
+    assert write_weights(made.weights) == (tmp_path / "made.bin").read_bytes() and made.inputs == source.inputs
