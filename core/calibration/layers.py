@@ -19,7 +19,7 @@ _PATCHES = 8
 _ROWS = 64
 """Rows of a matrix that are looked at in one picture."""
 
-_MOST_COLUMNS = 384
+_MOST_COLUMNS = 256
 """Weights of one output that are treated together; a layer with more is split into blocks of input channels."""
 
 

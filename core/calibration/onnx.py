@@ -21,7 +21,7 @@ from core.runtimes.predictor import Feeds, Tensor
 _MIN, _MAX, _SOME = "__smallest", "__largest", "__some"
 _LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _ACTIVATIONS = ("Relu", "Clip")
-_CLOSE = 32
+_CLOSE = 20
 """Samples of which the layers' inputs are looked at: they are many numbers, and more of them change little."""
 
 _VALUES = 2048
