@@ -110,8 +110,8 @@ def _make(target: Target, workshop: Workshop, progress: Progress) -> Made | Refu
 
     naming(0.0, say("starting"))
     try:
-        _check_pictures(target, workshop)
         target.check(workshop.source)
+        _check_pictures(target, workshop)
         artifact = target.make(workshop, folder, naming)
     except TargetRefused as exc:
         return Refused(target.id, exc.reason, exc.next_step)

@@ -15,7 +15,7 @@ from core.calibration.onnx import Measured, measure
 from core.calibration.sensitivity import layers_to_spare
 from core.calibration.thresholds import Method, Range
 from core.calibration.weights import refine_weights
-from core.errors import ConversionError
+from core.errors import ConversionError, TargetRefused
 from core.outcome import Artifact
 from core.progress import Progress, portion
 from core.runtimes.predictor import Feeds
@@ -32,6 +32,10 @@ range after its activation, into which onnxruntime folds it."""
 
 _TRIED = 4
 """Calibration pictures on which layers are tried in float, if that is needed."""
+
+
+_BRANCHES = frozenset({"If", "Loop", "Scan"})
+"""What is inside them runs now and then only, and out of reach of the outputs that tell the ranges."""
 
 
 class OnnxQuanSt:
@@ -52,8 +56,17 @@ class OnnxQuanSt:
         return (f"{stem}_quan_static.onnx",)
 
     def check(self, source: Source) -> None:
-        """Refuse what already is 8 or 16 bit."""
+        """Refuse what already is 8 or 16 bit, and what has branches."""
         refuse_if_reduced(source)
+        branches = sorted(_BRANCHES & set(source.operators))
+        if branches:
+            raise TargetRefused(
+                say(
+                    "Ranges cannot be measured inside the branches of this model ({operators}).",
+                    operators=", ".join(branches),
+                ),
+                next_step=say("Use the dynamic 8 bit target, or export the model without branches."),
+            )
 
     def make(self, workshop: Workshop, folder: Path, progress: Progress) -> Artifact:
         """Measure the ranges over the calibration pictures and write the file."""

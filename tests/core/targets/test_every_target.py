@@ -103,3 +103,27 @@ def test_dynamic_files_keep_convolutions_fast(workshop, tmp_path):
     model = onnx.load(str(target.make(workshop, tmp_path, silent).files[0]))
     assert not {"ConvInteger", "DequantizeLinear"} & {node.op_type for node in model.graph.node}
     assert any(tensor.data_type == TensorProto.INT8 and len(tensor.dims) == 4 for tensor in model.graph.initializer)
+
+
+def test_branches_are_refused_where_ranges_have_to_be_measured_inside(tmp_path):
+    branch = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["b"])],
+        "branch",
+        [],
+        [helper.make_tensor_value_info("b", TensorProto.FLOAT, [1, 3])],
+    )
+    source = save(
+        [
+            helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+            helper.make_node("Cast", ["sum"], ["yes"], to=TensorProto.BOOL),
+            helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=branch),
+        ],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3])],
+        [],
+        tmp_path / "branches.onnx",
+    )
+    for target in TARGETS:
+        if target.id in ("onnx_quan_st", "ncnn", "ncnn_fp16", "ncnn_quan"):
+            with pytest.raises(TargetRefused, match="If"):
+                target.check(inspect(source))
