@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import platform
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from typing import Literal
 
 from core.launch import installer
 from core.launch.environment import python_warning
+from core.ncnn.program import find_pnnx
 from core.progress import Progress, portion, silent
 from core.text import Text, say
 
@@ -123,15 +123,6 @@ def complete(progress: Progress = silent) -> tuple[Component, ...]:
     return check()
 
 
-def pnnx_program() -> Path | None:
-    """The converter's program inside its package, without importing the package, which would ask for PyTorch."""
-    found = importlib.util.find_spec("pnnx")
-    if found is None or found.origin is None:
-        return None
-    program = Path(found.origin).parent / ("pnnx.exe" if os.name == "nt" else "pnnx")
-    return program if program.is_file() else None
-
-
 def _keys(components: Iterable[Component], status: Status) -> list[str]:
     return [component.key for component in components if component.status == status]
 
@@ -158,7 +149,7 @@ def _pnnx(tested: dict[str, str]) -> Component:
         return Component("pnnx", "pnnx", version, purpose, "missing", note, optional=True)
     if version is None:
         return Component("pnnx", "pnnx", None, purpose, "missing", None)
-    program = pnnx_program()
+    program = find_pnnx()
     complaint = _program_complaint(program) if program else say("Its program file is not there.")
     note = complaint or _other_version(version, tested.get("pnnx"))
     return Component("pnnx", "pnnx", version, purpose, "broken" if complaint else "ready", note)

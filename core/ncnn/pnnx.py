@@ -6,11 +6,9 @@ program does not; so the program is looked for and run, and the package never im
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from google.protobuf.message import EncodeError
 
 from core.errors import ConversionError, ToolError
 from core.ncnn.param import Param, parse_param
+from core.ncnn.program import find_pnnx
 from core.text import Text, say
 
 _MINUTES = 10
@@ -46,15 +45,6 @@ class PnnxResult:
     param: Param
     weights: bytes
     log: str
-
-
-def find_pnnx() -> Path | None:
-    """The pnnx program of this Python, or None."""
-    spec = importlib.util.find_spec("pnnx")
-    if spec is None or spec.origin is None:
-        return None
-    program = Path(spec.origin).parent / ("pnnx.exe" if sys.platform == "win32" else "pnnx")
-    return program if program.is_file() else None
 
 
 def run_pnnx(model: onnx.ModelProto, folder: Path) -> PnnxResult:

@@ -81,7 +81,7 @@ def test_a_package_that_is_there_but_cannot_be_imported_is_broken():
 def test_a_converter_that_is_no_program_is_broken(tmp_path, monkeypatch):
     impostor = tmp_path / "pnnx.exe"
     impostor.write_bytes(b"not a program")
-    monkeypatch.setattr(toolchain, "pnnx_program", lambda: impostor)
+    monkeypatch.setattr(toolchain, "find_pnnx", lambda: impostor)
     assert toolchain._pnnx({}).status == "broken"
 
 
