@@ -15,10 +15,13 @@ class Histogram:
     When a value lies outside, the bins become twice as wide (neighbours are added up) until it fits.
     The counts stay exact; only their resolution falls, and always spans at most twice the true range
     to either side.
+
+    Args:
+        bins: how many; a multiple of 4.
     """
 
-    def __init__(self) -> None:
-        self.counts: NDArray[np.int64] = np.zeros(BINS, np.int64)
+    def __init__(self, bins: int = BINS) -> None:
+        self.counts: NDArray[np.int64] = np.zeros(bins, np.int64)
         self.start = 0.0
         """Lower edge of the first bin."""
         self.width = 0.0
@@ -28,7 +31,7 @@ class Histogram:
     @property
     def edges(self) -> NDArray[np.float64]:
         """The borders of the bins: one more than there are bins."""
-        edges: NDArray[np.float64] = self.start + self.width * np.arange(BINS + 1, dtype=np.float64)
+        edges: NDArray[np.float64] = self.start + self.width * np.arange(self.counts.size + 1, dtype=np.float64)
         return edges
 
     @property
@@ -46,7 +49,7 @@ class Histogram:
             return
         self._grow(low, high)
         places = ((values - self.start) * (1.0 / self.width)).astype(np.int64)
-        self.counts += np.bincount(np.clip(places, 0, BINS - 1), minlength=BINS)
+        self.counts += np.bincount(np.clip(places, 0, self.counts.size - 1), minlength=self.counts.size)
 
     def _begin(self, magnitude: float, count: int) -> bool:
         """Choose the first width, with 0 on an edge; nothing but zeros tells no width."""
@@ -54,17 +57,17 @@ class Histogram:
             self._zeros += count
             return False
         # Not as tight as could be, so that the next values hardly ever make the bins wider.
-        self.width = 2.5 * magnitude / BINS
-        self.start = -self.width * (BINS // 2)
-        self.counts[BINS // 2] += self._zeros
+        self.width = 2.5 * magnitude / self.counts.size
+        self.start = -self.width * (self.counts.size // 2)
+        self.counts[self.counts.size // 2] += self._zeros
         self._zeros = 0
         return True
 
     def _grow(self, low: float, high: float) -> None:
-        half = BINS // 2
-        while low < self.start or high >= self.start + self.width * BINS:
+        half = self.counts.size // 2
+        while low < self.start or high >= self.start + self.width * self.counts.size:
             pairs = self.counts.reshape(half, 2).sum(axis=1)
-            self.counts = np.zeros(BINS, np.int64)
+            self.counts = np.zeros(self.counts.size, np.int64)
             self.counts[half // 2 : half // 2 + half] = pairs
             self.start -= self.width * half
             self.width *= 2
