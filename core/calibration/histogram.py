@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 BINS = 2048
 """Fine enough that the width of a bin is far below the step of 8 bit numbers."""
 
+_CHUNK = 1 << 16
+"""Numbers worked on at once: what stays in the processor's cache is counted in half the time."""
+
 
 class Histogram:
     """Counts in bins of equal width; the range grows with the values, so one pass is enough.
@@ -41,15 +44,21 @@ class Histogram:
 
     def add(self, values: NDArray[np.float32]) -> None:
         """Count values; those that are no finite numbers are left out."""
-        values = values[np.isfinite(values)]
+        finite = np.isfinite(values)
+        values = values.ravel() if finite.all() else values[finite]
         if not values.size:
             return
         low, high = float(values.min()), float(values.max())
         if self.width == 0.0 and not self._begin(max(-low, high), values.size):
             return
         self._grow(low, high)
-        places = ((values - self.start) * (1.0 / self.width)).astype(np.int64)
-        self.counts += np.bincount(np.clip(places, 0, self.counts.size - 1), minlength=self.counts.size)
+        for start in range(0, values.size, _CHUNK):
+            self._count(values[start : start + _CHUNK])
+
+    def _count(self, values: NDArray[np.float32]) -> None:
+        bins = self.counts.size
+        places = (values * (1.0 / self.width) + bins // 2).astype(np.int64)  # 0 comes out on its edge exactly
+        self.counts += np.bincount(np.clip(places, 0, bins - 1), minlength=bins)
 
     def _begin(self, magnitude: float, count: int) -> bool:
         """Choose the first width, with 0 on an edge; nothing but zeros tells no width."""
