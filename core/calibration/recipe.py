@@ -26,8 +26,8 @@ _MOST_LISTENED = 80
 class Recipe:
     """What was measured, and what follows from it.
 
-    Measured on efficientnet_lite0 and ppocrv4_rec: with the noisiest layers in 16 bit, clipping the ranges (by
-    KL, ACIQ, mean square or percentile) wins nothing over the plain largest value, and at times loses much.
+    Measured on efficientnet_lite0 and ppocrv4_rec (``docs/ncnn-int8.md``), with the noisiest layers in 16 bit: KL
+    loses up to 12 dB against the plain largest value and mean square up to 4; percentile wins 0.4 to 6.5.
     """
 
     ranges: Mapping[int, float]
