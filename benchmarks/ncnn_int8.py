@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
+from core.calibration.magnitudes import METHODS
 from core.calibration.official import measure_table
 from core.calibration.recipe import find_recipe
 from core.images import PictureReader, read_folder
@@ -36,10 +37,11 @@ from core.preprocessing import Preprocessing
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds
-from core.samples import from_pictures
+from core.samples import from_files
 from core.source import Source, inspect
 
-WAYS = ("32 bit", "16 bit", "KL, official", "ACIQ, official", "EdgePress")
+OWN = {f"EdgePress, {method}": method for method in METHODS}
+WAYS = ("32 bit", "16 bit", "KL, official", "ACIQ, official", *OWN)
 
 
 def main() -> None:
@@ -80,7 +82,7 @@ def _preprocessing(options: argparse.Namespace, source: Source) -> Preprocessing
 def _feeds(options: argparse.Namespace, folder: Path) -> Iterator[Feeds]:
     source = inspect(options.model)
     preprocessing, files = _preprocessing(options, source), read_folder(folder).files
-    for sample in from_pictures(source, preprocessing, files=files, reader=PictureReader()):
+    for sample in from_files(source, preprocessing, files=files, reader=PictureReader()):
         yield sample.feeds
 
 
@@ -118,8 +120,9 @@ def _made(options: argparse.Namespace, model: NcnnModel, *, way: str, count: int
         return model
     if way == "16 bit":
         return to_half(model)
-    if way == "EdgePress":
-        return find_recipe(model, _feeds(options, options.calibration), count=count).apply(model)
+    if way in OWN:
+        feeds = _feeds(options, options.calibration)
+        return find_recipe(model, feeds, count=count, method=OWN[way]).apply(model)
     method = "kl" if way.startswith("KL") else "aciq"
     return to_int8_official(model, measure_table(model, lambda: _feeds(options, options.calibration), method))
 

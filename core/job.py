@@ -32,6 +32,9 @@ class Job:
     ncnn_tools: str = "own"
     """Who makes 8 bit for ncnn: ``own``, or ncnn's programs: ``official`` (on the PATH), a folder or a .zip file."""
 
+    ncnn_calibration: str = "min-max"
+    """How the ranges of 8 bit for ncnn are chosen: one of the names in :mod:`core.calibration.magnitudes`."""
+
     def to_json(self) -> dict[str, Any]:
         """As plain data; :meth:`from_json` is its inverse."""
         return {
@@ -43,6 +46,7 @@ class Job:
             "test_images": None if self.test_images is None else str(self.test_images),
             "inputs": dict(self.inputs),
             "ncnn_tools": self.ncnn_tools,
+            "ncnn_calibration": self.ncnn_calibration,
         }
 
     @classmethod
@@ -57,6 +61,7 @@ class Job:
             test_images=_path(data["test_images"]),
             inputs=data.get("inputs", {}),
             ncnn_tools=str(data.get("ncnn_tools", "own")),
+            ncnn_calibration=str(data.get("ncnn_calibration", "min-max")),
         )
 
 

@@ -59,7 +59,7 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress) -> Report:
     check_out_folder(job.out)
     pictures = _pictures(job)
     workshop = Workshop(inspect(job.source), job.preprocessing, split=pictures, folder=work, inputs=job.inputs)
-    workshop.ncnn_tools = job.ncnn_tools
+    workshop.ncnn_tools, workshop.ncnn_calibration = job.ncnn_tools, job.ncnn_calibration
     task = choose_task(workshop.fed, workshop.expected, labels=tuple(pictures.labels.values()))
 
     attempts = list(_make_all(job, workshop, portion(progress, 0.02, _MADE)))

@@ -60,6 +60,7 @@ class Workshop:
 
         self._found_sides: Feeds | None = None
         self.ncnn_tools = "own"
+        self.ncnn_calibration = "min-max"
 
     @property
     def stem(self) -> str:

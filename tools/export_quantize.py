@@ -12,6 +12,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.arrays import fixed_inputs
+from core.calibration.magnitudes import METHODS
 from core.console import Console
 from core.errors import EdgePressError, OptionError
 from core.guess import Proposal
@@ -86,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="WHICH",
         help="who makes ncnn_quan: own (default), or ncnn's tools: official (on the PATH), their folder or .zip file",
     )
+    parser.add_argument(
+        "--ncnn-calibration",
+        default="min-max",
+        choices=METHODS,
+        help="how the ranges of ncnn_quan are chosen (default: min-max; ncnn's own tools always use kl)",
+    )
     how = parser.add_argument_group("preprocessing (what is left out is proposed from the model and the pictures)")
     how.add_argument("--size", type=_size, metavar="H,W", help="height and width in pixels; one number: a square")
     how.add_argument("--mean", type=_floats, metavar="A,B,C", help="subtracted from each channel, in units of 0 to 255")
@@ -140,6 +147,7 @@ def _job(options: argparse.Namespace) -> Job:
         test_images=_resolved(options.test_images),
         inputs=inputs,
         ncnn_tools=_tools(options.ncnn_tools),
+        ncnn_calibration=options.ncnn_calibration,
     )
 
 

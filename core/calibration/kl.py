@@ -26,7 +26,7 @@ def histogram(values: NDArray[np.float32], largest: float) -> NDArray[np.int64]:
     return np.bincount(np.minimum(places, BINS - 1), minlength=BINS)
 
 
-def kl_thresholds(histograms: NDArray[np.int64], largest: Floats) -> Floats:
+def kl_thresholds(histograms: NDArray[np.int64] | NDArray[np.float64], largest: Floats) -> Floats:
     """The magnitude at which each layer is clipped.
 
     Args:

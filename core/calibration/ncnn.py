@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from core.calibration.equalise import equalise
+from core.calibration.magnitudes import Magnitudes, Method, choose_limits
 from core.ncnn.int8 import quantise_one
 from core.ncnn.model import NcnnModel
 from core.runtimes.ncnn import NcnnPredictor
@@ -17,30 +19,57 @@ _QUIET = 1e-12
 """Power below which an output counts as silent, and its noise as it is."""
 
 
-def measure_ranges(model: NcnnModel, layers: Sequence[int], feeds: Iterable[Feeds]) -> dict[int, float]:
-    """Largest magnitude of each layer's first input over all samples (min-max calibration).
+_TRIED = 6
+"""Samples at most on which ranges are tried."""
+
+
+def measure_ranges(
+    model: NcnnModel, layers: Sequence[int], feeds: Iterable[Feeds], *, method: Method = "min-max"
+) -> dict[int, float]:
+    """The magnitude up to which 8 bit should cover each layer's first input, over all samples in one pass.
 
     Args:
         model: in 32 bit.
         layers: indices of the layers to watch.
         feeds: the calibration samples, taken one by one.
+        method: how it is chosen; ``min-max`` is the largest magnitude itself.
 
     Returns:
-        Index of the layer -> largest magnitude, in the unit of the activations; infinity where a value was
+        Index of the layer -> magnitude, in the unit of the activations; infinity where a value was
         not a number or overflowed, so that nobody takes the rest for the whole range.
     """
     blobs = {index: model.param.layers[index].bottoms[0] for index in layers}
-    largest = dict.fromkeys(layers, 0.0)
+    seen = {blob: Magnitudes(method) for blob in sorted(set(blobs.values()))}
+    few = _Few()
     predictor = NcnnPredictor(model, {}, threads=1)
     try:
         for sample in feeds:
-            magnitudes = predictor.magnitudes(sample, sorted(set(blobs.values())))
-            for index, blob in blobs.items():
-                magnitude = magnitudes[blob]
-                largest[index] = max(largest[index], math.inf if math.isnan(magnitude) else magnitude)
+            if method == "eq":
+                few.add(sample)
+            for blob, values in predictor.watch(sample, seen):
+                seen[blob].add(values)
     finally:
         predictor.close()
-    return largest
+    limits = choose_limits(method, seen)
+    ranges = {index: limits[blob] for index, blob in blobs.items()}
+    return equalise(model, ranges, few.kept) if method == "eq" else ranges
+
+
+class _Few:
+    """A few samples from all over a stream whose length nobody knows."""
+
+    def __init__(self) -> None:
+        self.kept: list[Feeds] = []
+        self._every = 1
+        self._seen = 0
+
+    def add(self, sample: Feeds) -> None:
+        if self._seen % self._every == 0:
+            self.kept.append(sample)
+        self._seen += 1
+        if len(self.kept) > _TRIED:
+            self.kept = self.kept[::2]
+            self._every *= 2
 
 
 def measure_noise(model: NcnnModel, ranges: Mapping[int, float], samples: Sequence[Feeds]) -> dict[int, float]:

@@ -17,6 +17,7 @@ Method = Literal["min-max", "percentile", "entropy", "mean-square"]
 """How a range is chosen."""
 
 STEPS = 255
+SYMMETRIC_STEPS = 127
 _PERCENT = 99.99
 _SHARES = np.geomspace(0.05, 1.0, 81)
 """Ranges that are tried, as shares of the whole one."""
@@ -59,6 +60,22 @@ def mean_square(histogram: Histogram, whole: Range) -> Range:
     rounding = ((highs - lows) / STEPS) ** 2 / 12 * inside(lows, highs)
     best = int(np.argmin(clipped + rounding))
     return float(lows[best]), float(highs[best])
+
+
+def mean_square_magnitude(histogram: Histogram, largest: float) -> float:
+    """:func:`mean_square` for ranges that are as wide below 0 as above.
+
+    Args:
+        histogram: of magnitudes, of which none is negative.
+        largest: the greatest of them.
+
+    Returns:
+        The greatest magnitude that the 127 steps to either side of 0 should reach.
+    """
+    limits = largest * _SHARES
+    inside, _, above = _moments(histogram)
+    rounding = (limits / SYMMETRIC_STEPS) ** 2 / 12 * inside(np.zeros(1), limits)
+    return float(limits[np.argmin(above(limits) + rounding)])
 
 
 def entropy(histogram: Histogram, whole: Range) -> Range:

@@ -78,10 +78,6 @@ class NcnnPredictor:
                     raise _failed(f"blob {blob}: code {code}")
                 yield blob, np.array(mat, copy=False)
 
-    def magnitudes(self, feeds: Feeds, blobs: Iterable[str]) -> dict[str, float]:
-        """Run once, and give the largest magnitude inside each of these blobs."""
-        return {blob: float(np.abs(values).max(initial=0.0)) for blob, values in self.watch(feeds, blobs)}
-
     def close(self) -> None:
         """Give back the memory."""
         self._net.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.calibration.magnitudes import method_named
 from core.calibration.official import quantise_with_tools
 from core.calibration.recipe import find_recipe
 from core.errors import ConversionError
@@ -57,6 +58,7 @@ def _by_ourselves(workshop: Workshop, model: NcnnModel, progress: Progress) -> t
         model,
         workshop.calibration_feeds(portion(progress, 0.0, 0.6)),
         count=len(workshop.split.calibration),
+        method=method_named(workshop.ncnn_calibration),
         progress=portion(progress, 0.6, 1.0),
     )
     return recipe.apply(model), _kept_note(len(recipe.keep_float), len(recipe.layers))

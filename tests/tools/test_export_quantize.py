@@ -99,3 +99,14 @@ def test_failures_before_the_start_are_in_the_json_too(run, tmp_path):
     report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert [outcome["status"] for outcome in report["outcomes"]] == ["failed", "failed"]
     assert all(outcome["reason"] and outcome["next_step"] for outcome in report["outcomes"])
+
+
+def test_the_way_to_choose_ranges_reaches_the_file(run, tmp_path):
+    made = []
+    for method in ("min-max", "kl"):
+        wanted = ("--type", "ncnn_quan", "--ncnn-calibration", method, "--out", method)
+        done = run("net.onnx", "--images", "images", *wanted, *SETTINGS)
+        assert done.returncode == 0, done.stderr
+        made.append((tmp_path / method / "net_int8.bin").read_bytes())
+    assert len(made[0]) == len(made[1]) and made[0] != made[1]
+    assert run("net.onnx", "--type", "ncnn_quan", "--ncnn-calibration", "magic").returncode == 2
