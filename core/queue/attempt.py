@@ -72,6 +72,7 @@ class Attempt:
             return
         running = replace(folder.state(), status="running", started=time.time())
         folder.write_state(running)
+        self._tell(running)  # a quick job may have ended before the first look at the disk
         try:
             worker = WorkerProcess(self._command, folder.path, log=folder.log)
         except OSError as exc:
