@@ -12,7 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.queue.supervisor import get_supervisor
 from pages.parts import language
-from pages.parts.language import t
+from pages.parts.language import current, t
 from pages.parts.running_note import show_running
 from pages.parts.views import DOWNLOADS, GRAPHS
 
@@ -27,6 +27,8 @@ def draw() -> None:
     """Draw what surrounds every page, then the page."""
     st.set_page_config(page_title="EdgePress", page_icon=str(_ASSETS / "icon.png"), layout="wide")
     st.html(_ASSETS / "styles" / "pages.css")
+    if current() == "zh":
+        st.html(_ASSETS / "styles" / "upload-zh.css")
     st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.png"), size="large")
     get_supervisor()  # takes up what is queued, whichever page is opened first
     page = st.navigation(
