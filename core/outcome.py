@@ -177,29 +177,3 @@ class Failed:
 
 
 Outcome: TypeAlias = Converted | Refused | Failed
-
-
-@dataclass(frozen=True)
-class SourceFigures:
-    """What was measured of the source itself, to hold the artifacts against."""
-
-    accuracy: Accuracy | None
-    latency: Latency | None
-
-
-@dataclass(frozen=True)
-class GalleryPicture:
-    """One test picture with everybody's answer to it."""
-
-    file: Path
-    thumbnail: str | None
-    """File name of a small copy inside the job folder's ``gallery``."""
-
-    truth: str | None
-    """The label that the person gave, as a class name where one is known."""
-
-    source: Mapping[str, Any]
-    """The source's answer: ``{"label": str, "score": float}`` for classifiers, ``{}`` for plain tensors."""
-
-    answers: Mapping[TargetId, Mapping[str, Any]]
-    """Each artifact's answer, with ``cosine`` (to the source's) and ``changed`` added."""

@@ -8,7 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -174,33 +174,29 @@ def _import_complaint(module: str) -> Text | None:
     # From the project's folder: python -c also looks where it stands, and elsewhere a stranger's onnx.py may lie.
     command = [sys.executable, "-c", f"import {module}"]
     try:
-        tried = subprocess.run(
-            command,
-            cwd=_ROOT,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_PROBE_SECONDS,
-            check=False,
-        )
+        tried = _run(command)
     except (OSError, subprocess.TimeoutExpired) as error:
         return _does_not_start(str(error))
     return None if tried.returncode == 0 else _explain(tried.returncode, tried.stderr)
 
 
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=_ROOT,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",
+        timeout=_PROBE_SECONDS,
+        check=False,
+    )
+
+
 def _program_complaint(program: Path) -> Text | None:
     """Pnnx knows no --help, but answers it with its usage and exit code 255."""
     try:
-        tried = subprocess.run(
-            [str(program), "--help"],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_PROBE_SECONDS,
-            check=False,
-        )
+        tried = _run([str(program), "--help"])
     except (OSError, subprocess.TimeoutExpired) as error:
         return _does_not_start(str(error))
     return None if "Usage: pnnx" in tried.stdout + tried.stderr else _explain(tried.returncode, tried.stderr)

@@ -6,7 +6,6 @@ program does not; so the program is looked for and run, and the package never im
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -106,7 +105,6 @@ def _run(program: Path, folder: Path, arguments: list[str]) -> tuple[int, str]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=60 * _MINUTES,
-            env={**os.environ, "OMP_WAIT_POLICY": "passive"},
         )
     except subprocess.TimeoutExpired as exc:
         raise _refused(say("pnnx took longer than {minutes} minutes.", minutes=_MINUTES), "") from exc

@@ -7,7 +7,6 @@ Both give exit code 0 on most failures, so the files are what counts.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -177,7 +176,6 @@ def _run(program: Path, arguments: list[str], folder: Path) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=60 * _MINUTES,
-            env={**os.environ, "OMP_WAIT_POLICY": "passive"},
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
         raise ToolError(

@@ -34,8 +34,6 @@ class NcnnPredictor:
     """
 
     def __init__(self, model: NcnnModel, expected: Mapping[str, Tensor], *, threads: int = 0) -> None:
-        # libgomp's waiting threads would burn the processor that the others need; read when ncnn is loaded.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         import ncnn
 
         self._ncnn = ncnn
