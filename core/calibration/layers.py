@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -155,7 +156,9 @@ def _blocks(channels: int, kernel: int) -> int:
     return next(fitting, channels)
 
 
-def add_patches(model: onnx.ModelProto, layers: list[Layer], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+def add_patches(
+    model: onnx.ModelProto, layers: list[Layer], shapes: Mapping[str, tuple[int, ...]], *, density: float = 1.0
+) -> dict[str, str]:
     """Let the graph compute a sample of the patches that each layer multiplies its weights with.
 
     For a convolution that is a depthwise convolution whose kernels hold a single 1 (im2col as a
@@ -165,6 +168,7 @@ def add_patches(model: onnx.ModelProto, layers: list[Layer], shapes: Mapping[str
         model: is changed: nodes and constants are added, outputs are not.
         layers: of this model.
         shapes: tensor name -> its shape for a typical input, which sets the strides.
+        density: how many times as much of a sample is looked at as where there are many samples.
 
     Returns:
         Name of the layer's node -> name of the new tensor.
@@ -176,7 +180,7 @@ def add_patches(model: onnx.ModelProto, layers: list[Layer], shapes: Mapping[str
         node = nodes[layer.node]
         built = _conv_patches if node.op_type == "Conv" else _matrix_rows
         name = f"__patches_{len(made)}"
-        added = list(built(node, layer, shapes))
+        added = list(built(node, layer, shapes, density))
         key = b"".join(part.SerializeToString(deterministic=True) for part in added)
         if key not in made:  # layers that share an input share their patches
             made[key] = name
@@ -198,7 +202,7 @@ def add_parts(graph: onnx.GraphProto, parts: list[onnx.NodeProto | onnx.TensorPr
 
 
 def _conv_patches(
-    node: onnx.NodeProto, layer: Layer, shapes: Mapping[str, tuple[int, ...]]
+    node: onnx.NodeProto, layer: Layer, shapes: Mapping[str, tuple[int, ...]], density: float
 ) -> Iterator[onnx.NodeProto | onnx.TensorProto]:
     kernel = layer.shape[2:]
     channels = layer.shape[1] * layer.groups
@@ -206,7 +210,8 @@ def _conv_patches(
     given = attributes(node)
     strides = given.get("strides", [1] * len(kernel))
     sides = shapes[node.input[0]][2:]
-    apart = [stride * max(1, -(-side // (stride * _PATCHES))) for stride, side in zip(strides, sides, strict=True)]
+    patches = _PATCHES * density ** (1 / len(sides))
+    apart = [stride * max(1, math.ceil(side / (stride * patches))) for stride, side in zip(strides, sides, strict=True)]
     kept = {name: given[name] for name in ("pads", "dilations") if name in given}
     if size == 1 and not any(kept.get("pads", [])):
         yield from slice_nodes(node.input[0], "@", every=apart, axis=2)
@@ -217,13 +222,13 @@ def _conv_patches(
 
 
 def _matrix_rows(
-    node: onnx.NodeProto, layer: Layer, shapes: Mapping[str, tuple[int, ...]]
+    node: onnx.NodeProto, layer: Layer, shapes: Mapping[str, tuple[int, ...]], density: float
 ) -> Iterator[onnx.NodeProto | onnx.TensorProto]:
     columns = layer.shape[0 if layer.transposed else 1]
     count = int(np.prod(shapes[node.input[0]])) // columns
     yield numpy_helper.from_array(np.array([-1, columns], np.int64), "@_shape")
     yield helper.make_node("Reshape", [node.input[0], "@_shape"], ["@_rows"])
-    yield from slice_nodes("@_rows", "@", every=[max(1, count // _ROWS)])
+    yield from slice_nodes("@_rows", "@", every=[max(1, int(count / (_ROWS * density)))])
 
 
 def slice_nodes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,6 @@ from core.calibration.weights import refine_weights
 from core.errors import ConversionError, TargetRefused
 from core.outcome import Artifact
 from core.progress import Progress, portion
-from core.runtimes.predictor import Feeds
 from core.source import Source
 from core.target import TargetId
 from core.targets.onnx_rules import refuse_if_reduced, save
@@ -29,10 +28,6 @@ QUANTISED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Relu", "Clip")
 """Where 8 bit pays. Over nine models, quantising every operator that onnxruntime can was never smaller and hardly
 ever faster, and lost up to 3.5 dB. Relu and Clip are among them so that the range of a convolution's output is the
 range after its activation, into which onnxruntime folds it."""
-
-_TRIED = 4
-"""Calibration pictures on which layers are tried in float, if that is needed."""
-
 
 _BRANCHES = frozenset({"If", "Loop", "Scan"})
 """What is inside them runs now and then only, and out of reach of the outputs that tell the ranges."""
@@ -74,25 +69,23 @@ class OnnxQuanSt:
         name_nodes(model)
         add_biases(model)
         feeds = workshop.calibration_feeds(portion(progress, 0.0, 0.7))
-        kept: list[Feeds] = []
         count = len(workshop.split.calibration)
-        measured = measure(model, _keeping(feeds, kept, count), operators=QUANTISED, count=count)
+        measured = measure(model, feeds, operators=QUANTISED, count=count)
         progress(0.7, say("Writing 8 bit weights"))
-        quantised, spared = make_static(model, measured, kept)
+        quantised, spared = make_static(model, measured)
         (name,) = self.file_names(workshop.stem)
         notes = workshop.calibration_notes + _notes(spared)
         return Artifact(self.id, (save(quantised, folder / name),), notes=notes)
 
 
 def make_static(
-    model: onnx.ModelProto, measured: Measured, samples: Sequence[Feeds], *, method: Method = "mean-square"
+    model: onnx.ModelProto, measured: Measured, *, method: Method = "mean-square"
 ) -> tuple[onnx.ModelProto, int]:
     """Quantise; where the answers stray too far, once more without the layers that cause it.
 
     Args:
         model: the clean model, prepared with :func:`name_nodes` and :func:`add_biases`; it is not changed.
         measured: what the calibration pictures told.
-        samples: a few inputs, on which layers are tried.
         method: how ranges are chosen; the default was best over all models tried (docs/calibration.md).
 
     Returns:
@@ -102,20 +95,12 @@ def make_static(
     floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     quantised = _quantise(model, ranges)
     rounded = refine_weights(quantised, measured.moments, floats)
-    spared = layers_to_spare(model, rounded, ranges, samples)
+    spared = layers_to_spare(model, rounded, ranges, measured.samples)
     if spared:
         quantised = _quantise(model, ranges, with_activations(model, spared))
         refine_weights(quantised, measured.moments, floats)
         guard(quantised, spared)
     return quantised, len(spared)
-
-
-def _keeping(feeds: Iterable[Feeds], kept: list[Feeds], count: int) -> Iterator[Feeds]:
-    """Pass the samples on, and keep a few from all over the folder."""
-    for number, sample in enumerate(feeds):
-        if number % max(1, count // _TRIED) == 0 and len(kept) < _TRIED:
-            kept.append(sample)
-        yield sample
 
 
 def _notes(spared: int) -> tuple[Text, ...]:

@@ -51,7 +51,7 @@ def samples(seed=0, count=6):
 
 
 def static(model):
-    return make_static(model, measure(model, samples(), operators=OPERATORS, count=6), samples(1, 2))
+    return make_static(model, measure(model, samples(), operators=OPERATORS, count=6))
 
 
 def test_a_model_that_8_bit_suits_keeps_no_layer_in_float(tmp_path):
