@@ -17,6 +17,8 @@ from core.runtimes.predictor import Tensor
 _PATCHES = 8
 """Patches along each axis that are looked at in one picture: neighbours tell little that is new."""
 
+_WITH_BIAS = frozenset({"Conv", "ConvTranspose", "Gemm"})
+
 _ROWS = 64
 """Rows of a matrix that are looked at in one picture."""
 
@@ -125,14 +127,25 @@ def name_nodes(model: onnx.ModelProto) -> None:
 
 
 def add_biases(model: onnx.ModelProto) -> None:
-    """Give convolutions without a bias one of zeros: it is where the mean error of 8-bit weights is made good."""
-    shapes = {tensor.name: tensor.dims for tensor in model.graph.initializer}
+    """Give each layer a bias of its own: it is where the mean error of 8-bit weights is made good.
+
+    Convolutions without one get zeros. Layers that share one get copies: in 8 bit its steps are those of the
+    layer's inputs and weights, which each layer has of its own.
+    """
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    taken: set[str] = set()
     for node in model.graph.node:
-        if node.op_type == "Conv" and node.input[1] in shapes and (len(node.input) == 2 or not node.input[2]):
-            name = f"{node.name}_bias"
-            zeros = np.zeros(shapes[node.input[1]][0], np.float32)
-            model.graph.initializer.append(numpy_helper.from_array(zeros, name))
-            node.input[:] = [*node.input[:2], name]
+        shared = node.op_type in _WITH_BIAS and len(node.input) > 2 and node.input[2] in taken
+        taken.update(node.input)
+        if node.op_type == "Conv" and node.input[1] in constants and (len(node.input) == 2 or not node.input[2]):
+            values = np.zeros(constants[node.input[1]].dims[0], np.float32)
+        elif shared and node.input[2] in constants:
+            values = numpy_helper.to_array(constants[node.input[2]])
+        else:
+            continue
+        name = f"{node.name}_bias"
+        model.graph.initializer.append(numpy_helper.from_array(values, name))
+        node.input[:] = [*node.input[:2], name]
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:

@@ -33,6 +33,10 @@ _BRANCHES = frozenset({"If", "Loop", "Scan"})
 """What is inside them runs now and then only, and out of reach of the outputs that tell the ranges."""
 
 
+_PAYING = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+"""Without any of these nothing would get smaller or faster."""
+
+
 class OnnxQuanSt:
     """Written by onnxruntime: QDQ format, u8 activations, s8 weights for each channel.
 
@@ -51,7 +55,7 @@ class OnnxQuanSt:
         return (f"{stem}_quan_static.onnx",)
 
     def check(self, source: Source) -> None:
-        """Refuse what already is 8 or 16 bit, and what has branches."""
+        """Refuse what already is 8 or 16 bit, has branches, or no layers that 8 bit is for."""
         refuse_if_reduced(source)
         branches = sorted(_BRANCHES & set(source.operators))
         if branches:
@@ -62,6 +66,8 @@ class OnnxQuanSt:
                 ),
                 next_step=say("Use the dynamic 8 bit target, or export the model without branches."),
             )
+        if not _PAYING & set(source.operators):
+            raise _nothing_to_compute()
 
     def make(self, workshop: Workshop, folder: Path, progress: Progress) -> Artifact:
         """Measure the ranges over the calibration pictures and write the file."""
@@ -73,9 +79,18 @@ class OnnxQuanSt:
         measured = measure(model, feeds, operators=QUANTISED, count=count)
         progress(0.7, say("Writing 8 bit weights"))
         quantised, spared = make_static(model, measured)
+        if not any(tensor.data_type == onnx.TensorProto.INT8 for tensor in quantised.graph.initializer):
+            raise _nothing_to_compute()
         (name,) = self.file_names(workshop.stem)
         notes = workshop.calibration_notes + _notes(spared)
         return Artifact(self.id, (save(quantised, folder / name),), notes=notes)
+
+
+def _nothing_to_compute() -> TargetRefused:
+    return TargetRefused(
+        say("This model has no convolutions or matrix products with weights, which are what 8 bit makes smaller."),
+        next_step=say("Keep the original, or use the 16 bit target."),
+    )
 
 
 def make_static(
