@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from core.outcome import Artifact
 from core.progress import Progress
 from core.source import Source
 from core.target import TargetId
+from core.targets.onnx_dynamic import quantise_products
 from core.targets.onnx_rules import refuse_if_reduced, save
 from core.text import Text, say
 from core.workshop import Workshop
@@ -113,7 +113,7 @@ def _quantise(
     model = workshop.prepared.fresh()
     if dynamic:
         try:
-            model = _quantise_matrix_products(model, dynamic, scratch)
+            model = quantise_products(model, dynamic, scratch)
         # onnxruntime's quantiser raises whatever a graph that it does not expect makes it meet.
         except Exception:  # noqa: BLE001
             return None
@@ -159,14 +159,6 @@ def _notes(quantised: _Quantised) -> tuple[Text, ...]:
             count=quantised.stored,
         ),
     )
-
-
-def _quantise_matrix_products(model: onnx.ModelProto, operators: Sequence[str], scratch: Path) -> onnx.ModelProto:
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    logging.getLogger().setLevel(logging.ERROR)  # it advises on every run to prepare the model, which was done
-    quantize_dynamic(model, str(scratch), op_types_to_quantize=list(operators), weight_type=QuantType.QInt8)
-    return onnx.load(str(scratch))
 
 
 def store_weights_in_8_bit(

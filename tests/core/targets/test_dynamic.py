@@ -51,7 +51,7 @@ def astray(model, *arguments, **options):
 
 @pytest.mark.parametrize("quantiser", [broken, astray])
 def test_where_that_breaks_or_strays_weights_are_only_stored(tmp_path, monkeypatch, quantiser):
-    monkeypatch.setattr("core.targets.onnx_quan_dy._quantise_matrix_products", quantiser)
+    monkeypatch.setattr("core.targets.onnx_quan_dy.quantise_products", quantiser)
     path = matrix_products(tmp_path / "m.onnx", RANDOM.standard_normal((64, 128)))
     workshop, artifact = make(path, tmp_path / "work")
     assert "MatMulInteger" not in {node.op_type for node in onnx.load(str(artifact.files[0])).graph.node}
