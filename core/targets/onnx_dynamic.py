@@ -1,4 +1,4 @@
-"""Matrix products that onnxruntime quantises while the model runs, with weights on which no processor's sums overflow."""
+"""Matrix products that onnxruntime quantises while the model runs, with weights on which no sum overflows."""
 
 from __future__ import annotations
 
