@@ -30,7 +30,7 @@ from core.preprocessing import Preprocessing
 from core.progress import silent
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds
-from core.samples import from_pictures
+from core.samples import from_files
 from core.source import inspect
 from core.targets.onnx_quan_st import QUANTISED, make_static
 from core.workshop import Workshop
@@ -86,7 +86,7 @@ def one(arguments: argparse.Namespace) -> dict[str, float]:
     made = stock(model, workshop) if arguments.method == STOCK else ours(model, workshop, arguments.method)
     seconds = time.perf_counter() - start
     memory = peak_memory()
-    samples = from_pictures(source, preprocessing, files=test, reader=PictureReader())
+    samples = from_files(source, preprocessing, files=test, reader=PictureReader())
     return {
         **judge(OnnxPredictor(source.path, threads=1), OnnxPredictor(made, threads=1), samples),
         "size": made.ByteSize(),

@@ -59,6 +59,32 @@ class Layer:
         flat = blocks.transpose(1, 0, 2).reshape(blocks.shape[1], -1)
         return flat.T if self.transposed else flat.reshape(self.shape)
 
+    @property
+    def outputs(self) -> int:
+        """How many numbers it computes of each place or row."""
+        return self.shape[1] if self.transposed else self.shape[0]
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each channel is convolved alone."""
+        return self.groups > 1 and self.shape[0] == self.groups and self.shape[1] == 1
+
+    def by_product(self, weights: Tensor) -> Tensor:
+        """The file's weights as (outputs, products of an output), in the order in which processors add them up.
+
+        That is channel by channel at each place of the kernel: onnxruntime moves the channels to the end.
+        """
+        if self.transposed:
+            return weights.T
+        return weights.reshape(*self.shape[:2], -1).swapaxes(1, 2).reshape(self.shape[0], -1)
+
+    def from_products(self, products: Tensor) -> Tensor:
+        """Inverse of :meth:`by_product`."""
+        if self.transposed:
+            return products.T
+        channels = self.shape[1]
+        return products.reshape(self.shape[0], -1, channels).swapaxes(1, 2).reshape(self.shape)
+
     def for_outputs(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """One value for each output, as (blocks or 1, outputs of a block)."""
         return values.reshape(self.groups, -1)

@@ -14,7 +14,11 @@ _STRIP = 32
 
 
 def round_to_answers(
-    weights: NDArray[np.float32], scales: NDArray[np.float32], products: NDArray[np.float64]
+    weights: NDArray[np.float32],
+    scales: NDArray[np.float32],
+    products: NDArray[np.float64],
+    *,
+    bounds: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
 ) -> NDArray[np.int8]:
     """Round column by column, each error made good by the columns that come after it.
 
@@ -27,9 +31,10 @@ def round_to_answers(
         scales: (blocks or 1, outputs): the value of one step.
         products: (blocks, columns, columns): mean products, or covariances where the mean error is
             made good by a bias.
+        bounds: the least and the greatest number of steps of each weight, of the weights' shape; -127 and 127 if None.
 
     Returns:
-        Steps in -127 to 127, of the shape of the weights.
+        Steps within the bounds, of the shape of the weights.
     """
     columns = weights.shape[2]
     diagonal = np.einsum("bii->bi", products)
@@ -41,21 +46,30 @@ def round_to_answers(
     alive = scales[:, :, np.newaxis] > np.finfo(np.float32).tiny  # smaller ones divide to nonsense
     ratios = np.divide(weights, scales[:, :, np.newaxis], where=alive, out=np.zeros_like(weights))
     left = np.ascontiguousarray(ratios[:, :, order], np.float32)
+    most = np.full(weights.shape, _LIMIT, np.float32)
+    lower, upper = (limit[:, :, order] for limit in bounds or (-most, most))
     rounded = np.empty_like(left)
     for start in range(0, columns, _STRIP):
         end = min(start + _STRIP, columns)
-        errors = _round_strip(left[:, :, start:end], rounded[:, :, start:end], factor[:, start:end, start:end])
+        strip = np.s_[:, :, start:end]
+        errors = _round_strip(
+            left[strip], rounded[strip], factor[:, start:end, start:end], (lower[strip], upper[strip])
+        )
         left[:, :, end:] -= errors @ factor[:, start:end, end:]
     return rounded[:, :, np.argsort(order)].astype(np.int8)
 
 
 def _round_strip(
-    left: NDArray[np.float32], rounded: NDArray[np.float32], factor: NDArray[np.float32]
+    left: NDArray[np.float32],
+    rounded: NDArray[np.float32],
+    factor: NDArray[np.float32],
+    bounds: tuple[NDArray[np.float32], NDArray[np.float32]],
 ) -> NDArray[np.float32]:
     """Round a few columns in place; return each column's error over its own entry of the factor."""
     errors = np.empty_like(left)
     for column in range(left.shape[2]):
-        rounded[:, :, column] = np.clip(np.rint(left[:, :, column]), -_LIMIT, _LIMIT)
+        steps = np.rint(left[:, :, column])
+        rounded[:, :, column] = np.clip(steps, bounds[0][:, :, column], bounds[1][:, :, column])
         error = (left[:, :, column] - rounded[:, :, column]) / factor[:, column, column, np.newaxis]
         errors[:, :, column] = error
         left[:, :, column:] -= error[:, :, np.newaxis] * factor[:, np.newaxis, column, column:]
