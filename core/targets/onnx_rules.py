@@ -31,6 +31,19 @@ def refuse_if_reduced(source: Source) -> None:
         )
 
 
+def refuse_if_weightless(source: Source) -> None:
+    """Refuse a source that has nothing to store in fewer bits.
+
+    Raises:
+        TargetRefused: it holds not a single weight.
+    """
+    if source.parameters == 0:
+        raise TargetRefused(
+            say("This model holds no weights, so there is nothing that gets smaller."),
+            next_step=say("Keep the original: it is as small as it can be."),
+        )
+
+
 def save(model: onnx.ModelProto, path: Path) -> Path:
     """Write the model as one file.
 
