@@ -24,6 +24,7 @@ from core.target import Target
 from core.targets import target_by_id
 from core.tasks.choose import choose_task
 from core.text import Text, say
+from core.unexpected import unexpected
 from core.workshop import Workshop
 
 _MADE, _CONTESTED = 0.5, 0.98
@@ -80,7 +81,12 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress) -> Report:
         outcomes=outcomes,
         notes=workshop.notes,
         preflight=verdicts(
-            workshop.source, has_examples=bool(pictures.calibration), given=workshop.fixed, targets=job.targets
+            workshop.source,
+            has_examples=bool(pictures.calibration),
+            given=workshop.fixed,
+            targets=job.targets,
+            pictures=len(pictures.calibration) + len(pictures.test),
+            size=job.preprocessing.size,
         ),
     )
 
@@ -117,6 +123,9 @@ def _make(target: Target, workshop: Workshop, progress: Progress) -> Made | Refu
         return Refused(target.id, exc.reason, exc.next_step)
     except EdgePressError as exc:
         return Failed(target.id, exc.reason, exc.next_step, exc.detail, time.perf_counter() - start)
+    # A mistake in the making of one file, here or in a library, must not cost the others.
+    except Exception as exc:  # noqa: BLE001
+        return Failed(target.id, *unexpected(exc), time.perf_counter() - start)
     return Made(target, artifact, time.perf_counter() - start)
 
 
