@@ -39,12 +39,12 @@ _FLOAT_SHARE = 0.02
 come first: they hold 2% of the bytes and cause more than half of the error."""
 
 _RECIPES: tuple[tuple[tuple[str, ...], Mapping[str, int], float], ...] = (
-    (_DYNAMIC, _STORED, _FLOAT_SHARE),
+    (_DYNAMIC, _STORED_WIDELY, _FLOAT_SHARE),
     ((), _STORED_WIDELY, _FLOAT_SHARE),
     ((), _STORED, 0.1),
     ((), _STORED, 0.3),
 )
-"""What is quantised dynamically, what is stored, and the share that stays in float, in the order of trying."""
+"""What is quantised dynamically, what of the rest is stored, and the share that stays in float; tried in this order."""
 
 _FEWEST = 100
 """Fewer numbers than this take less place in the file than their description."""
@@ -101,7 +101,7 @@ class _Quantised:
     """Weight tensors that are stored in 8 bit and computed in float."""
 
     holds_back: bool
-    """Whether those are convolutions that might have been quantised dynamically, but slowly."""
+    """Whether those are what onnxruntime quantises dynamically but slowly, such as convolutions, or not at all."""
 
     cosine: float
 
@@ -154,8 +154,8 @@ def _notes(quantised: _Quantised) -> tuple[Text, ...]:
         )
     return (
         say(
-            "{count} layers are stored in 8 bit and computed in 32 bit, because dynamically quantised "
-            "convolutions run many times slower. For more speed use the static 8 bit file.",
+            "{count} layers are stored in 8 bit and computed in 32 bit, because onnxruntime runs them in dynamic 8 bit "
+            "many times slower, or not at all. For more speed try the static 8 bit file.",
             count=quantised.stored,
         ),
     )
