@@ -13,8 +13,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper, shape_inference
+from onnx import TensorProto, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
+
+from core.functions import without_functions
 
 _Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
@@ -51,7 +53,7 @@ def cost_of(path: Path, size: tuple[int, int] | None = None) -> Cost:
 
 @lru_cache(maxsize=16)
 def _counted(path: Path, _changed: int, size: tuple[int, int]) -> Cost:
-    model = onnx.load(str(path), load_external_data=False)
+    model = without_functions(onnx.load(str(path), load_external_data=False))
     _drop_weights(model.graph)
     _fill_shapes(model.graph, size)
     graph = _inferred(model).graph
@@ -128,7 +130,7 @@ def _drop_weights(graph: onnx.GraphProto) -> None:
     """Keep the shapes of large constants only: inference then takes milliseconds, and needs no external data."""
     constants = [attribute.t for node in graph.node for attribute in node.attribute if attribute.HasField("t")]
     for tensor in (*graph.initializer, *constants):
-        if math.prod(tensor.dims) > _SMALL:
+        if math.prod(tensor.dims) > _SMALL or tensor.data_location == TensorProto.EXTERNAL:
             for field in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "external_data"):
                 tensor.ClearField(field)
             tensor.ClearField("data_location")

@@ -13,6 +13,7 @@ from onnx import version_converter
 
 from core.cleaning import clean_gently
 from core.errors import ConversionError, SourceError
+from core.functions import without_functions
 from core.metrics import ModelMeter
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
@@ -104,7 +105,7 @@ def run_source(path: Path, feeds: Feeds) -> Mapping[str, Tensor]:
 
 def _load(path: Path) -> onnx.ModelProto:
     try:
-        model = onnx.load(str(path))
+        model = without_functions(onnx.load(str(path)))
     except (OSError, ValueError, onnx.checker.ValidationError) as exc:
         raise SourceError(
             say('The weights of "{name}" that are in another file cannot be read.', name=path.name),

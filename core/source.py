@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from core.errors import OptionError, SourceError
+from core.functions import without_functions
 from core.preprocessing import Layout, Preprocessing
 from core.tensor_types import check_types
 from core.text import say
@@ -143,7 +144,7 @@ def inspect(path: Path) -> Source:
     Raises:
         SourceError: it is missing, no ONNX file, damaged, or lacks its external data.
     """
-    model = _parse(path)
+    model = without_functions(_parse(path))
     graph = model.graph
     size = path.stat().st_size + sum(file.stat().st_size for file in _external_files(model, path))
     _check_size(path, size)

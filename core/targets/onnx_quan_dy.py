@@ -18,7 +18,7 @@ from core.progress import Progress
 from core.source import Source
 from core.target import TargetId
 from core.targets.onnx_dynamic import quantise_products
-from core.targets.onnx_rules import refuse_if_reduced, save
+from core.targets.onnx_rules import refuse_unfit, save
 from core.text import Text, say
 from core.workshop import Workshop
 
@@ -67,8 +67,8 @@ class OnnxQuanDy:
         return (f"{stem}_quan_dynamic.onnx",)
 
     def check(self, source: Source) -> None:
-        """Refuse what already is 8 or 16 bit, or has no weights to speak of."""
-        refuse_if_reduced(source)
+        """Refuse what already is 8 or 16 bit, cannot be checked, or has no weights to speak of."""
+        refuse_unfit(source)
         if source.parameters < _FEWEST:
             raise _nothing_to_store()
 
