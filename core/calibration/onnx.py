@@ -24,7 +24,7 @@ _ACTIVATIONS = ("Relu", "Clip")
 _CLOSE = 20
 """Samples of which the layers' inputs are looked at: they are many numbers, and more of them change little."""
 
-_TRIED = 4
+_TRIED = 8
 """Samples that are put aside, to try layers on: on those that shaped the weights everything looks good."""
 
 _FEW = 3
@@ -167,6 +167,7 @@ class _Watch:
 def _around(model: onnx.ModelProto, operators: Collection[str]) -> list[str]:
     """Names of the tensors that go into or come out of the operators, in order, constants left out."""
     weights = {tensor.name for tensor in model.graph.initializer}
+    weights |= {tensor.values.name for tensor in model.graph.sparse_initializer}
     folded = _folded(model)
     names = [
         name

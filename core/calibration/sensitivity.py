@@ -34,11 +34,14 @@ _ROOMS = (0.05, 0.3)
 _SLACK = 1.25
 """Fewer layers are worth so much more noise than the least."""
 
-_STEP = 1.3
+_STEP = 1.5
 """How fast the number of spared layers grows in the trials."""
 
 _SECONDS = 15.0
 """About how long layers may be tried; on a slow computer fewer samples are used."""
+
+_CHOICES = 15
+"""How many choices of layers are tried, about."""
 
 _WORTH = 0.7
 """Share of the noise that may be left, for sparing to be worth it."""
@@ -95,16 +98,23 @@ class _Trial:
         self._run(samples[0], self.nothing)  # the first run is slower than the others
         start = time.perf_counter()
         self._run(samples[0], self.nothing)
-        self._samples = samples[: max(1, int(_SECONDS / (time.perf_counter() - start) / count))]
+        affordable = _SECONDS / (time.perf_counter() - start)
+        self.few = max(1, int(affordable / count))
+        """Samples for which there is time with each layer alone."""
+        self._samples = samples[: max(self.few, int(affordable / _CHOICES))]
         self._exact = [self._run(sample, self.nothing) for sample in self._samples]
 
-    def noise(self, switches: Tensor) -> tuple[float, float]:
+    def noise(self, switches: Tensor, *, samples: int | None = None) -> tuple[float, float]:
         """Power of the difference over power of the answers: of the worst output, and the mean of all outputs.
 
         0.01 is an SQNR of 20 dB. It is taken over all samples together: one that finds nothing has no power.
+
+        Args:
+            switches: which layers are in 8 bit.
+            samples: on how many it is tried; on all if None.
         """
         meter = ModelMeter(tuple(self._exact[0]))
-        for sample, exact in zip(self._samples, self._exact, strict=True):
+        for sample, exact in list(zip(self._samples, self._exact, strict=True))[:samples]:
             meter.add(exact, self._run(sample, switches))
         ratios = [noise_ratio(difference) for difference in meter.differences]
         return max(ratios), float(np.mean(ratios))
@@ -128,7 +138,7 @@ def _fewest(trial: _Trial, sizes: Tensor) -> list[int]:
     whole, _ = trial.noise(everything)
     if whole <= GOOD_ENOUGH:
         return []
-    alone = np.array([trial.noise(switches)[1] for switches in np.eye(sizes.size, dtype=np.bool_)])
+    alone = np.array([trial.noise(only, samples=trial.few)[1] for only in np.eye(sizes.size, dtype=np.bool_)])
     best: tuple[float, list[int]] = (whole, [])
     for room in _ROOMS:
         order = _fitting(np.argsort(-alone, kind="stable").tolist(), sizes, room * float(sizes.sum()))

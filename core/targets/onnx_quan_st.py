@@ -12,6 +12,7 @@ from onnx import numpy_helper
 from core.calibration.layers import add_biases, name_nodes
 from core.calibration.mixed import guard, with_activations
 from core.calibration.onnx import Measured, measure
+from core.calibration.placement import unfit
 from core.calibration.sensitivity import layers_to_spare
 from core.calibration.thresholds import Method, Range
 from core.calibration.weights import refine_weights
@@ -20,7 +21,7 @@ from core.outcome import Artifact
 from core.progress import Progress, portion
 from core.source import Source
 from core.target import TargetId
-from core.targets.onnx_rules import refuse_if_reduced, save
+from core.targets.onnx_rules import refuse_unfit, save
 from core.text import Text, say
 from core.workshop import Workshop
 
@@ -56,7 +57,7 @@ class OnnxQuanSt:
 
     def check(self, source: Source) -> None:
         """Refuse what already is 8 or 16 bit, has branches, or no layers that 8 bit is for."""
-        refuse_if_reduced(source)
+        refuse_unfit(source)
         branches = sorted(_BRANCHES & set(source.operators))
         if branches:
             raise TargetRefused(
@@ -132,6 +133,11 @@ def _quantise(model: onnx.ModelProto, ranges: Mapping[str, Range], spared: Seque
     measured = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
     own = onnx.ModelProto()
     own.CopyFrom(model)  # it is written into
+    inputs = {value.name for value in own.graph.input}
+    outputs = list(own.graph.output)
+    # The writer would give an input that is handed on as an output a second definition.
+    del own.graph.output[:]
+    own.graph.output.extend(value for value in outputs if value.name not in inputs)
     try:
         quantizer = QDQQuantizer(
             own,
@@ -141,7 +147,7 @@ def _quantise(model: onnx.ModelProto, ranges: Mapping[str, Range], spared: Seque
             activation_qType=QuantType.QUInt8,
             tensors_range=TensorsData(CalibrationMethod.MinMax, measured),
             nodes_to_quantize=[],
-            nodes_to_exclude=list(spared),
+            nodes_to_exclude=[*spared, *unfit(model, QUANTISED, ranges)],
             op_types_to_quantize=list(QUANTISED),
             # A last layer answers in float, and so does one whose answers are used in float alone.
             extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"]},
@@ -154,4 +160,6 @@ def _quantise(model: onnx.ModelProto, ranges: Mapping[str, Range], spared: Seque
             detail=repr(exc),
         ) from exc
     quantised: onnx.ModelProto = quantizer.model.model
+    del quantised.graph.output[:]
+    quantised.graph.output.extend(outputs)
     return quantised

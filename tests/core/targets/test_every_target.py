@@ -114,13 +114,14 @@ def test_branches_are_refused_where_ranges_have_to_be_measured_inside(tmp_path):
     )
     source = save(
         [
-            helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+            helper.make_node("MatMul", ["x", "w"], ["z"]),
+            helper.make_node("ReduceSum", ["z"], ["sum"], keepdims=0),
             helper.make_node("Cast", ["sum"], ["yes"], to=TensorProto.BOOL),
             helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=branch),
         ],
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3])],
-        [],
+        [numpy_helper.from_array(np.ones((3, 3), np.float32), "w")],
         tmp_path / "branches.onnx",
     )
     for target in TARGETS:
