@@ -1,0 +1,140 @@
+"""The environment for PyTorch models of OpenMMLab: how it stands, and the buttons that make and remove it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import EdgePressError
+from core.pytorch import environment
+from core.queue.errand import Errand
+from pages.parts import figures
+from pages.parts.language import t
+from pages.parts.markdown import plain
+from pages.parts.problems import show_problem
+
+MAKING = Errand("make_openmmlab")
+"""The one of this server, so that a refresh of the page does not break it off."""
+
+_EVERY = 0.5
+_REMOVING = "openmmlab-removing"
+
+
+def show_environment() -> bool:
+    """Draw the card.
+
+    Returns:
+        Whether the environment is ready to be used.
+    """
+    with st.container(border=True, key="openmmlab"):
+        if MAKING.standing.is_running:
+            _heading()
+            st.fragment(_show_making, run_every=_EVERY)()
+            return False
+        status = environment.status()
+        if status == "ready":
+            _show_ready()
+            return True
+        _heading()
+        _show_last()
+        _offer(is_begun=status == "unfinished")
+        return False
+
+
+def _heading() -> None:
+    st.subheader(t("PyTorch and OpenMMLab"), anchor=False)
+
+
+def _offer(*, is_begun: bool) -> None:
+    if is_begun:
+        st.warning(t("It is there, but not complete: making it was interrupted."), icon=":material/build:")
+    else:
+        st.markdown(
+            t(
+                "To open PyTorch models, EdgePress needs PyTorch and the OpenMMLab packages. They are put into a folder "
+                "of their own, so that nothing else on this computer changes, and you can remove them at any time."
+            )
+        )
+    st.caption(
+        t(
+            "They come from the internet: about 1.6 GB on the disk, a few minutes with a fast connection. "
+            "You can cancel and go on later."
+        )
+    )
+    with st.container(horizontal=True, gap="small"):
+        label = t("Go on") if is_begun else t("Get PyTorch and OpenMMLab")
+        if st.button(label, type="primary", icon=":material/download:", key="openmmlab-make"):
+            MAKING.start()
+            st.rerun()
+        if is_begun:
+            _offer_removal()
+
+
+def _show_last() -> None:
+    """How the last attempt ended, if it did not end well."""
+    standing = MAKING.standing
+    if standing.error is not None:
+        show_problem(standing.error)
+    elif standing.was_cancelled:
+        st.info(t("It was cancelled. What was fetched is kept."), icon=":material/info:")
+
+
+def _show_making() -> None:
+    standing = MAKING.standing
+    if not standing.is_running:
+        st.rerun()
+    words = t("Starting") if standing.message is None else t(standing.message)
+    st.progress(standing.fraction, text=f"**{standing.fraction:.0%}** · {plain(words)}")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        if st.button(t("Cancel"), key="openmmlab-cancel", icon=":material/stop_circle:"):
+            MAKING.cancel()
+            st.rerun()
+    st.caption(
+        t("You may close this window or look at other pages: the work goes on for as long as EdgePress is open.")
+    )
+
+
+def _show_ready() -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(width="content", gap=None):
+            _heading()
+            st.caption(
+                t(
+                    "Ready: {size} in {folder}",
+                    size=figures.size(_size(str(environment.folder()))),
+                    folder=plain(environment.folder()),
+                )
+            )
+        _offer_removal()
+
+
+@st.cache_data(show_spinner=False, ttl=600)
+def _size(folder: str) -> int:  # noqa: ARG001 - the cache's key
+    return environment.size()
+
+
+def _offer_removal() -> None:
+    """Two clicks, since getting it again takes minutes."""
+    if not st.session_state.get(_REMOVING):
+        st.button(t("Remove"), key="openmmlab-remove", icon=":material/delete:", on_click=_ask_removal, args=(True,))
+        return
+    with st.container(horizontal=True, gap="small", width="content"):
+        st.button(t("Keep it"), key="openmmlab-keep", on_click=_ask_removal, args=(False,))
+        if st.button(t("Really remove it"), key="openmmlab-really", icon=":material/delete:", type="primary"):
+            _remove()
+
+
+def _ask_removal(is_asked: bool) -> None:
+    st.session_state[_REMOVING] = is_asked
+
+
+def _remove() -> None:
+    _ask_removal(False)
+    MAKING.forget()
+    try:
+        with st.spinner(t("Removing")):
+            environment.remove()
+    except EdgePressError as exc:
+        show_problem(exc)
+        return
+    _size.clear()
+    st.rerun()
