@@ -27,8 +27,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 if sys.version_info < (3, 10):  # noqa: UP036 - an old Python is exactly who must be told
     import start  # noqa: F401 - it says so in words and ends
@@ -40,6 +39,8 @@ from core.launch import environment, handover
 from core.progress import Progress, silent
 from core.pytorch import environment as openmmlab
 from core.text import Text, say
+
+ROOT = Path(__file__).resolve().parent.parent
 
 _READY, _LACKING, _UNUSABLE, _FAILED, _STOPPED = 0, 1, 2, 3, 130
 _VERDICTS = {"ready": say("ready"), "missing": say("MISSING"), "broken": say("BROKEN")}
@@ -166,9 +167,7 @@ def _show(console: Console, components: Sequence[toolchain.Component]) -> None:
             console.tell(component.note, indent=22)
 
 
-def _result(
-    code: int, components: Sequence[toolchain.Component], error: EdgePressError | None
-) -> dict[str, object]:
+def _result(code: int, components: Sequence[toolchain.Component], error: EdgePressError | None) -> dict[str, object]:
     return {
         "ready": code == _READY,
         "exit_code": code,

@@ -122,9 +122,10 @@ def check_computer(root: Path, *, needed_bytes: int = NEEDED_BYTES) -> None:
     Raises:
         ToolError: a 32-bit Python, a Python without venv, a folder that cannot be written, or too little disk space.
     """
-    if sys.maxsize <= 2**32:
+    complaint = python_complaint()
+    if complaint is not None:
         raise ToolError(
-            say("This Python is a 32-bit one; the parts that EdgePress needs exist for 64-bit only."),
+            complaint,
             next_step=say("Install the 64-bit Python 3.13 from python.org, then start again."),
         )
     missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
@@ -142,6 +143,13 @@ def check_computer(root: Path, *, needed_bytes: int = NEEDED_BYTES) -> None:
             next_step=say("Free some space, or move the EdgePress folder to another disk, then start again."),
             detail=str(root),
         )
+
+
+def python_complaint() -> Text | None:
+    """Why this Python cannot be used, None where it can; one that is too old cannot even read this file."""
+    if sys.maxsize <= 2**32:
+        return say("This Python is a 32-bit one; the parts that EdgePress needs exist for 64-bit only.")
+    return None
 
 
 def python_warning() -> Text | None:

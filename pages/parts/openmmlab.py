@@ -50,8 +50,8 @@ def _offer(*, is_begun: bool) -> None:
     else:
         st.markdown(
             t(
-                "To open PyTorch models, EdgePress needs PyTorch and the OpenMMLab packages. They are put into a folder "
-                "of their own, so that nothing else on this computer changes, and you can remove them at any time."
+                "To open PyTorch models, EdgePress needs PyTorch and the OpenMMLab packages. They go into a folder of "
+                "their own, so that nothing else on this computer changes, and you can remove them at any time."
             )
         )
     st.caption(
