@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import faulthandler
 import inspect
-import math
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from core.errors import ConversionError, EdgePressError
 from core.progress import Progress
 from core.queue import words
-from core.queue.call import ANSWER_FILE, PROGRESS, QUESTION
+from core.queue.call import ANSWER_FILE, QUESTION
 from core.queue.files import read_json, write_json
+from core.queue.lines import ProgressLines
 from core.queue.parent import die_with_parent
 from core.queue.wire import error_to_json
 from core.queue.worker import leave
-from core.text import Text
-
-_INTERVAL = 0.2
 
 
 def guess(source: str, images: str | None = None, size: Sequence[int] | None = None) -> Any:
@@ -76,25 +71,9 @@ def main(folder: Path, table: Mapping[str, Callable[..., Any]] = TABLE) -> int:
     """
     faulthandler.enable()
     die_with_parent()
-    answer = _answer(read_json(folder / QUESTION), table, _Teller(folder / PROGRESS))
+    answer = _answer(read_json(folder / QUESTION), table, ProgressLines(folder))
     write_json(folder / ANSWER_FILE, answer)
     return 0
-
-
-class _Teller:
-    """Progress on disk: at most five times a second, but a new kind of sentence at once."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._written = -math.inf
-        self._template = ""
-
-    def __call__(self, fraction: float, message: Text) -> None:
-        if message.template == self._template and time.monotonic() - self._written < _INTERVAL:
-            return
-        self._written, self._template = time.monotonic(), message.template
-        with suppress(OSError):  # the work goes on without a progress bar, as long as it can
-            write_json(self._path, {"fraction": fraction, "message": message.to_json()})
 
 
 def _answer(question: Mapping[str, Any], table: Mapping[str, Callable[..., Any]], progress: Progress) -> dict[str, Any]:

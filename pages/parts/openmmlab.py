@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from core.errors import EdgePressError
+from core.errors import Cancelled, EdgePressError
+from core.progress import Progress
 from core.pytorch import environment
+from core.queue.call import call
 from core.queue.errand import Errand
 from pages.parts import figures
 from pages.parts.language import t
 from pages.parts.markdown import plain
 from pages.parts.problems import show_problem
 
-MAKING = Errand("make_openmmlab")
-"""The one of this server, so that a refresh of the page does not break it off."""
-
 _EVERY = 0.5
 _REMOVING = "openmmlab-removing"
+_MOST_SECONDS = 6 * 3600.0
+
+
+def _make(*, progress: Progress, cancelled: Callable[[], bool]) -> None:
+    """In a process of its own, which can be ended in the middle of a download."""
+    call("make_openmmlab", {}, timeout=_MOST_SECONDS, progress=progress, cancelled=cancelled)
+
+
+MAKING: Errand[None] = Errand(_make)
+"""The one of this server, so that a refresh of the page does not break it off."""
 
 
 def show_environment() -> bool:
@@ -72,10 +83,10 @@ def _offer(*, is_begun: bool) -> None:
 def _show_last() -> None:
     """How the last attempt ended, if it did not end well."""
     standing = MAKING.standing
-    if standing.error is not None:
-        show_problem(standing.error)
-    elif standing.was_cancelled:
+    if isinstance(standing.error, Cancelled):
         st.info(t("It was cancelled. What was fetched is kept."), icon=":material/info:")
+    elif standing.error is not None:
+        show_problem(standing.error)
 
 
 def _show_making() -> None:
