@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 import streamlit as st
 
@@ -11,11 +12,17 @@ from core.progress import Progress
 from core.pytorch import environment
 from core.queue.call import call
 from core.queue.errand import Errand
+from core.text import Text, say
 from pages.parts import figures
 from pages.parts.language import t
 from pages.parts.markdown import plain
 from pages.parts.problems import show_problem
 
+_STATES: Mapping[environment.Status, tuple[Text, str, Literal["gray", "orange", "green"]]] = {
+    "absent": (say("not installed"), ":material/more_horiz:", "gray"),
+    "unfinished": (say("not complete"), ":material/build:", "orange"),
+    "ready": (say("ready"), ":material/check:", "green"),
+}
 _EVERY = 0.5
 _REMOVING = "openmmlab-removing"
 _MOST_SECONDS = 6 * 3600.0
@@ -30,29 +37,37 @@ MAKING: Errand[None] = Errand(_make)
 """The one of this server, so that a refresh of the page does not break it off."""
 
 
-def show_environment() -> bool:
+def show_environment(*, is_quiet: bool = False) -> bool:
     """Draw the card.
+
+    Args:
+        is_quiet: draw nothing where it is ready.
 
     Returns:
         Whether the environment is ready to be used.
     """
+    is_making = MAKING.standing.is_running
+    status = "unfinished" if is_making else environment.status()
+    if status == "ready" and is_quiet:
+        return True
     with st.container(border=True, key="openmmlab"):
-        if MAKING.standing.is_running:
-            _heading()
+        if is_making:
+            st.subheader(t("PyTorch and OpenMMLab"), anchor=False)
             st.fragment(_show_making, run_every=_EVERY)()
-            return False
-        status = environment.status()
-        if status == "ready":
+        elif status == "ready":
             _show_ready()
-            return True
-        _heading()
-        _show_last()
-        _offer(is_begun=status == "unfinished")
-        return False
+        else:
+            _heading(status)
+            _show_last()
+            _offer(is_begun=status == "unfinished")
+    return status == "ready"
 
 
-def _heading() -> None:
-    st.subheader(t("PyTorch and OpenMMLab"), anchor=False)
+def _heading(status: environment.Status) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        st.subheader(t("PyTorch and OpenMMLab"), anchor=False, width="content")
+        words, icon, color = _STATES[status]
+        st.badge(t(words), icon=icon, color=color)
 
 
 def _offer(*, is_begun: bool) -> None:
@@ -107,7 +122,7 @@ def _show_making() -> None:
 def _show_ready() -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(width="content", gap=None):
-            _heading()
+            _heading("ready")
             st.caption(
                 t(
                     "Ready: {size} in {folder}",
