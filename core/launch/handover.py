@@ -9,7 +9,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.console import Console
+from core.errors import ToolError
 from core.launch.environment import Environment
+from core.text import say
 
 
 def is_bare() -> bool:
@@ -37,3 +40,20 @@ def hand_over(root: Path, command: Sequence[str] = tuple(sys.argv)) -> None:
     except OSError:  # its Python was removed; then this one has to say what is missing
         return
     sys.exit(code)
+
+
+def require_parts(root: Path) -> None:
+    """Hand over; a bare Python that has nobody to hand over to ends here, in words.
+
+    Args:
+        root: the copy of EdgePress.
+    """
+    hand_over(root)
+    if is_bare():
+        missing = ToolError(
+            say("The parts that EdgePress needs are not installed."),
+            next_step=say("Put them in place with one of these: python start.py, or python tools/env_config.py"),
+            detail=sys.executable,
+        )
+        Console(sys.stderr).explain(missing)
+        sys.exit(2)
