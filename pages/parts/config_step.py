@@ -33,6 +33,23 @@ TASK_NAMES: Mapping[Task, Text] = {
 }
 """What the OpenMMLab packages are for, in words."""
 
+_SMALL = frozenset(
+    {
+        "mobilenet-v2_8xb32_in1k",
+        "mobilenet-v3-small_8xb128_in1k",
+        "resnet18_8xb32_in1k",
+        "shufflenet-v2-1x_16xb64_in1k",
+        "rtmdet_tiny_8xb32-300e_coco",
+        "ssdlite_mobilenetv2-scratch_8xb24-600e_coco",
+        "yolox_nano_8xb8-300e_coco",
+        "yolox_tiny_8xb8-300e_coco",
+        "rtmpose-t_8xb256-420e_coco-256x192",
+        "td-hm_litehrnet-18_8xb64-210e_coco-256x192",
+        "td-hm_mobilenetv2_8xb64-210e_coco-256x192",
+    }
+)
+"""Known to be small and to export well: what people look for here most often comes first."""
+
 _Way = Literal["list", "own"]
 _WAYS: Mapping[_Way, Text] = {"list": say("From the list"), "own": say("A config of my own")}
 
@@ -85,11 +102,7 @@ def _ask_zoo() -> None:
         if not found:
             st.caption(t("Nothing in the list has such a name."))
         for entry in found[:_MOST_SHOWN]:
-            label = f"{plain(entry.name)} · {t(TASK_NAMES[entry.task])}"
-            key = f"config-pick-{entry.task}-{entry.name}"
-            st.button(
-                label, key=key, icon=":material/description:", type="tertiary", on_click=_pick, args=(entry.path,)
-            )
+            _show_entry(entry)
     if len(found) > _MOST_SHOWN:
         st.caption(t("{count} more are not shown. Search for the name.", count=len(found) - _MOST_SHOWN))
 
@@ -112,7 +125,7 @@ def _matching(task: Task | None, words: str) -> list[ZooConfig]:
         name = entry.name.casefold().replace("-", " ").replace("_", " ")
         return (task is None or entry.task == task) and all(word in name for word in wanted)
 
-    return [entry for entry in configs() if fits(entry)]
+    return sorted(filter(fits, configs()), key=lambda entry: entry.name not in _SMALL)
 
 
 def _ask_own() -> None:
@@ -135,7 +148,8 @@ def _ask_own() -> None:
 
 def _ask_for_upload() -> Path | None:
     round_number = st.session_state.setdefault(_UPLOADS, 0)
-    file = st.file_uploader(t("Drop the file here"), type=["py"], key=f"{_UPLOADS}-{round_number}")
+    kinds = [suffix.lstrip(".") for suffix in SUFFIXES["config"]]
+    file = st.file_uploader(t("Drop the file here"), type=kinds, key=f"{_UPLOADS}-{round_number}")
     if file is None:
         return None
     try:

@@ -84,7 +84,7 @@ def _note_other_shape(proposed: tuple[int, int]) -> None:
 
 def _ask_options() -> None:
     draft = export_draft.current()
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns(2, gap="large", vertical_alignment="bottom")
     with left:
         opset = st.selectbox(
             t("ONNX version (opset)"),

@@ -57,7 +57,7 @@ def show_exported(exported: Exported) -> None:
             st.caption(plain(t(note)))
         if not uploads.is_upload(exported.path):
             st.markdown(t("The file is {path}", path=f"**{plain(exported.path)}**"))
-        show_detail("\n".join(map(_check_line, exported.checks)))
+        show_detail("\n".join([f"opset: {exported.opset}", *map(_check_line, exported.checks)]))
     _offer_ways_on(exported)
 
 
@@ -65,12 +65,11 @@ def _show_figures(exported: Exported) -> None:
     shown = (
         (t("Size"), figures.size(exported.size_bytes), None),
         (
-            t("Largest difference from PyTorch"),
+            t("Difference from PyTorch"),
             f"{exported.difference:.1e}",
-            t("As a share of the output's largest number; 1e-04 or less is allowed."),
+            t("The largest that was found, as a share of the output's largest number. Up to 1e-04 is allowed."),
         ),
         (t("Checked on"), t("{count} inputs", count=_samples(exported)), t("Noise, and example pictures.")),
-        (t("ONNX version"), str(exported.opset), None),
     )
     for column, (label, value, words) in zip(st.columns(len(shown)), shown, strict=True):
         column.metric(label, value, help=words, border=True, height="stretch")
@@ -82,7 +81,7 @@ def _samples(exported: Exported) -> int:
 
 
 def _show_outputs(exported: Exported) -> None:
-    rows = [(t("takes"), tensor) for tensor in exported.inputs] + [(t("gives"), tensor) for tensor in exported.outputs]
+    rows = [(t("input"), tensor) for tensor in exported.inputs] + [(t("output"), tensor) for tensor in exported.outputs]
     table = pd.DataFrame(
         [
             {"kind": kind, "name": tensor.name, "shape": _shape(tensor), "difference": _difference(exported, tensor)}

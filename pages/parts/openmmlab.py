@@ -58,7 +58,7 @@ def show_environment(*, is_quiet: bool = False) -> bool:
             _show_ready()
         else:
             _heading(status)
-            _show_last()
+            _show_last(is_begun=status == "unfinished")
             _offer(is_begun=status == "unfinished")
     return status == "ready"
 
@@ -71,9 +71,7 @@ def _heading(status: environment.Status) -> None:
 
 
 def _offer(*, is_begun: bool) -> None:
-    if is_begun:
-        st.warning(t("It is there, but not complete: making it was interrupted."), icon=":material/build:")
-    else:
+    if not is_begun:
         st.markdown(
             t(
                 "To open PyTorch models, EdgePress needs PyTorch and the OpenMMLab packages. They go into a folder of "
@@ -95,13 +93,15 @@ def _offer(*, is_begun: bool) -> None:
             _offer_removal()
 
 
-def _show_last() -> None:
+def _show_last(*, is_begun: bool) -> None:
     """How the last attempt ended, if it did not end well."""
-    standing = MAKING.standing
-    if isinstance(standing.error, Cancelled):
+    error = MAKING.standing.error
+    if isinstance(error, Cancelled):
         st.info(t("It was cancelled. What was fetched is kept."), icon=":material/info:")
-    elif standing.error is not None:
-        show_problem(standing.error)
+    elif error is not None:
+        show_problem(error)
+    elif is_begun:
+        st.warning(t("It is there, but not complete: making it was interrupted."), icon=":material/build:")
 
 
 def _show_making() -> None:
@@ -125,7 +125,7 @@ def _show_ready() -> None:
             _heading("ready")
             st.caption(
                 t(
-                    "Ready: {size} in {folder}",
+                    "{size} in {folder}",
                     size=figures.size(_size(str(environment.folder()))),
                     folder=plain(environment.folder()),
                 )

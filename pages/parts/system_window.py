@@ -16,7 +16,7 @@ Kind = Literal["model", "folder", "config", "checkpoint"]
 
 SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
     "model": (".onnx",),
-    "config": (".py",),
+    "config": (".py", ".json", ".yml", ".yaml"),
     "checkpoint": (".pth", ".pt", ".pt2", ".ckpt"),
 }
 """How the names of the files end that can be chosen; a folder is chosen by itself."""
