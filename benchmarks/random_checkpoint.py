@@ -3,8 +3,8 @@
     PYTHONPATH=. python benchmarks/random_checkpoint.py CONFIG FILE.pth [HEIGHT,WIDTH]
 
 Nothing has to be downloaded, and everything that an export does is the same as with trained weights. The usual
-initialisation gives answers near 1e-15, next to which every difference looks large; so convolutions and the
-statistics of batch normalisation are drawn anew.
+initialisation gives answers near 1e-15, next to which every difference looks large; so the weights are drawn anew and
+the statistics of batch normalisation are measured on pictures.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.pytorch.request import shape_from_text
-from core.pytorch.worker import configs, openmmlab, reading, stand_ins
+from core.pytorch.worker import build, configs, openmmlab, reading, stand_ins, verify
 
 
 def main(config_path: Path, output: Path, shape: str | None = None) -> None:
@@ -27,15 +27,18 @@ def main(config_path: Path, output: Path, shape: str | None = None) -> None:
     config = configs.load(config_path)
     task = configs.task_of(config, None, config_path)
     own = reading.proposed_shape(config, task)
-    model = openmmlab.build_for(config, task, shape_from_text(shape) if shape else own, own)
+    wanted = shape_from_text(shape) if shape else own
+    model = openmmlab.build_for(config, task, wanted, own)
     for module in model.modules():
         draw(module)
+    pictures = verify.feeds(reading.preprocessing(config, task, wanted), batches=(2,))
+    settle(build.answers(model), [tensor for _, tensor in pictures])
     meta = {"config": config_path.name, "experiment_name": "random"}
     torch.save({"meta": meta, "state_dict": model.state_dict(), "message_hub": _history()}, output)
 
 
 def draw(module: object) -> None:
-    """Give one layer weights of the size that keeps signals alive through many layers."""
+    """Give one layer weights that no other layer cancels."""
     import torch
 
     if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
@@ -45,8 +48,21 @@ def draw(module: object) -> None:
     elif isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
         torch.nn.init.uniform_(module.weight, 0.8, 1.2)
         torch.nn.init.uniform_(module.bias, -0.2, 0.2)
-        torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
-        torch.nn.init.uniform_(module.running_var, 0.8, 1.2)
+
+
+def settle(model: object, pictures: list[object]) -> None:
+    """Measure the statistics of batch normalisation on pictures, as training does: else signals grow without bounds."""
+    import torch
+
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm)]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # the plain mean of all batches
+        layer.train()
+    with torch.no_grad():
+        for tensor in pictures:
+            model(torch.from_numpy(tensor))
+    model.eval()
 
 
 def _history() -> object:
