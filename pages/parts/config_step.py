@@ -11,7 +11,7 @@ import streamlit as st
 from core.errors import EdgePressError, InputError
 from core.pytorch.export import describe
 from core.pytorch.request import TASKS, Description, Task
-from core.pytorch.zoo import ZooConfig, configs
+from core.pytorch.zoo import ZooEntry, entries
 from core.queue.supervisor import get_supervisor
 from core.text import Text, say
 from pages.parts import export_draft, figures, uploads
@@ -97,7 +97,8 @@ def _ask_zoo() -> None:
             placeholder=t("Part of a name, such as rtmdet tiny"),
             live=True,
         )
-    found = _matching(task, words or "")
+    with st.spinner(t("Reading the list")):  # two seconds, the first time
+        found = sorted(entries(task, words or ""), key=lambda entry: entry.name not in _SMALL)
     with st.container(height=_HEIGHT, border=True, gap=None, key="config-list"):
         if not found:
             st.caption(t("Nothing in the list has such a name."))
@@ -107,25 +108,15 @@ def _ask_zoo() -> None:
         st.caption(t("{count} more are not shown. Search for the name.", count=len(found) - _MOST_SHOWN))
 
 
-def _show_entry(entry: ZooConfig) -> None:
+def _show_entry(entry: ZooEntry) -> None:
     st.button(
-        f"{plain(entry.name)} · {t(TASK_NAMES[entry.task])}",
+        f"{plain(entry.name)} :gray[· {t(TASK_NAMES[entry.task])} · {plain(entry.family)}]",
         key=f"config-pick-{entry.path}",
         icon=":material/description:",
         type="tertiary",
         on_click=_pick,
         args=(entry.path,),
     )
-
-
-def _matching(task: Task | None, words: str) -> list[ZooConfig]:
-    wanted = words.casefold().replace("-", " ").replace("_", " ").split()
-
-    def fits(entry: ZooConfig) -> bool:
-        name = entry.name.casefold().replace("-", " ").replace("_", " ")
-        return (task is None or entry.task == task) and all(word in name for word in wanted)
-
-    return sorted(filter(fits, configs()), key=lambda entry: entry.name not in _SMALL)
 
 
 def _ask_own() -> None:

@@ -60,6 +60,8 @@ def _ask_shape(description: Description | None) -> tuple[int, int] | None:
                 st.number_input(label, 1, _MOST_PIXELS, value, step=1, key=f"{key}-{index}", placeholder=place)
             )
     height, width = sides
+    if proposed is None:
+        st.caption(t("A TorchScript file does not say its size: give it here. Files of the other kinds know theirs."))
     if height is None or width is None:
         return None
     shape = int(height), int(width)
@@ -145,15 +147,11 @@ def _show_error(error: EdgePressError) -> None:
 
 def _ask_consent(request: ExportRequest, error: ConsentNeeded) -> None:
     """The safe way of opening the file was tried and refused; what the other way means, in plain words."""
-    words = (
-        t("This file holds more than numbers."),
-        t(
-            "Opening it can run a program that somebody put inside: it could read, change or send away your files. "
-            "Files that you trained yourself, or that come from a place you trust, are usually harmless."
-        ),
-        plain(t(error.reason)),
+    meaning = t(
+        "Such a program could read, change or send away your files. Files that you trained yourself, or that come from "
+        "a place you trust, are usually harmless."
     )
-    st.warning(f"**{words[0]}**\n\n" + "\n\n".join(words[1:]), icon=":material/gpp_maybe:")
+    st.warning(f"**{plain(t(error.reason))}**\n\n{meaning}", icon=":material/gpp_maybe:")
     show_detail(error.detail)
     with st.container(horizontal=True, gap="small"):
         if st.button(t("I trust this file: open it"), icon=":material/lock_open:", key="export-trust"):
