@@ -59,9 +59,12 @@ def choose_config(*, number: int) -> Description | None:
     with st.container(border=True, key="step-config"):
         st.subheader(f":primary[:material/counter_{number}:] {t('Config')}", anchor=False)
         path = export_draft.current().config
+        question = st.empty()  # emptied at once; else the list would stay in sight while the model is built
         if path is None:
-            _ask()
+            with question.container():
+                _ask()
             return None
+        question.empty()
         return _show(path)
 
 

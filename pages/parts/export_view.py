@@ -91,8 +91,8 @@ def _show_outputs(exported: Exported) -> None:
     column = st.column_config.TextColumn
     config = {
         "kind": column(" ", width=80),
-        "name": column(t("Name"), width=200),
-        "shape": column(t("Shape"), width=260),
+        "name": column(t("Name"), width=140),
+        "shape": column(t("Shape"), width=180),
         "difference": column(t("Difference from PyTorch")),
     }
     st.dataframe(table, hide_index=True, height="content", column_config=config)
