@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from core.errors import SourceError
 from core.queue.answer import main
+from core.queue.lines import ProgressLines
 from core.queue.worker import leave
 from core.text import say
 
@@ -26,6 +28,26 @@ def crash() -> None:
     ctypes.string_at(0)
 
 
+def chat(then: str, folder: Path) -> str:
+    """Tell progress, then end well, crash, or leave a child and sleep."""
+    tell = ProgressLines(folder)
+    tell(0.25, say("Starting"))
+    tell(0.5, say("{name} is no model.", name="中"))
+    if then == "crash":
+        crash()
+    if then == "sleep":
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        tell(0.75, say("Done"))
+        time.sleep(60)
+    return "said"
+
+
 if __name__ == "__main__":
-    table = {"double": double, "refuse": refuse, "crash": crash, "sleep": lambda: time.sleep(60)}
+    table = {
+        "double": double,
+        "refuse": refuse,
+        "crash": crash,
+        "sleep": lambda: time.sleep(60),
+        "chat": lambda then: chat(then, Path(sys.argv[1])),
+    }
     leave(main(Path(sys.argv[1]), table=table))
