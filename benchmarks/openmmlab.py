@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.errors import EdgePressError
 from core.job import Job
@@ -33,7 +32,7 @@ from core.queue.supervisor import run_in_foreground
 from core.source import inspect
 from core.target import TARGET_IDS
 
-_PICTURES = ROOT / "assets" / "sample" / "images"
+_PICTURES = Path(__file__).resolve().parent.parent / "assets" / "sample" / "images"
 
 
 @dataclass(frozen=True)

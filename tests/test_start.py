@@ -103,6 +103,13 @@ def test_an_old_python_is_told_so_in_clear_words(encoding):
     assert ran.stderr == b""
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has start.bat")
+@pytest.mark.parametrize("name", ["start.sh", "start.command"])
+def test_a_double_click_from_anywhere_reaches_the_launcher(name, tmp_path):
+    ran = subprocess.run([ROOT / name, "--help"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True)
+    assert "--no-browser" in ran.stdout
+
+
 def test_help_is_spoken_in_the_readers_language():
     environment = {**os.environ, "EDGEPRESS_LANGUAGE": "zh", "PYTHONUTF8": "1"}
     command = [sys.executable, str(ROOT / "start.py"), "--help"]

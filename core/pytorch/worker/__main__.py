@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from core.progress import Progress
 from core.pytorch.request import ExportRequest
 from core.queue.answer import main
-from core.queue.lines import ProgressLines
 from core.queue.worker import leave
 
 
@@ -46,12 +45,7 @@ def serve(folder: Path) -> int:
     """Answer the question in a folder; progress goes into the same folder."""
     logging.disable(logging.WARNING)  # the mm packages tell at length what a person cannot use
     warnings.simplefilter("ignore")
-    progress = ProgressLines(folder)
-    table: dict[str, Callable[..., Any]] = {
-        "export": lambda request: export(request, progress),
-        "describe": lambda config, task: describe(config, task, progress),
-    }
-    return main(folder, table)
+    return main(folder, {"export": export, "describe": describe})
 
 
 if __name__ == "__main__":

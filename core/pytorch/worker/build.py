@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from core.errors import CheckpointError, ConversionError
@@ -61,12 +61,12 @@ def build(config: Any, task: Task) -> Any:
 
 def answers(model: Any) -> Any:
     """Wrap an OpenMMLab model: ``mode='tensor'`` gives backbone, neck and head, without decoding and suppression."""
-    return _wrapper(lambda pictures: model(pictures, None, mode="tensor"), model)
+    return _wrapper(model, lambda own, pictures: own(pictures, None, mode="tensor"))
 
 
 def plain(model: Any) -> Any:
     """Wrap any other model."""
-    return _wrapper(model, model)
+    return _wrapper(model, lambda own, pictures: own(pictures))
 
 
 def merge_branches(model: Any) -> None:
@@ -86,7 +86,7 @@ def feature_map(model: Any, pictures: Any) -> tuple[int, int] | None:
     return (features[-1].shape[-2], features[-1].shape[-1]) if features and features[-1].ndim == 4 else None
 
 
-def _wrapper(run: Any, owner: Any) -> Any:
+def _wrapper(model: Any, run: Callable[[Any, Any], Any]) -> Any:
     import torch
 
     class Flat(torch.nn.Module):
@@ -94,11 +94,11 @@ def _wrapper(run: Any, owner: Any) -> Any:
 
         def __init__(self) -> None:
             super().__init__()
-            self.owner = owner
+            self.model = model
 
         def forward(self, pictures: Any) -> Any:
             """Run once."""
-            return tuple(_tensors(run(pictures)))
+            return tuple(_tensors(run(self.model, pictures)))
 
     return Flat().eval()
 

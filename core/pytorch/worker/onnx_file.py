@@ -19,7 +19,7 @@ def write(module: Any, pictures: Any, request: ExportRequest) -> None:
     """Export by tracing with one example.
 
     Args:
-        module: answers with a flat tuple of tensors.
+        module: a wrapped model of :mod:`core.pytorch.worker.build`.
         pictures: the example, NCHW.
         request: its ``output`` is written, with its opset; the batch axis stays open if it says so.
 
@@ -31,8 +31,10 @@ def write(module: Any, pictures: Any, request: ExportRequest) -> None:
     with torch.no_grad():
         names = [f"output{index}" for index in range(len(module(pictures)))]
         try:
+            # A script is written as it is; a trace cannot look into it.
+            script = isinstance(module.model, torch.jit.ScriptModule)
             torch.onnx.export(
-                module,
+                module.model if script else module,
                 (pictures,),
                 str(request.target),
                 dynamo=False,

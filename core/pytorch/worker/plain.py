@@ -71,9 +71,11 @@ def _open_program(request: ExportRequest) -> Any:
     import torch
 
     try:
-        return torch.export.load(request.checkpoint).module()
+        model = torch.export.load(request.checkpoint).module()
     except Exception as exc:
         raise _damaged(request, exc) from exc
+    model.train = lambda *_: model  # it cannot be switched, raises when it is asked to, and answers as it was exported
+    return model
 
 
 def _own_shape(kind: str, request: ExportRequest) -> tuple[int, int] | None:

@@ -46,9 +46,9 @@ def test_an_error_a_crash_and_a_bug_are_brought_back_in_words():
 def test_progress_is_heard_and_cancel_ends_the_whole_family():
     before = set(psutil.Process().children(recursive=True))
     errand = Errand(partial(call, timeout=60, command=COMMAND))
-    errand.start("breed", {})
-    heard = wait(errand, lambda standing: standing.message is not None)
-    assert (heard.fraction, str(heard.message)) == (0.5, "Pick another.")
+    errand.start("chat", {"then": "sleep"})
+    heard = wait(errand, lambda standing: standing.fraction > 0.5)
+    assert (heard.fraction, str(heard.message)) == (0.75, "Done")
     family = set(psutil.Process().children(recursive=True)) - before
     assert len(family) >= 2  # the process and the child that it started in a session of its own
     errand.cancel()
