@@ -139,7 +139,12 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         help="make the environment for PyTorch models of OpenMMLab too (1.6 GB); with --check: count it as needed",
     )
     parser.add_argument(
-        "--wheels", type=Path, metavar="DIR", help="install from this folder of wheels instead of the internet"
+        "--wheels",
+        type=Path,
+        metavar="DIR",
+        help="install from this folder of wheels instead of the internet; fill it on a computer of the same kind with "
+        "pip download -d DIR -r LIST for requirements.txt (with --openmmlab: core/pytorch/requirements.txt), and with "
+        "pip download --no-deps -d DIR -r LIST for the requirements-nodeps.txt beside it",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(arguments)
