@@ -59,12 +59,11 @@ def choose_config(*, number: int) -> Description | None:
     with st.container(border=True, key="step-config"):
         st.subheader(f":primary[:material/counter_{number}:] {t('Config')}", anchor=False)
         path = export_draft.current().config
-        question = st.empty()  # emptied at once; else the list would stay in sight while the model is built
         if path is None:
-            with question.container():
+            with st.container():
                 _ask()
             return None
-        question.empty()
+        st.empty()  # takes the question's place at once; else its list stays in sight while the model is built
         return _show(path)
 
 

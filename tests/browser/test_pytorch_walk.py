@@ -42,7 +42,8 @@ def choose(page, app, checkpoint: Path) -> None:
     """Walk to the button that makes the ONNX file."""
     page.goto(app)
     page.get_by_test_id("stSidebarNavLink").filter(has_text="From PyTorch").click()
-    page.get_by_text("Classification", exact=True).click(timeout=30_000)
+    expect(page.locator(".st-key-config-list button").first).to_be_visible(timeout=60_000)
+    page.get_by_text("Classification", exact=True).click()
     page.get_by_label("Search").fill("mobilenet v2")
     page.get_by_role("button", name=CONFIG).click(timeout=30_000)
     field = page.locator(".st-key-checkpoint-typed input")
@@ -59,7 +60,7 @@ def test_from_the_list_of_configs_to_six_files(page, app, store, checkpoint, out
     expect(page.get_by_text("answers like PyTorch")).to_be_visible(timeout=PATIENCE)
     assert checkpoint.with_suffix(".onnx").is_file()
     page.locator(".st-key-export-convert button").click()
-    expect(page.locator(".st-key-step-model").get_by_text("net.onnx")).to_be_visible(timeout=30_000)
+    expect(page.locator(".st-key-step-model").get_by_text("net.onnx", exact=True)).to_be_visible(timeout=30_000)
     expect(page.get_by_text("The model's file says how it wants its pictures.")).to_be_visible(timeout=60_000)
     pictures = page.locator(".st-key-pictures-typed input")
     pictures.fill(str(ROOT / "assets" / "sample" / "images"))
