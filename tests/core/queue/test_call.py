@@ -80,7 +80,7 @@ def test_cancelling_ends_the_process_and_its_children():
             cancelled=cancelled,
         )
     assert len(born) >= 2
-    gone, alive = psutil.wait_procs(born, timeout=5)
+    _, alive = psutil.wait_procs(born, timeout=5)
     assert not alive
 
 
