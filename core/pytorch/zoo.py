@@ -13,6 +13,9 @@ from core.pytorch import environment
 from core.pytorch.request import Task
 
 _PACKAGES: tuple[tuple[Task, str], ...] = (("mmcls", "mmpretrain"), ("mmdet", "mmdet"), ("mmpose", "mmpose"))
+_DEEPEST = 20
+"""Configs that build on each other; more are a circle."""
+
 _SKIPPED_FOLDERS = frozenset({"_base_", "common", "dataset_prepare", "metas"})
 
 _ONE_PICTURE = frozenset(
@@ -81,17 +84,17 @@ def _walk(task: Task, root: Path) -> Iterator[ZooEntry]:
                 yield ZooEntry(task, path.stem, "/".join(folders), path, model)
 
 
-def _model(path: Path) -> str | None:
+def _model(path: Path, depth: int = 0) -> str | None:
     """The class of a config's model, its own or inherited; None for models with several stages, or none at all."""
     own = _statements(path)
-    if own is None:
+    if own is None or depth > _DEEPEST:
         return None
     bases, keys = own
     if "roi_head" in keys:
         return None
     if "type" in keys:
         return str(keys["type"])
-    models = [_model(base) for base in bases]
+    models = [_model(base, depth + 1) for base in bases]
     return next((model for model in models if model is not None), None)
 
 

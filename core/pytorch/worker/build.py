@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -81,8 +82,11 @@ def merge_branches(model: Any) -> None:
 
 
 def feature_map(model: Any, pictures: Any) -> tuple[int, int] | None:
-    """Height and width of the features that reach the head."""
-    features = list(_tensors(model.extract_feat(pictures)))
+    """Height and width of the features that reach the head; None where it does not run at all."""
+    try:
+        features = list(_tensors(model.extract_feat(pictures)))
+    except Exception:  # noqa: BLE001 - whatever a layer raises, the first run of the whole model tells it in words
+        return None
     return (features[-1].shape[-2], features[-1].shape[-1]) if features and features[-1].ndim == 4 else None
 
 
@@ -133,9 +137,11 @@ def _strip(config: Any) -> None:
 
 def _not_built(config: Any, exc: Exception) -> ConversionError:
     detail = f"{type(exc).__name__}: {exc}"
-    if isinstance(exc, ImportError) or "is not in the" in str(exc):
+    unknown = re.match(r"\W*(\S+) is not in the", str(exc))
+    if isinstance(exc, ImportError) or unknown:
+        what = unknown[1] if unknown else _first_line(exc)
         return ConversionError(
-            say("The model needs Python code that is not in the OpenMMLab packages: {what}", what=_first_line(exc)),
+            say("The model needs Python code that is not in the OpenMMLab packages: {what}", what=what),
             next_step=say("Name that code in the config's custom_imports and put its folder beside the config."),
             detail=detail,
         )

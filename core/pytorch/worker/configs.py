@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def load(path: Path) -> Any:
 
     if path.suffix.lower() not in _SUFFIXES:
         raise _unreadable(path, say("Its name must end in .py, as the configs of OpenMMLab do."))
+    sys.path.append(str(path.parent))  # where a config's own code lies
     try:
         config = Config.fromfile(path, import_custom_modules=False)
         _rename(config._cfg_dict)

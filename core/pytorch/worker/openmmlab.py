@@ -115,7 +115,7 @@ def _check_runs(model: Any, config: Any, shape: tuple[int, int]) -> None:
         return
     if _COMPILED in str(failure):
         raise ConversionError(
-            say("The model uses an operation that exists only in the compiled mmcv: {what}", what=str(failure)),
+            say("The model uses an operation that exists only in the compiled mmcv: {what}", what=_operation(failure)),
             next_step=say("Such operations have no counterpart in ONNX; choose a model without them."),
         ) from failure
     misfit = shapes.does_not_fit(shape, lambda other: attempt(other) is None, repr(failure))
@@ -126,6 +126,10 @@ def _check_runs(model: Any, config: Any, shape: tuple[int, int]) -> None:
         next_step=say("Models that take boxes, texts or keypoints beside the picture cannot be exported here."),
         detail=repr(failure)[:2000],
     ) from failure
+
+
+def _operation(failure: Exception) -> str:
+    return str(failure).partition(_COMPILED)[0].strip()
 
 
 def _run(action: Any) -> Any:

@@ -70,8 +70,8 @@ def does_not_fit(shape: tuple[int, int], works: Callable[[tuple[int, int]], bool
         if working:
             return OptionError(
                 say(
-                    "This model cannot take pictures of {shape} (height,width): it halves them until both sides "
-                    "must be multiples of {stride}.",
+                    "This model cannot take pictures of {shape} (height,width): both sides must be multiples of "
+                    "{stride}.",
                     shape=shape_text(shape),
                     stride=stride,
                 ),
