@@ -44,18 +44,7 @@ def guess(source: str, images: str | None = None, size: Sequence[int] | None = N
     ).to_json()
 
 
-def make_openmmlab(progress: Progress) -> None:
-    """Make the environment for PyTorch models, or carry on where that was interrupted.
-
-    Raises:
-        EdgePressError: it cannot be made.
-    """
-    from core.pytorch import environment
-
-    environment.create(progress)
-
-
-TABLE: Mapping[str, Callable[..., Any]] = {"guess": guess, "make_openmmlab": make_openmmlab}
+TABLE: Mapping[str, Callable[..., Any]] = {"guess": guess}
 """Everything that can be called this way: each takes and returns plain data, and may listen to ``progress``."""
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import streamlit as st
 
 from core.errors import Cancelled, EdgePressError
-from core.progress import Progress
 from core.pytorch import environment
-from core.queue.call import call
+from core.pytorch.making import make
 from core.queue.errand import Errand
 from core.text import Text, say
 from pages.parts import figures
@@ -25,15 +24,8 @@ _STATES: Mapping[environment.Status, tuple[Text, str, Literal["gray", "orange", 
 }
 _EVERY = 0.5
 _REMOVING = "openmmlab-removing"
-_MOST_SECONDS = 6 * 3600.0
 
-
-def _make(*, progress: Progress, cancelled: Callable[[], bool]) -> None:
-    """In a process of its own, which can be ended in the middle of a download."""
-    call("make_openmmlab", {}, timeout=_MOST_SECONDS, progress=progress, cancelled=cancelled)
-
-
-MAKING: Errand[None] = Errand(_make)
+MAKING: Errand[None] = Errand(make)
 """The one of this server, so that a refresh of the page does not break it off."""
 
 

@@ -90,7 +90,7 @@ def test_only_the_functions_of_the_table_can_be_called():
 
 
 def test_the_real_table_guesses_and_words_its_refusal(tmp_path):
-    assert set(TABLE) == {"guess", "make_openmmlab"}
+    assert set(TABLE) == {"guess"}
     (tmp_path / "x.onnx").write_bytes(b"no model")
     with pytest.raises(EdgePressError) as caught:
         call("guess", {"source": str(tmp_path / "x.onnx")}, timeout=60)
