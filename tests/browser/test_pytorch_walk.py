@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from core.pytorch import environment
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # an export and six conversions
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = environment.folder()  # seen now, since each test gets a home of its own
