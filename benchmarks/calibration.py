@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import onnx
@@ -24,20 +24,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.calibration.layers import add_biases, name_nodes
 from core.calibration.onnx import measure
+from core.calibration.thresholds import Method
 from core.images import PictureReader, Split, read_folder
 from core.metrics import ModelMeter
 from core.preprocessing import Preprocessing
 from core.progress import silent
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds
-from core.samples import from_pictures
+from core.samples import from_files
 from core.source import inspect
 from core.targets.onnx_quan_st import QUANTISED, make_static
 from core.workshop import Workshop
 
 STOCK = "onnxruntime min-max"
-METHODS = (STOCK, "min-max", "percentile", "entropy", "mean-square")
-_TRIED = 4
+METHODS = (STOCK, *get_args(Method))
 
 
 def main() -> None:
@@ -86,7 +86,7 @@ def one(arguments: argparse.Namespace) -> dict[str, float]:
     made = stock(model, workshop) if arguments.method == STOCK else ours(model, workshop, arguments.method)
     seconds = time.perf_counter() - start
     memory = peak_memory()
-    samples = from_pictures(source, preprocessing, files=test, reader=PictureReader())
+    samples = from_files(source, preprocessing, files=test, reader=PictureReader())
     return {
         **judge(OnnxPredictor(source.path, threads=1), OnnxPredictor(made, threads=1), samples),
         "size": made.ByteSize(),
@@ -101,8 +101,7 @@ def ours(model: onnx.ModelProto, workshop: Workshop, method: Any) -> onnx.ModelP
     add_biases(model)
     count = len(workshop.split.calibration)
     measured = measure(model, workshop.calibration_feeds(silent), operators=QUANTISED, count=count)
-    feeds = workshop.calibration_feeds(silent)
-    return make_static(model, measured, [next(feeds) for _ in range(_TRIED)], method=method)[0]
+    return make_static(model, measured, method=method)[0]
 
 
 def stock(model: onnx.ModelProto, workshop: Workshop) -> onnx.ModelProto:
