@@ -31,8 +31,8 @@ def main(config_path: Path, output: Path, shape: str | None = None) -> None:
     model = openmmlab.build_for(config, task, wanted, own)
     for module in model.modules():
         draw(module)
-    pictures = verify.feeds(reading.preprocessing(config, task, wanted), batches=(2,))
-    settle(build.answers(model), [tensor for _, tensor in pictures])
+    feeds = verify.feeds(reading.preprocessing(config, task, wanted), batches=(1,))
+    settle(build.answers(model), torch.cat([torch.from_numpy(tensor) for _, tensor in feeds]))
     meta = {"config": config_path.name, "experiment_name": "random"}
     torch.save({"meta": meta, "state_dict": model.state_dict(), "message_hub": _history()}, output)
 
@@ -48,21 +48,28 @@ def draw(module: object) -> None:
     elif isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
         torch.nn.init.uniform_(module.weight, 0.8, 1.2)
         torch.nn.init.uniform_(module.bias, -0.2, 0.2)
+        torch.nn.init.uniform_(module.running_mean, -0.2, 0.2)
+        torch.nn.init.uniform_(module.running_var, 0.8, 1.2)
 
 
-def settle(model: object, pictures: list[object]) -> None:
-    """Measure the statistics of batch normalisation on pictures, as training does: else signals grow without bounds."""
+def settle(model: object, pictures: object) -> None:
+    """Let batch normalisation divide by the strength of what reaches it, as training does: else signals grow.
+
+    Only where they grow, and without taking their mean away: deep inside a random network all pictures look alike,
+    and to subtract that and divide by the little that differs would blow up every rounding.
+    """
     import torch
 
+    def measure(layer: object, inputs: tuple[object, ...]) -> None:
+        (features,) = inputs
+        layer.running_var.copy_(torch.maximum(layer.running_var, (features**2).mean(dim=(0, 2, 3))))
+
     layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm)]
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # the plain mean of all batches
-        layer.train()
+    hooks = [layer.register_forward_pre_hook(measure) for layer in layers]
     with torch.no_grad():
-        for tensor in pictures:
-            model(torch.from_numpy(tensor))
-    model.eval()
+        model(pictures)
+    for hook in hooks:
+        hook.remove()
 
 
 def _history() -> object:

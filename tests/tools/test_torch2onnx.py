@@ -65,10 +65,9 @@ def test_an_error_stands_in_the_json_too(checkpoint, tmp_path):
 
 def test_every_option_reaches_the_request(checkpoint, tmp_path):
     output = tmp_path / "other.onnx"
-    options = torch2onnx._parser().parse_args(
-        ["--config", "c.py", "--checkpoint", checkpoint, "--shape", "112", "--task", "mmpretrain", "--opset", "13"]
-        + ["--dynamic-batch", "--output", str(output), "--trust-checkpoint"]
-    )
+    text = f"--config c.py --checkpoint {checkpoint} --shape 112 --task mmpretrain --opset 13 --dynamic-batch"
+    more = ["--output", str(output), "--trust-checkpoint"]
+    options = torch2onnx._parser().parse_args([*text.split(), *more])
     request = torch2onnx._request(options)
     assert (str(request.config), str(request.checkpoint)) == ("c.py", checkpoint)
     assert (request.task, request.shape, request.opset) == ("mmcls", (112, 112), 13)
