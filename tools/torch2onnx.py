@@ -15,6 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+if __name__ == "__main__":
+    from core.launch.handover import require_parts
+
+    require_parts(Path(__file__).resolve().parent.parent)
+
 from core.console import Console
 from core.errors import EdgePressError, InputError, ToolError
 from core.pytorch import environment

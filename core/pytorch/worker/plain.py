@@ -44,7 +44,7 @@ def export_file(request: ExportRequest, progress: Progress) -> Exported:
     if shape is None:
         raise OptionError(
             say("This file does not say which size of pictures it takes."),
-            next_step=say("Give height and width, for example --shape 224,224."),
+            next_step=say("Give height and width in pixels (on the command line: --shape 224,224)."),
         )
     _check_runs(model, shape)
     return write_verified(
