@@ -15,6 +15,7 @@ from core.errors import ConversionError, ImagesError, SourceError
 from core.images import ImageFolder, PictureReader, read_folder
 from core.preprocessing import Color, Fit, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
+from core.samples import picture_feeds
 from core.source import Source
 from core.tasks.choose import choose_task
 from core.tasks.classification import Classification, shares
@@ -124,7 +125,7 @@ def _working_size(source: Source, predictor: OnnxPredictor) -> tuple[int, int]:
         size = (height if isinstance(height, int) else usual[0], width if isinstance(width, int) else usual[1])
         preprocessing = _plain(size, source)
         try:
-            predictor.run({source.inputs[0].name: np.zeros(preprocessing.shape, np.float32)})
+            predictor.run(picture_feeds(source, np.zeros(preprocessing.shape, np.float32)))
         except ConversionError:
             continue
         return size
@@ -143,15 +144,14 @@ def _by_trying(source: Source, predictor: OnnxPredictor, folder: ImageFolder, st
             say("None of the pictures can be read."),
             next_step=say("Choose a folder with pictures that open in a picture viewer."),
         )
-    name = source.inputs[0].name
-    example = predictor.run({name: start.preprocessing.tensor(pictures[0][1])})
+    example = predictor.run(picture_feeds(source, start.preprocessing.tensor(pictures[0][1])))
     task = choose_task(source, example, labels=tuple(folder.labels.values()))
     if not isinstance(task, Classification) or len(pictures) < 2:
         return start
     truths = [task.truth(folder.labels.get(file, "")) for file, _ in pictures]
 
     def worth(candidate: Preprocessing) -> tuple[float, float]:
-        outputs = [predictor.run({name: candidate.tensor(picture)}) for _, picture in pictures]
+        outputs = [predictor.run(picture_feeds(source, candidate.tensor(picture))) for _, picture in pictures]
         return _right(task, outputs, truths), _sureness([shares(next(iter(answer.values()))) for answer in outputs])
 
     (right, sureness), best = max(

@@ -34,6 +34,12 @@ class Verdict:
     size_bytes: int | None = None
     """Estimate of the result's size."""
 
+    seconds: float | None = None
+    """Estimate of the time that making and checking it takes on this computer."""
+
+    memory_bytes: float | None = None
+    """Estimate of the memory that it takes meanwhile."""
+
     def to_json(self) -> dict[str, Any]:
         """As plain data: sentences in English, and with their parts under ``words``."""
         words = {
@@ -48,6 +54,8 @@ class Verdict:
             "next_step": self.next_step and str(self.next_step),
             "notes": [str(note) for note in self.notes],
             "size_bytes": self.size_bytes,
+            "seconds": self.seconds,
+            "memory_bytes": self.memory_bytes,
             "words": words,
         }
 

@@ -1,10 +1,12 @@
-"""Say of every target, before anything runs, whether it will work, how large it gets, and what to know."""
+"""Say of every target, before anything runs, whether it will work, what it takes and gives, and what to know."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from core.errors import TargetRefused
+from core.estimate import USUAL_PICTURES, Estimate, estimate, installed_memory, memory_words
 from core.outcome import Verdict
 from core.source import Source
 from core.target import Target, TargetId
@@ -30,6 +32,9 @@ _BYTES: dict[TargetId, float] = {
 }
 """Of one weight, with the scales that belong to it."""
 
+_MUCH, _FAR_TOO_MUCH = 0.7, 2.0
+"""Shares of the computer's memory from which a target gets a word of warning, and is refused."""
+
 
 def verdicts(
     source: Source,
@@ -37,6 +42,8 @@ def verdicts(
     has_examples: bool = True,
     given: Collection[str] = (),
     targets: Collection[TargetId] | None = None,
+    pictures: int = USUAL_PICTURES,
+    size: tuple[int, int] | None = None,
 ) -> tuple[Verdict, ...]:
     """What is known of every target from the file alone; nothing is run.
 
@@ -45,9 +52,12 @@ def verdicts(
         has_examples: whether there are example pictures or arrays to measure ranges on.
         given: names of inputs that are given once and for all.
         targets: only these; None for all.
+        pictures: how many examples there are, for ranges and comparison together.
+        size: height and width that pictures are brought to.
     """
     asked = (target for target in TARGETS if targets is None or target.id in targets)
-    return tuple(_verdict(target, source, has_examples=has_examples, given=given) for target in asked)
+    example = _Example(has_examples, given, pictures, size)
+    return tuple(_verdict(target, source, example) for target in asked)
 
 
 def refuse_without_examples(source: Source, given: Collection[str] = ()) -> TargetRefused:
@@ -63,15 +73,58 @@ def refuse_without_examples(source: Source, given: Collection[str] = ()) -> Targ
     )
 
 
-def _verdict(target: Target, source: Source, *, has_examples: bool, given: Collection[str]) -> Verdict:
+@dataclass(frozen=True)
+class _Example:
+    """What is known of the inputs besides the model."""
+
+    exists: bool
+    given: Collection[str]
+    pictures: int
+    size: tuple[int, int] | None
+
+
+def _verdict(target: Target, source: Source, example: _Example) -> Verdict:
     try:
         target.check(source)
-        if target.needs_images and not has_examples:
-            raise refuse_without_examples(source, given)
+        if target.needs_images and not example.exists:
+            raise refuse_without_examples(source, example.given)
+        effort = estimate(source, target.id, pictures=example.pictures, size=example.size)
+        _check_memory(effort)
     except TargetRefused as exc:
         return Verdict(target.id, "cannot", (), exc.reason, exc.next_step)
-    notes = tuple(_notes(target.id, source, given))
-    return Verdict(target.id, "note" if notes else "works", notes, size_bytes=_size(target.id, source))
+    notes = (*_notes(target.id, source, example.given), *_memory_notes(effort))
+    return Verdict(
+        target.id,
+        "note" if notes else "works",
+        notes,
+        size_bytes=_size(target.id, source),
+        seconds=effort.seconds,
+        memory_bytes=effort.memory_bytes,
+    )
+
+
+def _check_memory(effort: Estimate) -> None:
+    """An estimate may be wrong by half, so only what is far too large is refused."""
+    if effort.memory_bytes > _FAR_TOO_MUCH * installed_memory():
+        raise TargetRefused(
+            say(
+                "Making it takes {needed} of memory, and this computer has {installed}.",
+                needed=memory_words(effort.memory_bytes),
+                installed=memory_words(installed_memory()),
+            ),
+            next_step=say(
+                "Use a smaller picture size, a smaller variant of the model, or a computer with more memory."
+            ),
+        )
+
+
+def _memory_notes(effort: Estimate) -> Iterator[Text]:
+    if effort.memory_bytes > _MUCH * installed_memory():
+        yield say(
+            "It may need more memory than this computer has ({needed} of {installed}): close other programs first.",
+            needed=memory_words(effort.memory_bytes),
+            installed=memory_words(installed_memory()),
+        )
 
 
 def _size(target: TargetId, source: Source) -> int:

@@ -13,9 +13,11 @@ from onnx import version_converter
 
 from core.cleaning import clean_gently
 from core.errors import ConversionError, SourceError
+from core.functions import without_functions
 from core.metrics import ModelMeter
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
+from core.source import all_nodes
 from core.text import Text, say
 
 OPSET = 17
@@ -103,7 +105,7 @@ def run_source(path: Path, feeds: Feeds) -> Mapping[str, Tensor]:
 
 def _load(path: Path) -> onnx.ModelProto:
     try:
-        model = onnx.load(str(path))
+        model = without_functions(onnx.load(str(path)))
     except (OSError, ValueError, onnx.checker.ValidationError) as exc:
         raise SourceError(
             say('The weights of "{name}" that are in another file cannot be read.', name=path.name),
@@ -132,9 +134,26 @@ def _cleaned(model: onnx.ModelProto, gives_the_same: Callable[[onnx.ModelProto],
 def _attempt(step: _Step, model: onnx.ModelProto) -> onnx.ModelProto | None:
     """Run a foreign graph pass on a copy: they raise whatever their own bugs raise."""
     try:
-        return step(_copy(model))
+        changed = step(_copy(model))
     except Exception:  # noqa: BLE001 - a pass that breaks is left out, whatever broke in it
         return None
+    return _with_inputs(changed, model)
+
+
+def _with_inputs(changed: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto | None:
+    """Take the same inputs as before, where passes leave some out; None where one of them had been read.
+
+    A pass that finds the answer's shape in the file may think that an input which tells it is not needed.
+    """
+    kept = {value.name: value for value in changed.graph.input}
+    read = {name for node in all_nodes(model.graph) for name in node.input}
+    read |= {value.name for value in model.graph.output}
+    if any(value.name in read and value.name not in kept for value in model.graph.input):
+        return None
+    inputs = [kept.get(value.name, value) for value in model.graph.input]
+    del changed.graph.input[:]
+    changed.graph.input.extend(inputs)
+    return changed
 
 
 def _copy(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -19,11 +19,12 @@ from core.progress import Progress, portion
 from core.publish import check_out_folder, publish
 from core.report.gallery import Gallery
 from core.report.result import Report
-from core.source import inspect
+from core.source import Source, inspect
 from core.target import Target
 from core.targets import target_by_id
 from core.tasks.choose import choose_task
 from core.text import Text, say
+from core.unexpected import unexpected
 from core.workshop import Workshop
 
 _MADE, _CONTESTED = 0.5, 0.98
@@ -68,7 +69,7 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress) -> Report:
     contest = hold_contest(made, workshop, task=task, listen=gallery.add, progress=portion(progress, _MADE, _CONTESTED))
     gallery.write()
     progress(_CONTESTED, say("Putting the files in their place"))
-    outcomes = tuple(_finish(attempt, contest, out=job.out, tag=folder.name) for attempt in attempts)
+    outcomes = tuple(_finish(attempt, contest, workshop.source, out=job.out, tag=folder.name) for attempt in attempts)
     return Report(
         job=job,
         source=workshop.source,
@@ -80,7 +81,12 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress) -> Report:
         outcomes=outcomes,
         notes=workshop.notes,
         preflight=verdicts(
-            workshop.source, has_examples=bool(pictures.calibration), given=workshop.fixed, targets=job.targets
+            workshop.source,
+            has_examples=bool(pictures.calibration),
+            given=workshop.fixed,
+            targets=job.targets,
+            pictures=len(pictures.calibration) + len(pictures.test),
+            size=job.preprocessing.size,
         ),
     )
 
@@ -117,6 +123,9 @@ def _make(target: Target, workshop: Workshop, progress: Progress) -> Made | Refu
         return Refused(target.id, exc.reason, exc.next_step)
     except EdgePressError as exc:
         return Failed(target.id, exc.reason, exc.next_step, exc.detail, time.perf_counter() - start)
+    # A mistake in the making of one file, here or in a library, must not cost the others.
+    except Exception as exc:  # noqa: BLE001
+        return Failed(target.id, *unexpected(exc), time.perf_counter() - start)
     return Made(target, artifact, time.perf_counter() - start)
 
 
@@ -132,7 +141,7 @@ def _check_pictures(target: Target, workshop: Workshop) -> None:
         )
 
 
-def _finish(attempt: Made | Refused | Failed, contest: Contest, *, out: Path, tag: str) -> Outcome:
+def _finish(attempt: Made | Refused | Failed, contest: Contest, source: Source, *, out: Path, tag: str) -> Outcome:
     """Judge what was made, and publish it if it is good."""
     if not isinstance(attempt, Made):
         return attempt
@@ -142,7 +151,15 @@ def _finish(attempt: Made | Refused | Failed, contest: Contest, *, out: Path, ta
     except EdgePressError as exc:
         return Failed(attempt.target.id, exc.reason, exc.next_step, exc.detail, attempt.seconds)
     artifact = replace(attempt.artifact, files=files, notes=(*attempt.artifact.notes, *notes))
+    if artifact.size_bytes > source.size_bytes:
+        artifact = replace(artifact, notes=(*artifact.notes, _growth()))
     return Converted(artifact, comparison, attempt.seconds)
+
+
+def _growth() -> Text:
+    return say(
+        "The file is larger than the original, which has hardly any weights or computes them anew at each start."
+    )
 
 
 def _write(path: Path, report: Report) -> None:

@@ -45,14 +45,14 @@ def from_files(
                 reader.skipped[path] = str(exc.reason)
         elif source.takes_image:
             for _, picture in reader.read([path]):
-                yield Sample(_feeds(source, preprocessing.tensor(picture)), path, picture)
+                yield Sample(picture_feeds(source, preprocessing.tensor(picture)), path, picture)
 
 
 def stand_in_pictures(source: Source, preprocessing: Preprocessing) -> Iterator[Sample]:
     """Smooth random pictures, the same ones each time."""
     random = np.random.default_rng(0)
     for _ in range(STAND_INS):
-        yield Sample(_feeds(source, preprocessing.tensor(_smooth_picture(random))))
+        yield Sample(picture_feeds(source, preprocessing.tensor(_smooth_picture(random))))
 
 
 def stand_in_arrays(example: Feeds, fixed: Feeds) -> Iterator[Sample]:
@@ -62,8 +62,8 @@ def stand_in_arrays(example: Feeds, fixed: Feeds) -> Iterator[Sample]:
         yield Sample(vary(example, fixed, random))
 
 
-def _feeds(source: Source, tensor: Tensor) -> Feeds:
-    """A model exported for several pictures at once gets the same one several times."""
+def picture_feeds(source: Source, tensor: Tensor) -> Feeds:
+    """A picture as the one input; a model exported for several at once gets the same one several times."""
     batch = source.inputs[0].shape[0]
     return {source.inputs[0].name: np.repeat(tensor, batch, axis=0) if isinstance(batch, int) else tensor}
 

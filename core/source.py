@@ -14,7 +14,9 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from core.errors import OptionError, SourceError
+from core.functions import without_functions
 from core.preprocessing import Layout, Preprocessing
+from core.tensor_types import check_types
 from core.text import say
 
 Dimension: TypeAlias = int | str
@@ -142,7 +144,7 @@ def inspect(path: Path) -> Source:
     Raises:
         SourceError: it is missing, no ONNX file, damaged, or lacks its external data.
     """
-    model = _parse(path)
+    model = without_functions(_parse(path))
     graph = model.graph
     size = path.stat().st_size + sum(file.stat().st_size for file in _external_files(model, path))
     _check_size(path, size)
@@ -151,6 +153,7 @@ def inspect(path: Path) -> Source:
             say('"{name}" is not an ONNX model, or it is empty.', name=path.name),
             next_step=say("Pick a file that was exported as ONNX."),
         )
+    check_types((*graph.input, *graph.output))
     weights = {tensor.name: tensor for tensor in graph.initializer}
     inputs = tuple(_tensor(value) for value in graph.input if value.name not in weights)
     if not inputs:
@@ -265,6 +268,14 @@ def _weights(graph: onnx.GraphProto) -> Iterator[TensorProto]:
 
 def _opset(model: onnx.ModelProto, path: Path) -> int:
     versions = [entry.version for entry in model.opset_import if entry.domain in _ONNX_DOMAINS]
+    domains = sorted({entry.domain for entry in model.opset_import} - _ONNX_DOMAINS)
+    if not versions and domains:
+        raise SourceError(
+            say(
+                'The model "{name}" has no steps of plain ONNX, only of {domains}.', name=path.name, domains=domains[0]
+            ),
+            next_step=say("Models of decision trees and tables stay as they are: they hold nothing that gets smaller."),
+        )
     if not versions:
         raise SourceError(
             say('The model "{name}" does not say which version of ONNX it uses.', name=path.name),

@@ -41,7 +41,8 @@ def _form() -> None:
     look = choose_pictures() if source.takes_image else None
     preprocessing = settle_preprocessing(source, look)
     number = 4 if source.takes_image else 2
-    targets = choose_targets(source, has_pictures=look is not None, number=number)
+    size = None if preprocessing is None else preprocessing.size
+    targets = choose_targets(source, pictures=0 if look is None else look.count, size=size, number=number)
     job_id = launch(source, preprocessing, targets, number=number + 1)
     if job_id is not None:
         draft.forget()

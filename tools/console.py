@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from core.console import Console
+from core.estimate import memory_words, time_words
 from core.outcome import Verdict
 from core.targets import target_by_id
 from core.text import Text, say
@@ -63,7 +64,15 @@ def _headline(verdict: Verdict) -> Text:
     if verdict.size_bytes is None:
         return say("{target}: not possible", target=title)
     size = f"{verdict.size_bytes / _MEGABYTE:.2f}"
-    return say("{target}: will be made, about {size} MB", target=title, size=size)
+    if verdict.seconds is None or verdict.memory_bytes is None:
+        return say("{target}: will be made, about {size} MB", target=title, size=size)
+    return say(
+        "{target}: will be made, about {size} MB; takes {time} and {memory} of memory",
+        target=title,
+        size=size,
+        time=time_words(verdict.seconds),
+        memory=memory_words(verdict.memory_bytes),
+    )
 
 
 def print_table(report: dict[str, Any], console: Console) -> None:

@@ -187,7 +187,15 @@ def _preprocessing(source: Source, options: argparse.Namespace) -> Preprocessing
 
 def _preflight(job: Job) -> tuple[Verdict, ...]:
     """What can be said of the asked targets before anything runs."""
-    return verdicts(inspect(job.source), has_examples=job.images is not None, given=job.inputs, targets=job.targets)
+    folders = [folder for folder in (job.images, job.test_images) if folder is not None]
+    return verdicts(
+        inspect(job.source),
+        has_examples=job.images is not None,
+        given=job.inputs,
+        targets=job.targets,
+        pictures=sum(len(read_folder(folder).files) for folder in folders),
+        size=job.preprocessing.size,
+    )
 
 
 def _convert(job: Job) -> dict[str, Any]:

@@ -11,13 +11,13 @@ from typing import Any
 
 from core.errors import ConversionError, EdgePressError
 from core.progress import Progress
-from core.queue import words
 from core.queue.call import ANSWER_FILE, QUESTION
 from core.queue.files import read_json, write_json
 from core.queue.lines import ProgressLines
 from core.queue.parent import die_with_parent
 from core.queue.wire import error_to_json
 from core.queue.worker import leave
+from core.unexpected import unexpected
 
 
 def guess(source: str, images: str | None = None, size: Sequence[int] | None = None) -> Any:
@@ -74,7 +74,7 @@ def _answer(question: Mapping[str, Any], table: Mapping[str, Callable[..., Any]]
         return {"error": error_to_json(exc)}
     # The last place that can turn it into words.
     except Exception as exc:  # noqa: BLE001
-        reason, next_step, detail = words.unexpected(exc)
+        reason, next_step, detail = unexpected(exc)
         return {"error": error_to_json(ConversionError(reason, next_step=next_step, detail=detail))}
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from core.errors import ConversionError, EdgePressError
-from core.queue import words
 from core.queue.state import share
 from core.text import Text
+from core.unexpected import unexpected
 
 Result = TypeVar("Result")
 
@@ -82,7 +82,7 @@ class Errand(Generic[Result]):
             error = exc
         # A thread that dies silently would leave the page waiting.
         except Exception as exc:  # noqa: BLE001
-            reason, next_step, detail = words.unexpected(exc)
+            reason, next_step, detail = unexpected(exc)
             error = ConversionError(reason, next_step=next_step, detail=detail)
         self._standing = replace(self._standing, is_running=False, result=result, error=error)
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from core.errors import EdgePressError
 from core.job import Job
 from core.progress import Progress
-from core.queue import words
 from core.queue.folder import JobFolder
 from core.queue.parent import die_with_parent
 from core.queue.state import JobState, share
 from core.text import Text, say
+from core.unexpected import unexpected
 
 Run = Callable[[Job, Path, Progress], object]
 """What a worker does: the job, its folder, and a listener."""
@@ -91,7 +91,7 @@ def main(folder: Path, run: Run | None = None) -> int:
         reason, next_step, detail = exc.reason, exc.next_step, exc.detail
     # The last place that can turn it into words; a traceback in a log helps nobody who does not program.
     except Exception as exc:  # noqa: BLE001
-        reason, next_step, detail = words.unexpected(exc)
+        reason, next_step, detail = unexpected(exc)
     else:
         writer.close(lambda state: replace(state, status="done", fraction=1.0, message=say("Done")))
         return 0

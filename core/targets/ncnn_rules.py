@@ -9,7 +9,7 @@ from core.ncnn.model import NcnnModel
 from core.outcome import Artifact
 from core.source import Source
 from core.target import TargetId
-from core.targets.onnx_rules import refuse_if_reduced
+from core.targets.onnx_rules import refuse_if_random, refuse_if_reduced
 from core.text import Text, say
 
 _NEVER = frozenset({"If", "Loop", "Scan", "NonMaxSuppression", "NonZero", "Unique", "SequenceAt", "Optional"})
@@ -20,9 +20,11 @@ def refuse_unfit(source: Source) -> None:
     """Refuse what ncnn cannot express, before pnnx is asked.
 
     Raises:
-        TargetRefused: the source is 8 or 16 bit already, or has such an operator, or takes several pictures at once.
+        TargetRefused: the source is 8 or 16 bit already, draws random numbers, has an operator that ncnn cannot have,
+            or takes several pictures at once.
     """
     refuse_if_reduced(source)
+    refuse_if_random(source)
     unfit = sorted(_NEVER & set(source.operators)) + list(source.foreign_operators)
     if unfit:
         raise TargetRefused(

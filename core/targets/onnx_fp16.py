@@ -10,7 +10,7 @@ from core.outcome import Artifact
 from core.progress import Progress, portion
 from core.source import Source
 from core.target import TargetId
-from core.targets.onnx_rules import refuse_if_reduced, save
+from core.targets.onnx_rules import refuse_unfit, save
 from core.text import Text, say
 from core.workshop import Workshop
 
@@ -35,8 +35,8 @@ class OnnxFp16:
         return (f"{stem}_fp16.onnx",)
 
     def check(self, source: Source) -> None:
-        """Refuse what already is 8 or 16 bit."""
-        refuse_if_reduced(source)
+        """Refuse what already is 8 or 16 bit, or holds nothing that could be, or cannot be checked."""
+        refuse_unfit(source)
 
     def make(self, workshop: Workshop, folder: Path, progress: Progress) -> Artifact:
         """Convert, and find by trying which steps have to stay in 32 bit."""

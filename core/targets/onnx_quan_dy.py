@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ from core.outcome import Artifact
 from core.progress import Progress
 from core.source import Source
 from core.target import TargetId
-from core.targets.onnx_rules import refuse_if_reduced, save
+from core.targets.onnx_dynamic import quantise_products
+from core.targets.onnx_rules import refuse_unfit, save
 from core.text import Text, say
 from core.workshop import Workshop
 
@@ -39,12 +39,12 @@ _FLOAT_SHARE = 0.02
 come first: they hold 2% of the bytes and cause more than half of the error."""
 
 _RECIPES: tuple[tuple[tuple[str, ...], Mapping[str, int], float], ...] = (
-    (_DYNAMIC, _STORED, _FLOAT_SHARE),
+    (_DYNAMIC, _STORED_WIDELY, _FLOAT_SHARE),
     ((), _STORED_WIDELY, _FLOAT_SHARE),
     ((), _STORED, 0.1),
     ((), _STORED, 0.3),
 )
-"""What is quantised dynamically, what is stored, and the share that stays in float, in the order of trying."""
+"""What is quantised dynamically, what of the rest is stored, and the share that stays in float; tried in this order."""
 
 _FEWEST = 100
 """Fewer numbers than this take less place in the file than their description."""
@@ -67,8 +67,8 @@ class OnnxQuanDy:
         return (f"{stem}_quan_dynamic.onnx",)
 
     def check(self, source: Source) -> None:
-        """Refuse what already is 8 or 16 bit, or has no weights to speak of."""
-        refuse_if_reduced(source)
+        """Refuse what already is 8 or 16 bit, cannot be checked, or has no weights to speak of."""
+        refuse_unfit(source)
         if source.parameters < _FEWEST:
             raise _nothing_to_store()
 
@@ -101,7 +101,7 @@ class _Quantised:
     """Weight tensors that are stored in 8 bit and computed in float."""
 
     holds_back: bool
-    """Whether those are convolutions that might have been quantised dynamically, but slowly."""
+    """Whether those are what onnxruntime quantises dynamically but slowly, such as convolutions, or not at all."""
 
     cosine: float
 
@@ -113,7 +113,7 @@ def _quantise(
     model = workshop.prepared.fresh()
     if dynamic:
         try:
-            model = _quantise_matrix_products(model, dynamic, scratch)
+            model = quantise_products(model, dynamic, scratch)
         # onnxruntime's quantiser raises whatever a graph that it does not expect makes it meet.
         except Exception:  # noqa: BLE001
             return None
@@ -154,19 +154,11 @@ def _notes(quantised: _Quantised) -> tuple[Text, ...]:
         )
     return (
         say(
-            "{count} layers are stored in 8 bit and computed in 32 bit, because dynamically quantised "
-            "convolutions run many times slower. For more speed use the static 8 bit file.",
+            "{count} layers are stored in 8 bit and computed in 32 bit, because onnxruntime runs them in dynamic 8 bit "
+            "many times slower, or not at all. For more speed try the static 8 bit file.",
             count=quantised.stored,
         ),
     )
-
-
-def _quantise_matrix_products(model: onnx.ModelProto, operators: Sequence[str], scratch: Path) -> onnx.ModelProto:
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    logging.getLogger().setLevel(logging.ERROR)  # it advises on every run to prepare the model, which was done
-    quantize_dynamic(model, str(scratch), op_types_to_quantize=list(operators), weight_type=QuantType.QInt8)
-    return onnx.load(str(scratch))
 
 
 def store_weights_in_8_bit(

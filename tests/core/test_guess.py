@@ -99,3 +99,12 @@ def test_a_model_that_runs_at_no_usual_size_is_explained(tmp_path):
     )
     with pytest.raises(SourceError, match="any size"):
         propose(inspect(path))
+
+
+def test_a_model_that_takes_several_pictures_at_once_gets_as_many(tmp_path, colour_pictures):
+    path = conv_net(tmp_path / "net.onnx")
+    model = onnx.load(str(path))
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 4
+    onnx.save(model, str(path))
+    assert propose(inspect(path), colour_pictures).preprocessing.size == (32, 32)

@@ -1,4 +1,5 @@
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -102,3 +103,36 @@ def test_the_estimated_size_is_near_the_real_one(tmp_path):
         made = target_by_id(one.target).make(workshop, tmp_path, silent).size_bytes
         assert made == pytest.approx(one.size_bytes, rel=0.3), one.target
     assert [one.to_json()["target"] for one in verdicts(source)] == list(TARGET_IDS)
+
+
+def test_what_draws_random_numbers_cannot_be_compared(tmp_path):
+    path = save(
+        [helper.make_node("RandomNormalLike", ["x"], ["r"]), helper.make_node("MatMul", ["r", "w"], ["y"])],
+        [value("x", [4, 64])],
+        [value("y", [4, 64])],
+        [weight("w", 64, 64)],
+        tmp_path / "m.onnx",
+    )
+    for target in ("onnx_fp16", "onnx_quan_dy", "ncnn"):
+        assert "RandomNormalLike" in str(by_target(inspect(path))[target].reason)
+
+
+@pytest.mark.parametrize(("dtype", "word"), [(np.float64, "64 bit"), (None, "no weights")])
+def test_without_weights_in_32_bit_there_is_nothing_to_make(tmp_path, dtype, word):
+    kind = TensorProto.DOUBLE if dtype else TensorProto.FLOAT
+    path = save(
+        [helper.make_node("MatMul", ["x", "w" if dtype else "x"], ["y"])],
+        [value("x", [64, 64], kind)],
+        [value("y", [64, 64], kind)],
+        [weight("w", 64, 64, dtype=dtype)] if dtype else [],
+        tmp_path / "m.onnx",
+    )
+    for target in ("onnx_fp16", "onnx_quan_dy"):
+        verdict = by_target(inspect(path))[target]
+        assert verdict.status == "cannot" and word in str(verdict.reason) and verdict.next_step
+
+
+def test_weights_in_another_file_need_not_be_read(tmp_path):
+    path = conv_net(tmp_path / "net.onnx")
+    onnx.save(onnx.load(str(path)), str(path), save_as_external_data=True, location="net.data", size_threshold=0)
+    assert {verdict.status for verdict in verdicts(inspect(path))} == {"works"}

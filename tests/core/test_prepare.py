@@ -61,3 +61,23 @@ def test_a_source_that_does_not_run_is_explained(tmp_path):
     path = conv_net(tmp_path / "net.onnx")
     with pytest.raises(SourceError, match=r"net\.onnx"):
         run_source(path, {"input": np.zeros((1, 3, 9, 32), np.float64)})
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_no_input_gets_lost(tmp_path, is_read):
+    """The shape of the answer stands in the file, so that onnxslim thinks it knows what ``shape`` will be."""
+    path = save(
+        [helper.make_node("Reshape", ["x", "shape" if is_read else "fixed"], ["y"])],
+        [
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 6]),
+            helper.make_tensor_value_info("shape", TensorProto.INT64, [2]),
+        ],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4, 3])],
+        [numpy_helper.from_array(np.array([4, 3]), "fixed")],
+        tmp_path / "m.onnx",
+    )
+    feeds = {"x": np.arange(12, dtype=np.float32).reshape(2, 6), "shape": np.array([4, 3])}
+    prepared = prepare(path, feeds, run_source(path, feeds))
+    for model in (prepared.clean, prepared.fixed):
+        assert [value.name for value in model.graph.input] == ["x", "shape"]
+        assert OnnxPredictor(model).run(feeds)["y"].shape == (4, 3)

@@ -1,7 +1,9 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import ImagesError, InputError, SourceError
 from core.job import Job
@@ -9,7 +11,7 @@ from core.progress import silent
 from core.runner import run_job
 from core.target import TARGET_IDS
 from core.targets.onnx_quan_dy import OnnxQuanDy
-from small import PREPROCESSING, conv_net, pictures
+from small import PREPROCESSING, conv_net, pictures, save
 
 
 def job_for(tmp_path, **changes) -> Job:
@@ -130,3 +132,27 @@ def test_a_foreign_bin_beside_the_model_is_not_overwritten(tmp_path):
     (outcome,) = run(job, tmp_path)["outcomes"]
     assert outcome["status"] == "failed" and "net.bin" in outcome["reason"]
     assert (tmp_path / "out" / "net.bin").read_bytes() == b"weights of another tool"
+
+
+def test_a_mistake_in_one_target_costs_that_target_alone(tmp_path, monkeypatch):
+    def broken(*_):
+        raise np.linalg.LinAlgError("Matrix is not positive definite")
+
+    monkeypatch.setattr(OnnxQuanDy, "make", broken)
+    good, bad = run(job_for(tmp_path, targets=("onnx_fp16", "onnx_quan_dy")), tmp_path)["outcomes"]
+    assert (good["status"], bad["status"]) == ("converted", "failed")
+    assert "LinAlgError" in bad["reason"] and bad["next_step"] and "broken" in bad["detail"]
+
+
+def test_a_file_that_grew_says_so(tmp_path):
+    small = save(
+        [helper.make_node("Softmax", ["input"], ["y"]), helper.make_node("Add", ["y", "w"], ["scores"])],
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 32, 32])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 3, 32, 32])],
+        [numpy_helper.from_array(np.ones((3, 1, 1), np.float32), "w")],
+        tmp_path / "in" / "net.onnx",
+    )
+    pictures(tmp_path / "in" / "pictures", 4)
+    (made,) = run(job_for(tmp_path, targets=("onnx_fp16",)), tmp_path)["outcomes"]
+    assert made["status"] == "converted" and made["size_bytes"] > small.stat().st_size
+    assert "larger than the original" in made["notes"][-1]

@@ -51,7 +51,7 @@ def astray(model, *arguments, **options):
 
 @pytest.mark.parametrize("quantiser", [broken, astray])
 def test_where_that_breaks_or_strays_weights_are_only_stored(tmp_path, monkeypatch, quantiser):
-    monkeypatch.setattr("core.targets.onnx_quan_dy._quantise_matrix_products", quantiser)
+    monkeypatch.setattr("core.targets.onnx_quan_dy.quantise_products", quantiser)
     path = matrix_products(tmp_path / "m.onnx", RANDOM.standard_normal((64, 128)))
     workshop, artifact = make(path, tmp_path / "work")
     assert "MatMulInteger" not in {node.op_type for node in onnx.load(str(artifact.files[0])).graph.node}
@@ -103,3 +103,21 @@ def test_weights_inside_branches_are_stored_too(tmp_path):
         feeds = {"x": sign * RANDOM.standard_normal((1, 16, 8)).astype(np.float32)}
         expected, answers = OnnxPredictor(path).run(feeds)["y"], OnnxPredictor(model).run(feeds)["y"]
         assert np.abs(answers - expected).max() < 0.03 * np.abs(expected).max()
+
+
+def test_what_cannot_compute_in_8_bit_is_at_least_stored_so(tmp_path):
+    """onnxruntime has no dynamic 8 bit for GRU."""
+    width, units = 24, 32
+    weights = {"w": (2, 3 * units, width), "r": (2, 3 * units, units)}
+    path = save(
+        [helper.make_node("GRU", ["x", "w", "r"], ["y"], hidden_size=units, direction="bidirectional")],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["length", 1, width])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["length", 2, 1, units])],
+        [
+            numpy_helper.from_array((RANDOM.standard_normal(shape) / 6).astype(np.float32), name)
+            for name, shape in weights.items()
+        ],
+        tmp_path / "gru.onnx",
+    )
+    _, artifact = make(path, tmp_path / "work")
+    assert artifact.size_bytes < 0.4 * path.stat().st_size
