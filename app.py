@@ -36,6 +36,7 @@ def draw() -> None:
             st.Page(
                 "pages/convert.py", title=t("Convert"), icon=":material/compress:", url_path="convert", default=True
             ),
+            st.Page("pages/pytorch.py", title=t("From PyTorch"), icon=":material/input:", url_path="pytorch"),
             st.Page("pages/results.py", title=t("Results"), icon=":material/monitoring:", url_path="results"),
             st.Page("pages/graph.py", title=t("Graph"), icon=":material/account_tree:", url_path="graph"),
             st.Page("pages/jobs.py", title=t("Jobs"), icon=":material/history:", url_path="jobs"),

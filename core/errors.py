@@ -6,11 +6,14 @@
     ├── InputError             something the person gave cannot be used
     │   ├── SourceError        the ONNX file
     │   ├── ImagesError        the image folder or its labels
+    │   ├── CheckpointError    the PyTorch checkpoint or its config
+    │   │   └── ConsentNeeded  opening it may run code; only the person can allow that
     │   └── OptionError        a size, a colour order, an output folder ...
     ├── TargetRefused          this target cannot be made from this source; known without trying
     ├── ConversionError        making the target was tried and did not work
     │   └── VerificationError  a file was made, but it is wrong
-    └── ToolError              a part of the toolchain is missing or broken
+    ├── ToolError              a part of the toolchain is missing or broken
+    └── Cancelled              the person ended it
 
 Inside the core these are raised; only the runner turns one into an outcome, and only the
 faces (pages, command line) choose how it looks.
@@ -43,6 +46,14 @@ class ImagesError(InputError):
     """The image folder or its labels cannot be used."""
 
 
+class CheckpointError(InputError):
+    """The PyTorch checkpoint or its config cannot be used."""
+
+
+class ConsentNeeded(CheckpointError):
+    """Opening the checkpoint may run code; only the person can allow that."""
+
+
 class OptionError(InputError):
     """A setting cannot be used."""
 
@@ -61,3 +72,7 @@ class VerificationError(ConversionError):
 
 class ToolError(EdgePressError):
     """A part of the toolchain is missing or broken."""
+
+
+class Cancelled(EdgePressError):
+    """The person ended it."""

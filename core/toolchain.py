@@ -8,7 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 from core.launch import installer
-from core.launch.environment import python_warning
+from core.launch.environment import check_wheels, python_complaint, python_warning
 from core.ncnn.program import find_pnnx
 from core.progress import Progress, portion, silent
+from core.pytorch import environment as pytorch
 from core.text import Text, say
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -77,6 +78,8 @@ _PACKAGES: tuple[_Package, ...] = (
     _Package("psutil", "psutil", say("measuring memory and stopping jobs cleanly")),
 )
 
+_OPENMMLAB: Mapping[str, Status] = {"ready": "ready", "absent": "missing", "unfinished": "broken"}
+
 _OFFICIAL_TOOLS = ("ncnn2table", "ncnn2int8")
 
 
@@ -93,34 +96,54 @@ def check() -> tuple[Component, ...]:
         return (_python(), *packages, converter.result(), *map(_official_tool, _OFFICIAL_TOOLS))
 
 
-def complete(progress: Progress = silent) -> tuple[Component, ...]:
+def complete(progress: Progress = silent, *, wheels: Path | None = None) -> tuple[Component, ...]:
     """Install what is missing into the running Python, and put broken parts in anew.
 
     Args:
         progress: hears of every package.
+        wheels: a folder of wheels to install from instead of the internet.
 
     Returns:
         The parts as they are afterwards.
 
     Raises:
         ToolError: pip did not succeed (no network, no permission, a Python that belongs to the system ...).
+        OptionError: there is no such folder of wheels.
     """
     progress(0.0, say("Looking at what is there."))
+    check_wheels(wheels)
+    source = ["--no-index", "--find-links", str(wheels.resolve())] if wheels else []
     lacking = tuple(component for component in check() if component.lacking)
-    packages = tuple(component for component in lacking if component.key != "pnnx")
-    pins = ("-c", str(_ROOT / "requirements.txt"))
+    packages = tuple(component for component in lacking if component.key not in ("python", "pnnx"))
+    pins = (*source, "-c", str(_ROOT / "requirements.txt"))
     absent = _keys(packages, "missing")
     if absent:
         installer.install([*pins, *absent], progress=portion(progress, 0.1, 0.7))
     broken = _keys(packages, "broken")
     if broken:
         installer.install(["--force-reinstall", "--no-deps", *pins, *broken], progress=portion(progress, 0.7, 0.8))
-    if len(packages) < len(lacking):
-        converter = ["--force-reinstall", "--no-deps", "-r", str(_ROOT / "requirements-nodeps.txt")]
+    if any(component.key == "pnnx" for component in lacking):
+        converter = [*source, "--force-reinstall", "--no-deps", "-r", str(_ROOT / "requirements-nodeps.txt")]
         installer.install(converter, progress=portion(progress, 0.8, 1.0))
     importlib.invalidate_caches()  # else the packages that arrived just now stay unseen
     progress(1.0, say("Done."))
     return check()
+
+
+def openmmlab(*, is_wanted: bool = False) -> Component:
+    """The environment for PyTorch models of OpenMMLab, which EdgePress is complete without.
+
+    Args:
+        is_wanted: whether it counts as needed all the same.
+    """
+    status = _OPENMMLAB[pytorch.status()]
+    notes: Mapping[Status, Text] = {
+        "ready": say("{size} GB in {folder}", size=f"{pytorch.size() / 1e9:.1f}", folder=str(pytorch.folder())),
+        "missing": say("Make it with: {command}", command=pytorch.COMMAND),
+        "broken": say("It is not complete. Go on with: {command}", command=pytorch.COMMAND),
+    }
+    purpose = say("turning PyTorch models of OpenMMLab into ONNX")
+    return Component("openmmlab", "OpenMMLab", None, purpose, status, notes[status], optional=not is_wanted)
 
 
 def _keys(components: Iterable[Component], status: Status) -> list[str]:
@@ -128,7 +151,11 @@ def _keys(components: Iterable[Component], status: Status) -> list[str]:
 
 
 def _python() -> Component:
-    return Component("python", "Python", platform.python_version(), say("everything"), "ready", python_warning())
+    complaint = python_complaint()
+    status: Status = "broken" if complaint else "ready"
+    return Component(
+        "python", "Python", platform.python_version(), say("everything"), status, complaint or python_warning()
+    )
 
 
 def _package(package: _Package, tested: dict[str, str]) -> Component:

@@ -1,7 +1,8 @@
 """Take the pictures of the pages that the documentation shows: ``python docs/screenshots.py``.
 
 Converts the bundled sample in a home of its own, opens every page in Chromium, in both languages and both colour
-schemes, and writes ``docs/screenshots/<page>-<language>-<scheme>.png``.
+schemes, and writes ``docs/screenshots/<page>-<language>-<scheme>.png``. The page From PyTorch is shown with its list of
+configs where the environment for it exists (``python tools/env_config.py --openmmlab``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.launch.instance import ADDRESS, Place
 from core.launch.server import start
+from core.pytorch import environment
 from core.queue.store import JobStore
 from core.queue.supervisor import run_in_foreground
 from core.text import LANGUAGES
@@ -32,7 +34,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
-PAGES = {"convert": "", "results": "results", "graph": "graph", "jobs": "jobs", "toolbox": "toolbox"}
+PAGES = {
+    "convert": "",
+    "pytorch": "pytorch",
+    "results": "results",
+    "graph": "graph",
+    "jobs": "jobs",
+    "toolbox": "toolbox",
+}
 """Name of the picture -> address of the page."""
 
 SCHEMES = ("light", "dark")
@@ -47,6 +56,9 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="edgepress-", ignore_cleanup_errors=True) as made:
         home = Path(made)
+        if environment.is_ready():
+            (home / "openmmlab").symlink_to(environment.folder())
+        os.environ.pop("EDGEPRESS_OPENMMLAB", None)
         os.environ["EDGEPRESS_HOME"] = str(home)
         job_id, _ = run_in_foreground(JobStore(home), sample_job(), lambda _: None)
         server = start(Path(sys.executable), ROOT, place=Place(_free_port(), os.getpid()), log=home / "app.log")

@@ -11,6 +11,7 @@ from pages.parts import figures
 from pages.parts.installation import INSTALLATION
 from pages.parts.language import t
 from pages.parts.markdown import plain
+from pages.parts.openmmlab import show_environment
 from pages.parts.problems import show_problem
 
 _EVERY = 0.5
@@ -31,6 +32,7 @@ def _page() -> None:
     if st.button(t("Check again"), icon=":material/refresh:", key="check-again"):
         _check.clear()
         st.rerun()
+    show_environment()
 
 
 @st.cache_data(show_spinner=False, ttl=600)

@@ -1,6 +1,12 @@
 import pytest
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright keeps an event loop in this thread, in which no other can be started."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright keeps an event loop in this thread, in which no other can be started.
+
+    Tests that take minutes run only where they are asked for by their marker.
+    """
+    if "openmmlab" not in config.getoption("markexpr"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("openmmlab")])
+        items[:] = [item for item in items if not item.get_closest_marker("openmmlab")]
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

@@ -1,58 +1,23 @@
 import ast
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
 
 import start
+from copies import copy_into
 from core.launch.suite import Step, steps
 
 ROOT = Path(__file__).parents[1]
 
-FAKE_STREAMLIT = """
-import sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--server.port") + 1])), Handler).serve_forever()
-"""
-
-
-def make_wheel(folder):
-    """A package called streamlit that only answers the health question."""
-    folder.mkdir()
-    with zipfile.ZipFile(folder / "streamlit-9.9-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("streamlit/__init__.py", "")
-        wheel.writestr("streamlit/__main__.py", FAKE_STREAMLIT)
-        wheel.writestr("streamlit-9.9.dist-info/METADATA", "Metadata-Version: 2.1\nName: streamlit\nVersion: 9.9\n")
-        wheel.writestr(
-            "streamlit-9.9.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr("streamlit-9.9.dist-info/RECORD", "")
-
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of EdgePress in a folder with a space, whose only requirement is the package above."""
-    root = tmp_path / "Edge Press 模型"
-    for name in ("core", "tools", "assets/languages"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "start.py", root)
-    (root / "requirements.txt").write_text("streamlit==9.9\n", encoding="utf-8")
-    (root / "requirements-nodeps.txt").write_text("# nothing\n", encoding="utf-8")
-    make_wheel(tmp_path / "wheels")
-    return root
+    return copy_into(tmp_path)
 
 
 def environ(copy, **more):
@@ -136,6 +101,13 @@ def test_an_old_python_is_told_so_in_clear_words(encoding):
     assert b"needs Python 3.10 to 3.13 (64-bit); this one is 3.6.9" in ran.stdout
     assert ("太旧了".encode() in ran.stdout) == (encoding == "utf-8")
     assert ran.stderr == b""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has start.bat")
+@pytest.mark.parametrize("name", ["start.sh", "start.command"])
+def test_a_double_click_from_anywhere_reaches_the_launcher(name, tmp_path):
+    ran = subprocess.run([ROOT / name, "--help"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True)
+    assert "--no-browser" in ran.stdout
 
 
 def test_help_is_spoken_in_the_readers_language():

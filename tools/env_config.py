@@ -1,10 +1,22 @@
-"""Show the parts that EdgePress stands on, and install what is missing.
+"""Make everything ready in one go, or only look.
 
-    python tools/env_config.py            complete what is missing, then show everything
-    python tools/env_config.py --check    only look
-    python tools/env_config.py --json     the table as JSON, for other programs
+    python tools/env_config.py                      put in what is missing, mend what is broken, show everything
+    python tools/env_config.py --check              only look
+    python tools/env_config.py --openmmlab          make the environment for PyTorch models of OpenMMLab as well
+    python tools/env_config.py --remove-openmmlab   remove that environment again
+    python tools/env_config.py --wheels DIR         install from a folder of wheels instead of the internet
+    python tools/env_config.py --json               the result as JSON, for other programs
 
-The exit code is 0 only if every needed part is ready.
+Exit codes:
+
+    0    every needed part is ready (with --openmmlab, that environment as well)
+    1    a needed part is missing or broken
+    2    the command line, or the folder of wheels, cannot be used
+    3    installing or removing was tried and did not succeed; the reason is told
+    130  stopped with Ctrl-C; what was done is kept, the next run goes on from there
+
+A Python that belongs to nobody (no virtual environment, none of EdgePress's packages) is left alone: as start.py
+does, the parts then go into the folder .venv of EdgePress, and the other tools find them there.
 """
 
 from __future__ import annotations
@@ -12,17 +24,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+if sys.version_info < (3, 10):  # noqa: UP036 - an old Python is exactly who must be told
+    import start  # noqa: F401 - it says so in words and ends
+
 from core import toolchain
 from core.console import Console
-from core.errors import EdgePressError
-from core.progress import silent
+from core.errors import EdgePressError, OptionError
+from core.launch import environment, handover
+from core.progress import Progress, silent
+from core.pytorch import environment as openmmlab
 from core.text import Text, say
 
+ROOT = Path(__file__).resolve().parent.parent
+
+_READY, _LACKING, _UNUSABLE, _FAILED, _STOPPED = 0, 1, 2, 3, 130
 _VERDICTS = {"ready": say("ready"), "missing": say("MISSING"), "broken": say("BROKEN")}
 
 
@@ -30,32 +50,115 @@ def main(arguments: Sequence[str]) -> int:
     """Do what the command line asks for; the process's exit code."""
     options = _options(arguments)
     console = Console(sys.stderr if options.json else sys.stdout)
+    error = None
     try:
-        components = toolchain.check() if options.check else _complete(console, quiet=options.json)
+        if handover.is_bare():
+            error = _prepare_own_python(options, console)
+            if error is None:
+                handover.hand_over(ROOT, [str(Path(__file__).resolve()), *arguments])
+        if error is None and not options.check:
+            error = _repair(options, console)
+    except KeyboardInterrupt:
+        console.tell(say("Stopped."))
+        return _STOPPED
+    return _report(options, console, error)
+
+
+def _prepare_own_python(options: argparse.Namespace, console: Console) -> EdgePressError | None:
+    """Make or complete EdgePress's own Python folder, unless this is only a look or a removal.
+
+    Returns:
+        Why that did not work; told already.
+    """
+    own, order = environment.Environment(ROOT), environment.Order(environment.RUN, options.wheels)
+    if options.check or options.remove_openmmlab or environment.is_ready(own, order):
+        return None
+    try:
+        environment.prepare(own, order, progress=_progress(options, console))
     except EdgePressError as error:
         console.explain(error)
-        components = toolchain.check()
+        return error
+    return None
+
+
+def _report(options: argparse.Namespace, console: Console, error: EdgePressError | None = None) -> int:
+    """Show how everything is now; the exit code."""
+    components = (*toolchain.check(), toolchain.openmmlab(is_wanted=options.openmmlab))
+    code = _code(components, error)
     if options.json:
-        print(json.dumps([_plain(component) for component in components], indent=2))
+        print(json.dumps(_result(code, components, error), indent=2))
     else:
         _show(console, components)
-    return 1 if any(component.lacking for component in components) else 0
+    return code
 
 
-def _complete(console: Console, *, quiet: bool) -> tuple[toolchain.Component, ...]:
+def _repair(options: argparse.Namespace, console: Console) -> EdgePressError | None:
+    """Do everything that was asked for; one failure does not keep the rest from being tried.
+
+    Returns:
+        What went wrong first; all of it was told already.
+    """
+    progress = _progress(options, console)
+    steps: list[Callable[[], object]] = [lambda: toolchain.complete(progress, wheels=options.wheels)]
+    if options.remove_openmmlab:
+        steps = [openmmlab.remove]
+    if options.openmmlab:
+        steps.append(lambda: openmmlab.create(progress, wheels=options.wheels))
+    errors = []
+    for step in steps:
+        try:
+            step()
+        except EdgePressError as error:
+            console.explain(error)
+            errors.append(error)
+    return errors[0] if errors else None
+
+
+def _progress(options: argparse.Namespace, console: Console) -> Progress:
     def hear(fraction: float, message: Text) -> None:
         console.tell(say("[{percent}%] {message}", percent=f"{fraction * 100:3.0f}", message=message), indent=2)
 
-    return toolchain.complete(silent if quiet else hear)
+    return silent if options.json else hear
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="env_config.py", description="Show the parts that EdgePress stands on, and install what is missing."
+        prog="env_config.py",
+        description="Make everything that EdgePress stands on ready, or only look.",
+        epilog="Exit codes: 0 ready, 1 something needed is missing or broken, 2 wrong command line, "
+        "3 installing or removing did not succeed, 130 stopped.",
     )
-    parser.add_argument("--check", action="store_true", help="only look, install nothing")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--check", action="store_true", help="only look, install nothing")
+    kind.add_argument(
+        "--remove-openmmlab", action="store_true", help="remove the environment for PyTorch models of OpenMMLab"
+    )
+    parser.add_argument(
+        "--openmmlab",
+        action="store_true",
+        help="make the environment for PyTorch models of OpenMMLab too (1.6 GB); with --check: count it as needed",
+    )
+    parser.add_argument(
+        "--wheels",
+        type=Path,
+        metavar="DIR",
+        help="install from this folder of wheels instead of the internet; fill it on a computer of the same kind with "
+        "pip download -d DIR -r LIST for requirements.txt (with --openmmlab: core/pytorch/requirements.txt), and with "
+        "pip download --no-deps -d DIR -r LIST for the requirements-nodeps.txt beside it",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.openmmlab and options.remove_openmmlab:
+        parser.error("--openmmlab and --remove-openmmlab exclude each other")
+    return options
+
+
+def _code(components: Sequence[toolchain.Component], error: EdgePressError | None) -> int:
+    if isinstance(error, OptionError):
+        return _UNUSABLE
+    if error is not None:
+        return _FAILED
+    return _LACKING if any(component.lacking for component in components) else _READY
 
 
 def _show(console: Console, components: Sequence[toolchain.Component]) -> None:
@@ -67,6 +170,18 @@ def _show(console: Console, components: Sequence[toolchain.Component]) -> None:
         console.tell(say("{part}{verdict} - {purpose}", part=left, verdict=verdict, purpose=component.needed_for))
         if component.note:
             console.tell(component.note, indent=22)
+
+
+def _result(code: int, components: Sequence[toolchain.Component], error: EdgePressError | None) -> dict[str, object]:
+    return {
+        "ready": code == _READY,
+        "exit_code": code,
+        "interpreter": sys.executable,
+        "parts": [_plain(component) for component in components],
+        "error": None
+        if error is None
+        else {"reason": str(error.reason), "next_step": str(error.next_step), "detail": error.detail},
+    }
 
 
 def _plain(component: toolchain.Component) -> dict[str, object]:

@@ -11,6 +11,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+if __name__ == "__main__":
+    from core.launch.handover import require_parts
+
+    require_parts(Path(__file__).resolve().parent.parent)
+
 from core.arrays import fixed_inputs
 from core.calibration.magnitudes import METHODS
 from core.console import Console

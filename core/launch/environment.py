@@ -47,7 +47,7 @@ class Environment:
     @property
     def python(self) -> Path:
         """Its interpreter, whether it is there or not."""
-        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        return interpreter(self.folder)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Order:
 
 def is_ready(environment: Environment, order: Order) -> bool:
     """Whether everything ordered was installed earlier; answered in some hundredths of a second."""
-    version = _python_version(environment.python)
+    version = python_version(environment.python)
     return version is not None and _read_stamp(environment, order) == _stamp(environment, order, version)
 
 
@@ -83,16 +83,12 @@ def prepare(environment: Environment, order: Order, *, progress: Progress = sile
         OptionError: there is no such folder of wheels.
     """
     check_computer(environment.root)
-    if order.wheels and not order.wheels.is_dir():
-        raise OptionError(
-            say("There is no folder {folder} to install from.", folder=str(order.wheels)),
-            next_step=say("Check the path after --wheels, then start again."),
-        )
-    version = _python_version(environment.python)
+    check_wheels(order.wheels)
+    version = python_version(environment.python)
     if version is None or not _usable(environment, order, version):
         progress(0.0, say("Making a Python folder for EdgePress (.venv)."))
         _create(environment)
-        version = _python_version(environment.python) or sys.version_info[:2]
+        version = python_version(environment.python) or sys.version_info[:2]
     progress(0.05, say("Fetching the parts that EdgePress needs. The first time this takes a few minutes."))
     for name in order.requirements:
         if name != "requirements-nodeps.txt":
@@ -103,18 +99,33 @@ def prepare(environment: Environment, order: Order, *, progress: Progress = sile
     return shortfalls
 
 
-def check_computer(root: Path) -> None:
+def check_wheels(wheels: Path | None) -> None:
+    """Refuse a folder of wheels that is not there.
+
+    Raises:
+        OptionError: it is named, but does not exist.
+    """
+    if wheels and not wheels.is_dir():
+        raise OptionError(
+            say("There is no folder {folder} to install from.", folder=str(wheels)),
+            next_step=say("Check the path after --wheels, then start again."),
+        )
+
+
+def check_computer(root: Path, *, needed_bytes: int = NEEDED_BYTES) -> None:
     """Refuse early, in clear words, what would fail late in dark ones.
 
     Args:
-        root: the copy of EdgePress.
+        root: the copy of EdgePress, or the folder in which another environment shall be made.
+        needed_bytes: free disk space that installing takes.
 
     Raises:
         ToolError: a 32-bit Python, a Python without venv, a folder that cannot be written, or too little disk space.
     """
-    if sys.maxsize <= 2**32:
+    complaint = python_complaint()
+    if complaint is not None:
         raise ToolError(
-            say("This Python is a 32-bit one; the parts that EdgePress needs exist for 64-bit only."),
+            complaint,
             next_step=say("Install the 64-bit Python 3.13 from python.org, then start again."),
         )
     missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
@@ -122,12 +133,23 @@ def check_computer(root: Path) -> None:
         raise _without_venv(missing)
     _check_writable(root)
     free = shutil.disk_usage(root).free
-    if free < NEEDED_BYTES:
+    if free < needed_bytes:
         raise ToolError(
-            say("The disk is nearly full: {free} GB are free, 1.5 GB are needed.", free=f"{free / 1e9:.1f}"),
+            say(
+                "The disk is nearly full: {free} GB are free, {needed} GB are needed.",
+                free=f"{free / 1e9:.1f}",
+                needed=f"{needed_bytes / 1e9:.1f}",
+            ),
             next_step=say("Free some space, or move the EdgePress folder to another disk, then start again."),
             detail=str(root),
         )
+
+
+def python_complaint() -> Text | None:
+    """Why this Python cannot be used, None where it can; one that is too old cannot even read this file."""
+    if sys.maxsize <= 2**32:
+        return say("This Python is a 32-bit one; the parts that EdgePress needs exist for 64-bit only.")
+    return None
 
 
 def python_warning() -> Text | None:
@@ -165,8 +187,16 @@ def _check_writable(root: Path) -> None:
         ) from error
 
 
-def _python_version(python: Path) -> tuple[int, int] | None:
-    """Ask the interpreter itself: after a system upgrade, what ``pyvenv.cfg`` says may no longer be true."""
+def interpreter(folder: Path) -> Path:
+    """The interpreter of the virtual environment in ``folder``, whether it is there or not."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def python_version(python: Path) -> tuple[int, int] | None:
+    """The version of an interpreter, None where it does not run.
+
+    It is asked itself: after a system upgrade, what ``pyvenv.cfg`` says may no longer be true.
+    """
     command = [str(python), "-I", "-S", "-c", "import sys; print(*sys.version_info[:2])"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
@@ -180,12 +210,26 @@ def _usable(environment: Environment, order: Order, version: tuple[int, int]) ->
     stamp = _read_stamp(environment, order)
     if version < (3, 10) or (stamp and stamp.get("python") != list(version)):
         return False
-    command = [str(environment.python), "-m", "pip", "--version"]
+    return has_pip(environment.python)
+
+
+def has_pip(python: Path) -> bool:
+    """Whether packages can be added to an environment; making one that was interrupted leaves it without pip."""
+    command = [str(python), "-m", "pip", "--version"]
     return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def _create(environment: Environment) -> None:
-    command = [sys.executable, "-m", "venv", "--clear", str(environment.folder)]
+    make_empty(environment.folder)
+
+
+def make_empty(folder: Path) -> None:
+    """Make a virtual environment with pip and nothing else; what was in the folder is gone.
+
+    Raises:
+        ToolError: venv failed.
+    """
+    command = [sys.executable, "-m", "venv", "--clear", str(folder)]
     made = subprocess.run(
         command, capture_output=True, encoding="utf-8", errors="replace", stdin=subprocess.DEVNULL, check=False
     )

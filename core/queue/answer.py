@@ -1,16 +1,19 @@
-"""The process that answers one call: ``python -m core.queue.answer FOLDER``, started by :mod:`core.queue.call` only."""
+"""The process that answers one question: ``python -m core.queue.answer FOLDER``; see :mod:`core.queue.call`."""
 
 from __future__ import annotations
 
 import faulthandler
+import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.errors import ConversionError, EdgePressError
+from core.progress import Progress
 from core.queue.call import ANSWER_FILE, QUESTION
 from core.queue.files import read_json, write_json
+from core.queue.lines import ProgressLines
 from core.queue.parent import die_with_parent
 from core.queue.wire import error_to_json
 from core.queue.worker import leave
@@ -32,17 +35,17 @@ def guess(source: str, images: str | None = None, size: Sequence[int] | None = N
         EdgePressError: the model or the pictures cannot be used.
     """
     from core.guess import propose
-    from core.source import inspect
+    from core.source import inspect as read
 
     return propose(
-        inspect(Path(source)),
+        read(Path(source)),
         None if images is None else Path(images),
         size=None if size is None else (size[0], size[1]),
     ).to_json()
 
 
 TABLE: Mapping[str, Callable[..., Any]] = {"guess": guess}
-"""Everything that can be called this way: each takes and returns plain data."""
+"""Everything that can be called this way: each takes and returns plain data, and may listen to ``progress``."""
 
 
 def main(folder: Path, table: Mapping[str, Callable[..., Any]] = TABLE) -> int:
@@ -57,13 +60,16 @@ def main(folder: Path, table: Mapping[str, Callable[..., Any]] = TABLE) -> int:
     """
     faulthandler.enable()
     die_with_parent()
-    write_json(folder / ANSWER_FILE, _answer(read_json(folder / QUESTION), table))
+    answer = _answer(read_json(folder / QUESTION), table, ProgressLines(folder))
+    write_json(folder / ANSWER_FILE, answer)
     return 0
 
 
-def _answer(question: Mapping[str, Any], table: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
+def _answer(question: Mapping[str, Any], table: Mapping[str, Callable[..., Any]], progress: Progress) -> dict[str, Any]:
     try:
-        return {"value": table[question["name"]](**question["arguments"])}
+        function = table[question["name"]]
+        listening = {"progress": progress} if "progress" in inspect.signature(function).parameters else {}
+        return {"value": function(**question["arguments"], **listening)}
     except EdgePressError as exc:
         return {"error": error_to_json(exc)}
     # The last place that can turn it into words.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import ConversionError
+from core.errors import Cancelled, ConversionError
+from core.progress import Progress, silent
 from core.queue import words
 from core.queue.files import read_json, write_json
+from core.queue.lines import ProgressReader
 from core.queue.processes import ANSWER, WorkerProcess
 from core.queue.wire import error_from_json
 from core.text import say
@@ -17,8 +20,23 @@ from core.text import say
 QUESTION = "question.json"
 ANSWER_FILE = "answer.json"
 
+_TICK = 0.1
 
-def call(name: str, arguments: Mapping[str, Any], *, timeout: float, command: Sequence[str] = ANSWER) -> Any:
+
+def never() -> bool:
+    """The answer of nobody who could want a call to end."""
+    return False
+
+
+def call(
+    name: str,
+    arguments: Mapping[str, Any],
+    *,
+    timeout: float,
+    command: Sequence[str] = ANSWER,
+    progress: Progress = silent,
+    cancelled: Callable[[], bool] = never,
+) -> Any:
     """Run one function of the table in :mod:`core.queue.answer` and wait for its answer.
 
     Args:
@@ -26,6 +44,8 @@ def call(name: str, arguments: Mapping[str, Any], *, timeout: float, command: Se
         arguments: its keyword arguments, as plain data.
         timeout: seconds after which it is ended.
         command: the command of the answering process, to which a folder is added.
+        progress: hears what the function says through :class:`~core.queue.lines.ProgressLines`.
+        cancelled: asked several times a second; once it says yes, the process and its children are ended.
 
     Returns:
         What it returned, as plain data.
@@ -33,37 +53,51 @@ def call(name: str, arguments: Mapping[str, Any], *, timeout: float, command: Se
     Raises:
         EdgePressError: what the function raised, as the same kind of error.
         ConversionError: it crashed, took too long, or could not be started.
+        Cancelled: ``cancelled`` said yes.
     """
     with tempfile.TemporaryDirectory(prefix="edgepress-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         write_json(folder / QUESTION, {"name": name, "arguments": dict(arguments)})
-        exit_code = _run(command, folder, timeout)
+        reader = ProgressReader(folder, progress)
+        exit_code = _run(command, folder, timeout, reader, cancelled)
         try:
             answer = read_json(folder / ANSWER_FILE)
         except (OSError, ValueError) as exc:
-            reason, next_step = words.crash(exit_code, say("trying the model out"))
+            reason, next_step = words.crash(exit_code, reader.last or say("trying the model out"))
             raise ConversionError(reason, next_step=next_step, detail=_log(folder)) from exc
     if "error" in answer:
         raise error_from_json(answer["error"])
     return answer["value"]
 
 
-def _run(command: Sequence[str], folder: Path, timeout: float) -> int | None:
+def _run(
+    command: Sequence[str], folder: Path, timeout: float, reader: ProgressReader, cancelled: Callable[[], bool]
+) -> int | None:
     try:
         process = WorkerProcess(command, folder, log=folder / "log.txt")
     except OSError as exc:
         reason, next_step = words.no_worker()
         raise ConversionError(reason, next_step=next_step, detail=repr(exc)) from exc
+    deadline = time.monotonic() + timeout
     try:
-        if not process.wait(timeout):
-            raise ConversionError(
-                say("It took longer than {seconds} s and was stopped.", seconds=round(timeout)),
-                next_step=say("Close other programs or use a smaller model, then try again."),
-                detail=_log(folder),
-            )
+        while not process.wait(_TICK):
+            reader.pass_on()
+            if cancelled():
+                raise Cancelled(words.cancelled(), next_step=say("Start it again."))
+            if time.monotonic() >= deadline:
+                raise _too_slow(timeout, folder)
+        reader.pass_on()
         return process.exit_code()
     finally:
         process.end()
+
+
+def _too_slow(timeout: float, folder: Path) -> ConversionError:
+    return ConversionError(
+        say("It took longer than {seconds} s and was stopped.", seconds=round(timeout)),
+        next_step=say("Close other programs or use a smaller model, then try again."),
+        detail=_log(folder),
+    )
 
 
 def _log(folder: Path) -> str:

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
 
 import streamlit as st
 
-from core.images import SUFFIXES
+from core.images import SUFFIXES as PICTURES
+from core.text import Text, say
 from pages.parts import figures
 from pages.parts.language import t
 from pages.parts.markdown import plain
-from pages.parts.system_window import Kind
+from pages.parts.system_window import SUFFIXES, Kind
 
 _MOST_SHOWN = 200
 _WALKED = "browser-folder"
 _HEIGHT = 380
 _MOUNTS = ("/Volumes", "/media", "/mnt")
+
+_TITLES: Mapping[Kind, Text] = {
+    "model": say("Choose a model"),
+    "folder": say("Choose a folder with pictures"),
+    "config": say("Choose a config"),
+    "checkpoint": say("Choose a file with weights"),
+}
+_NOTHING: Mapping[Kind, Text] = {
+    "model": say("No folder and no ONNX model in here."),
+    "folder": say("No folders in here."),
+    "config": say("No folder and no config (.py) in here."),
+    "checkpoint": say("No folder and no file with weights (.pth, .pt, .pt2, .ckpt) in here."),
+}
 
 
 @dataclass(frozen=True)
@@ -28,13 +42,20 @@ class Listing:
     """What lies in one folder; hidden files are left out."""
 
     folders: tuple[Path, ...]
-    models: tuple[Path, ...]
+    files: tuple[Path, ...]
+    """Those that can be chosen."""
+
     pictures: int
     readable: bool = True
 
 
-def list_folder(folder: Path) -> Listing:
-    """Look into a folder; one that may not be read counts as empty."""
+def list_folder(folder: Path, suffixes: tuple[str, ...] = ()) -> Listing:
+    """Look into a folder; one that may not be read counts as empty.
+
+    Args:
+        folder: where to look.
+        suffixes: how the names end of the files that can be chosen, in small letters.
+    """
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name.casefold())
     except OSError:
@@ -42,26 +63,25 @@ def list_folder(folder: Path) -> Listing:
     seen = [entry for entry in entries if not entry.name.startswith((".", "$"))]
     folders = tuple(Path(entry.path) for entry in seen if _is_folder(entry))
     names = [Path(entry.path) for entry in seen if Path(entry.path) not in set(folders)]
-    models = tuple(path for path in names if path.suffix.lower() == ".onnx")
-    return Listing(folders, models, sum(path.suffix.lower() in SUFFIXES for path in names))
+    files = tuple(path for path in names if path.suffix.lower() in suffixes)
+    return Listing(folders, files, sum(path.suffix.lower() in PICTURES for path in names))
 
 
 def open_browser(kind: Kind, result_key: str, start: Path) -> None:
     """Open the window; the choice goes into the session under ``result_key``.
 
     Args:
-        kind: whether a model or a folder is to be chosen.
+        kind: what is to be chosen.
         result_key: where the chosen path is put.
         start: the folder that is shown first.
     """
     st.session_state[_WALKED] = _existing(start)
-    title = t("Choose a model") if kind == "model" else t("Choose a folder with pictures")
-    st.dialog(title, width="medium", icon=":material/folder_open:")(_draw)(kind, result_key)
+    st.dialog(t(_TITLES[kind]), width="medium", icon=":material/folder_open:")(_draw)(kind, result_key)
 
 
 def _draw(kind: Kind, result_key: str) -> None:
     folder: Path = st.session_state[_WALKED]
-    listing = list_folder(folder)
+    listing = list_folder(folder, SUFFIXES.get(kind, ()))
     _draw_places(folder)
     wanted = st.text_input(
         t("Search in this folder"),
@@ -94,12 +114,12 @@ def _draw_places(folder: Path) -> None:
 
 
 def _draw_entries(listing: Listing, kind: Kind, result_key: str, wanted: str) -> None:
-    entries = (*listing.folders, *(listing.models if kind == "model" else ()))
+    entries = (*listing.folders, *listing.files)
     found = [path for path in entries if wanted.casefold() in path.name.casefold()]
     if not found:
         st.caption(_nothing(listing, kind))
     for path in found[:_MOST_SHOWN]:
-        if path in listing.models:
+        if path in listing.files:
             label = f"{plain(path.name)} · {_size(path)}"
             if st.button(label, key=f"browser-file-{path}", icon=":material/deployed_code:", type="tertiary"):
                 _choose(result_key, path)
@@ -119,7 +139,7 @@ def _draw_entries(listing: Listing, kind: Kind, result_key: str, wanted: str) ->
 def _nothing(listing: Listing, kind: Kind) -> str:
     if not listing.readable:
         return t("This folder cannot be opened.")
-    return t("No folder and no ONNX model in here.") if kind == "model" else t("No folders in here.")
+    return t(_NOTHING[kind])
 
 
 def _draw_choice(folder: Path, listing: Listing, result_key: str) -> None:

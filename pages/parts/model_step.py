@@ -123,13 +123,11 @@ def describe(source: Source) -> str:
     names = source.class_names
     if not names:
         return t("It takes {inputs} and answers with {outputs}.", inputs=picture, outputs=answers)
-    shown = ", ".join(plain(name) for name in names[:_SHOWN_CLASSES]) + (" …" if names[_SHOWN_CLASSES:] else "")
-    return t(
-        "It takes {picture} and says which of {count} things it shows: {names}.",
-        picture=picture,
-        count=len(names),
-        names=shown,
-    )
+    shown = ", ".join(plain(name) for name in names[:_SHOWN_CLASSES]) + (", …" if names[_SHOWN_CLASSES:] else "")
+    values = {"picture": picture, "count": len(names), "names": shown}
+    if any(tensor.shape[1:] == (len(names),) for tensor in source.outputs):
+        return t("It takes {picture} and says which of {count} things it shows: {names}.", **values)
+    return t("It takes {picture} and finds {count} kinds of things in it: {names}.", **values)
 
 
 def _numbers(tensor: TensorInfo) -> str:

@@ -1,4 +1,4 @@
-"""A small sign in the sidebar that something is being converted, on every page."""
+"""A small sign in the sidebar that something is being done, on every page."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import streamlit as st
 from core.errors import EdgePressError
 from core.queue.state import JobState
 from core.queue.supervisor import get_supervisor
+from pages.parts.export_view import EXPORTING
 from pages.parts.language import t
 from pages.parts.markdown import plain
 
@@ -15,11 +16,24 @@ _LOOKED_AT = 20  # active jobs are among the newest
 
 
 def show_running() -> None:
-    """Draw the running job, with a way to it; nothing where there is none."""
-    st.fragment(_draw, run_every=_EVERY if _active() else None)()
+    """Draw the running job and the running export, with a way to each; nothing where there is none."""
+    is_busy = EXPORTING.standing.is_running or bool(_active())
+    st.fragment(_draw, run_every=_EVERY if is_busy else None)()
 
 
 def _draw() -> None:
+    _draw_export()
+    _draw_job()
+
+
+def _draw_export() -> None:
+    standing = EXPORTING.standing
+    if standing.is_running:
+        st.progress(standing.fraction, text=plain(standing.given[0].checkpoint.name))
+        st.page_link("pages/pytorch.py", label=t("Watch it"), icon=":material/visibility:")
+
+
+def _draw_job() -> None:
     active = _active()
     if not active:
         return

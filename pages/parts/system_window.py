@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 import streamlit as st
 
-Kind = Literal["model", "folder"]
+Kind = Literal["model", "folder", "config", "checkpoint"]
+
+SUFFIXES: Mapping[Kind, tuple[str, ...]] = {
+    "model": (".onnx",),
+    "config": (".py", ".json", ".yml", ".yaml"),
+    "checkpoint": (".pth", ".pt", ".pt2", ".ckpt"),
+}
+"""How the names of the files end that can be chosen; a folder is chosen by itself."""
 
 _PATIENCE = 600.0
 
@@ -19,12 +27,13 @@ _PATIENCE = 600.0
 _PROGRAM = """
 import sys
 from tkinter import Tk, filedialog
-kind, start = sys.argv[1:]
+start, *suffixes = sys.argv[1:]
 window = Tk()
 window.withdraw()
 window.attributes("-topmost", True)
-if kind == "model":
-    path = filedialog.askopenfilename(parent=window, initialdir=start, filetypes=[("ONNX", "*.onnx"), ("*", "*")])
+if suffixes:
+    wanted = [(" ".join(suffixes), ["*" + suffix for suffix in suffixes]), ("*", "*")]
+    path = filedialog.askopenfilename(parent=window, initialdir=start, filetypes=wanted)
 else:
     path = filedialog.askdirectory(parent=window, initialdir=start, mustexist=True)
 sys.stdout.buffer.write(str(path or "").encode("utf-8"))
@@ -56,7 +65,7 @@ def ask(kind: Kind, start: Path) -> Path | None:
     Returns:
         The choice, or None where there was none.
     """
-    command = [sys.executable, "-c", _PROGRAM, kind, str(start)]
+    command = [sys.executable, "-c", _PROGRAM, str(start), *SUFFIXES.get(kind, ())]
     try:
         window = subprocess.run(
             command,

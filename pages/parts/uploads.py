@@ -69,6 +69,25 @@ def save_model(files: Sequence[Upload]) -> Path:
     return next(path for path in place.rglob("*") if path.suffix.lower() == ".onnx")
 
 
+def save_file(file: Upload, suffixes: Sequence[str]) -> Path:
+    """Write one file.
+
+    Args:
+        file: what was uploaded.
+        suffixes: how its name may end, in small letters.
+
+    Raises:
+        InputError: its name ends otherwise, or it cannot be written.
+    """
+    name = safe_parts(file.name)[-1]
+    if not name.lower().endswith(tuple(suffixes)):
+        raise InputError(
+            say('"{name}" is not such a file.', name=name),
+            next_step=say("Choose a file whose name ends with one of these: {suffixes}", suffixes=", ".join(suffixes)),
+        )
+    return _save([file]) / name
+
+
 def save_pictures(files: Sequence[Upload]) -> Path:
     """Write a folder of pictures with its subfolders and its ``labels.csv``; other files are left out.
 

@@ -88,5 +88,5 @@ def test_a_bookmark_as_the_first_visit_shows_the_whole_app(page, app):
     page.goto(f"{app}/results")
     expect(page.get_by_role("heading", name="Results", exact=True)).to_be_visible(timeout=30_000)
     expect(page.get_by_test_id("stSidebarNavLink")).to_have_text(
-        [re.compile(name) for name in ("Convert", "Results", "Graph", "Jobs", "Toolbox")]
+        [re.compile(name) for name in ("Convert", "From PyTorch", "Results", "Graph", "Jobs", "Toolbox")]
     )

@@ -5,7 +5,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from core import toolchain
-from core.errors import ToolError
+from core.errors import OptionError, ToolError
 from core.text import say
 
 ROOT = Path(__file__).parents[2]
@@ -125,6 +125,37 @@ def test_only_what_is_missing_is_installed_at_the_tested_version(installed, monk
     assert "--force-reinstall" in broken
     assert "--no-deps" in converter
     assert converter[-1].endswith("requirements-nodeps.txt")
+
+
+def test_from_a_folder_of_wheels_nothing_is_asked_of_the_internet(installed, monkeypatch, tmp_path):
+    states = (component("netron", "missing"), component("ncnn", "broken"), component("pnnx", "missing"))
+    monkeypatch.setattr(toolchain, "check", lambda: states)
+    toolchain.complete(wheels=tmp_path)
+    assert len(installed) == 3
+    assert all({"--no-index", "--find-links", str(tmp_path)} <= set(arguments) for arguments in installed)
+    with pytest.raises(OptionError, match="There is no folder"):
+        toolchain.complete(wheels=tmp_path / "nowhere")
+
+
+def test_a_32_bit_python_is_broken_and_pip_is_not_asked_to_mend_it(installed, monkeypatch):
+    monkeypatch.setattr("sys.maxsize", 2**31 - 1)
+    found = by_key(toolchain.check())
+    assert found["python"].lacking
+    assert "32-bit" in str(found["python"].note)
+    toolchain.complete()
+    assert installed == []
+
+
+def test_the_environment_for_pytorch_is_a_part_that_nobody_must_have(monkeypatch, tmp_path):
+    place = tmp_path / "openmmlab"
+    monkeypatch.setenv("EDGEPRESS_OPENMMLAB", str(place))
+    assert (toolchain.openmmlab().status, toolchain.openmmlab().lacking) == ("missing", False)
+    assert toolchain.openmmlab(is_wanted=True).lacking
+    place.mkdir()
+    (place / "pyvenv.cfg").touch()  # what is there when making it was interrupted
+    half = toolchain.openmmlab(is_wanted=True)
+    assert half.status == "broken"
+    assert "env_config.py --openmmlab" in str(half.note)
 
 
 def test_the_reason_why_installing_failed_reaches_the_caller(monkeypatch):

@@ -22,6 +22,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobStore]
     """A home of its own, with a supervisor that never starts a job."""
     monkeypatch.setenv("EDGEPRESS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("EDGEPRESS_LANGUAGE", "en")
+    monkeypatch.delenv("EDGEPRESS_OPENMMLAB", raising=False)
     made = JobStore(tmp_path / "home")
     monkeypatch.setattr(supervisor, "_singleton", Supervisor(made))
     st.cache_data.clear()

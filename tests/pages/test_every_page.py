@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 PAGES = {
     "convert": ("Make your model small and fast", "让你的模型又小又快"),
+    "pytorch": ("From PyTorch", "从 PyTorch 导入"),
     "results": ("Results", "结果"),
     "graph": ("Graph", "结构图"),
     "jobs": ("Jobs", "任务"),

@@ -1,16 +1,28 @@
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from copies import copy_into
 from core import toolchain
 from core.errors import ToolError
+from core.launch import handover
+from core.pytorch import environment as openmmlab
 from core.text import say
 
 TOOL = Path(__file__).parents[2] / "tools" / "env_config.py"
+FULL = ToolError(say("The disk is full."), next_step=say("Done."))
+
+
+@pytest.fixture(autouse=True)
+def nothing_elsewhere(tmp_path, monkeypatch):
+    """No environment for PyTorch, wherever the tests run."""
+    monkeypatch.setenv("EDGEPRESS_OPENMMLAB", str(tmp_path / "openmmlab"))
+    monkeypatch.setenv("EDGEPRESS_LANGUAGE", "en")
 
 
 @pytest.fixture
@@ -22,16 +34,39 @@ def env_config(monkeypatch):
     return module
 
 
+@pytest.fixture
+def all_there(monkeypatch):
+    """A complete toolchain; what is asked of it."""
+    asked = []
+    monkeypatch.setattr(toolchain, "check", lambda: (component("ready"),))
+    monkeypatch.setattr(toolchain, "complete", lambda _, wheels: asked.append(("complete", wheels)))
+    monkeypatch.setattr(openmmlab, "create", lambda _, wheels: asked.append(("create", wheels)))
+    monkeypatch.setattr(openmmlab, "remove", lambda: asked.append(("remove",)))
+    return asked
+
+
 def component(status, **more):
     return toolchain.Component("part", "Part", None, say("everything"), status, say("Done."), **more)
 
 
+def refuse(*_, **__):
+    raise FULL
+
+
+def run(*arguments, python=sys.executable, tool=TOOL, cwd=None):
+    command = [str(python), str(tool), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", timeout=100, check=False)
+
+
 def test_it_runs_from_anywhere_and_answers_in_json(tmp_path):
-    ran = subprocess.run(
-        [sys.executable, str(TOOL), "--check", "--json"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    ran = run("--check", "--json", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    assert {"python", "onnxruntime", "ncnn", "pnnx"} <= {part["key"] for part in json.loads(ran.stdout)}
+    told = json.loads(ran.stdout)
+    assert {"python", "onnxruntime", "ncnn", "pnnx", "ncnn2int8", "openmmlab"} <= {
+        part["key"] for part in told["parts"]
+    }
+    assert (told["ready"], told["exit_code"], told["error"]) == (True, 0, None)
+    assert Path(told["interpreter"]) == Path(sys.executable)
 
 
 @pytest.mark.parametrize(
@@ -49,31 +84,123 @@ def test_the_exit_code_is_zero_only_if_every_needed_part_is_ready(env_config, pa
     assert "Part" in capsys.readouterr().out
 
 
-def test_check_installs_nothing(env_config, monkeypatch):
+def test_openmmlab_counts_only_where_it_is_wanted(env_config, all_there):
+    assert env_config.main(["--check"]) == 0
+    assert env_config.main(["--check", "--openmmlab"]) == 1
+    assert all_there == []
+
+
+def test_check_installs_nothing(env_config, all_there, monkeypatch):
     monkeypatch.setattr(toolchain, "check", lambda: (component("missing"),))
-    monkeypatch.setattr(toolchain, "complete", lambda _: pytest.fail("it installed"))
     assert env_config.main(["--check"]) == 1
+    assert all_there == []
 
 
-def test_without_options_it_completes_what_is_missing(env_config, monkeypatch, capsys):
-    def complete(progress):
-        progress(0.5, say("Looking at what is there."))
-        return (component("ready"),)
+def test_every_option_reaches_the_part_that_it_is_for(env_config, all_there, monkeypatch, tmp_path):
+    monkeypatch.setattr(openmmlab, "status", lambda: "ready")
+    assert env_config.main(["--wheels", str(tmp_path)]) == 0
+    assert env_config.main(["--openmmlab", "--wheels", str(tmp_path)]) == 0
+    assert env_config.main(["--remove-openmmlab"]) == 0
+    assert all_there == [("complete", tmp_path), ("complete", tmp_path), ("create", tmp_path), ("remove",)]
 
-    monkeypatch.setenv("EDGEPRESS_LANGUAGE", "en")
-    monkeypatch.setattr(toolchain, "complete", complete)
+
+def test_without_options_it_completes_what_is_missing_and_tells_how_far_it_is(
+    env_config, all_there, monkeypatch, capsys
+):
+    monkeypatch.setattr(toolchain, "complete", lambda progress, wheels: progress(0.5, say("Looking at what is there.")))
     assert env_config.main([]) == 0
     assert "[ 50%] Looking at what is there." in capsys.readouterr().out
 
 
-def test_when_installing_fails_the_reason_and_the_table_are_shown(env_config, monkeypatch, capsys):
-    def fail(_):
-        raise ToolError(say("The disk is full."), next_step=say("Done."))
-
+def test_when_installing_fails_the_reason_and_the_table_are_shown(env_config, all_there, monkeypatch, capsys):
     monkeypatch.setenv("EDGEPRESS_LANGUAGE", "zh")
-    monkeypatch.setattr(toolchain, "complete", fail)
+    monkeypatch.setattr(toolchain, "complete", refuse)
     monkeypatch.setattr(toolchain, "check", lambda: (component("missing"),))
-    assert env_config.main([]) == 1
+    assert env_config.main([]) == 3
     printed = capsys.readouterr().out
     assert "磁盘已满。" in printed
     assert "缺失" in printed
+
+
+def test_one_failure_does_not_keep_the_rest_from_being_tried(env_config, all_there, monkeypatch, capsys):
+    monkeypatch.setattr(toolchain, "complete", refuse)
+    assert env_config.main(["--openmmlab", "--json"]) == 3
+    assert all_there == [("create", None)]
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["error"] == {"reason": "The disk is full.", "next_step": "Done.", "detail": ""}
+    assert "The disk is full." in shown.err
+
+
+def test_ctrl_c_ends_it_in_one_word(env_config, all_there, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(toolchain, "complete", interrupt)
+    assert env_config.main([]) == 130
+    assert capsys.readouterr().out == "Stopped.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--remove-openmmlab", "--openmmlab"], ["--check", "--remove-openmmlab"], ["--no-such-option"]],
+)
+def test_a_command_line_that_makes_no_sense_ends_with_two(env_config, arguments):
+    with pytest.raises(SystemExit) as ended:
+        env_config.main(arguments)
+    assert ended.value.code == 2
+
+
+def test_a_folder_of_wheels_that_is_not_there_ends_with_two():
+    ran = run("--wheels", "no-such-folder")
+    assert ran.returncode == 2
+    assert "There is no folder no-such-folder to install from." in ran.stdout
+
+
+def test_the_exit_codes_stand_in_the_help(env_config, capsys):
+    with pytest.raises(SystemExit):
+        env_config.main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(code in shown for code in ("0 ready", "1 something", "2 wrong", "3 installing", "130 stopped"))
+
+
+@pytest.mark.skipif(not hasattr(sys, "_base_executable"), reason="this Python does not know its origin")
+def test_a_bare_python_is_left_alone_and_a_folder_of_its_own_is_made_without_internet(tmp_path, monkeypatch):
+    base = Path(sys._base_executable)
+    if run("-c", "import streamlit", python=base, tool="-I").returncode == 0 or os.environ.get("CONDA_PREFIX"):
+        pytest.skip("the Python behind this one holds EdgePress's packages itself")
+    monkeypatch.setenv("PYTHONUTF8", "1")
+    root = copy_into(tmp_path)
+    tool = root / "tools" / "env_config.py"
+    look = run("--check", "--json", python=base, tool=tool)
+    assert look.returncode == 1
+    assert not (root / ".venv").exists()
+
+    made = run("--wheels", str(tmp_path / "wheels"), python=base, tool=tool)
+    assert "streamlit 9.9" in made.stdout
+    assert made.returncode == 3, made.stdout  # what this copy's list leaves out is not among the wheels either
+    assert "There is no ready-made" in made.stdout
+
+    again = json.loads(run("--check", "--json", python=base, tool=tool).stdout)
+    assert Path(again["interpreter"]).is_relative_to(root / ".venv")
+    assert {part["key"]: part["status"] for part in again["parts"]}["streamlit"] == "ready"
+
+
+def test_a_python_that_holds_the_parts_is_not_bare():
+    assert not handover.is_bare()
+
+
+def test_a_tool_that_needs_the_parts_says_how_to_get_them(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(handover, "is_bare", lambda: True)
+    with pytest.raises(SystemExit) as ended:
+        handover.require_parts(tmp_path)
+    assert ended.value.code == 2
+    assert "python tools/env_config.py" in capsys.readouterr().err
+
+
+def test_an_old_python_is_told_so_in_words():
+    pretend = "import sys, runpy; sys.version_info = (3, 8, 1, 'final', 0); sys.version = '3.8.1 (old)';"
+    pretend += f"runpy.run_path({str(TOOL)!r}, run_name='__main__')"
+    ran = subprocess.run([sys.executable, "-c", pretend], capture_output=True, encoding="utf-8", check=False)
+    assert ran.returncode == 1
+    assert "needs Python 3.10 to 3.13 (64-bit); this one is 3.8.1" in ran.stdout
+    assert ran.stderr == ""

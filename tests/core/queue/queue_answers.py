@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from core.errors import SourceError
+from core.progress import Progress
 from core.queue.answer import main
 from core.queue.worker import leave
 from core.text import say
@@ -26,6 +28,19 @@ def crash() -> None:
     ctypes.string_at(0)
 
 
+def chat(then: str, progress: Progress) -> str:
+    """Tell progress, then end well, crash, or leave a child in a session of its own and sleep."""
+    progress(0.25, say("Starting"))
+    progress(0.5, say("{name} is no model.", name="中"))
+    if then == "crash":
+        crash()
+    if then == "sleep":
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+        progress(0.75, say("Done"))
+        time.sleep(60)
+    return "said"
+
+
 if __name__ == "__main__":
-    table = {"double": double, "refuse": refuse, "crash": crash, "sleep": lambda: time.sleep(60)}
+    table = {"double": double, "refuse": refuse, "crash": crash, "chat": chat, "sleep": lambda: time.sleep(60)}
     leave(main(Path(sys.argv[1]), table=table))

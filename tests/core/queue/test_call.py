@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.errors import ConversionError, EdgePressError, SourceError
+from core.errors import Cancelled, ConversionError, EdgePressError, SourceError
 from core.queue.answer import TABLE
 from core.queue.call import call
 
@@ -47,6 +47,41 @@ def test_a_function_that_takes_too_long_is_ended():
         call("sleep", {}, timeout=1, command=COMMAND)
     assert time.monotonic() - started < 3.0
     assert set(psutil.Process().children(recursive=True)) <= before
+
+
+def test_progress_arrives_in_order_with_its_values():
+    heard = []
+    answer = call("chat", {"then": ""}, timeout=20, command=COMMAND, progress=lambda *said: heard.append(said))
+    assert answer == "said"
+    assert [(fraction, str(message)) for fraction, message in heard] == [(0.25, "Starting"), (0.5, "中 is no model.")]
+
+
+def test_a_crash_names_the_last_step_that_was_told():
+    with pytest.raises(ConversionError, match="Last step: 中 is no model"):
+        call("chat", {"then": "crash"}, timeout=20, command=COMMAND)
+
+
+def test_cancelling_ends_the_process_and_its_children():
+    before = set(psutil.Process().children(recursive=True))
+    heard, born = [], set()
+
+    def cancelled():
+        if 0.75 in heard:
+            born.update(set(psutil.Process().children(recursive=True)) - before)
+        return 0.75 in heard
+
+    with pytest.raises(Cancelled):
+        call(
+            "chat",
+            {"then": "sleep"},
+            timeout=50,
+            command=COMMAND,
+            progress=lambda fraction, _: heard.append(fraction),
+            cancelled=cancelled,
+        )
+    assert len(born) >= 2
+    _, alive = psutil.wait_procs(born, timeout=5)
+    assert not alive
 
 
 def test_only_the_functions_of_the_table_can_be_called():

@@ -30,9 +30,9 @@ def test_a_folder_lists_what_can_be_chosen(tmp_path):
         (tmp_path / name).mkdir()
     for name in ("x.ONNX", "y.png", "z.JPG", ".secret.png", "readme.txt"):
         (tmp_path / name).touch()
-    listing = list_folder(tmp_path)
+    listing = list_folder(tmp_path, (".onnx",))
     assert [path.name for path in listing.folders] == ["A", "b"]
-    assert [path.name for path in listing.models] == ["x.ONNX"]
+    assert [path.name for path in listing.files] == ["x.ONNX"]
     assert (listing.pictures, listing.readable) == (2, True)
 
 

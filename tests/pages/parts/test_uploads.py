@@ -88,3 +88,11 @@ def test_old_uploads_go_unless_a_job_needs_them(home):
     store.create(Job(needed, ("onnx_fp16",), Preprocessing((8, 8)), home / "out"))
     uploads.sweep(store)
     assert needed.exists() and fresh.exists() and not old.parent.exists()
+
+
+def test_one_file_is_kept_under_its_own_name_if_it_is_of_the_right_kind(home):
+    path = uploads.save_file(upload("../epoch_3.PTH", b"1"), (".pth", ".pt"))
+    assert path.name == "epoch_3.PTH" and path.read_bytes() == b"1" and uploads.is_upload(path)
+    with pytest.raises(InputError, match="not such a file") as caught:
+        uploads.save_file(upload("notes.txt"), (".pth", ".pt"))
+    assert ".pth, .pt" in str(caught.value.next_step)

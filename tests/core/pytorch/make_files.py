@@ -1,0 +1,54 @@
+"""Small PyTorch files for the tests; run by the Python of the OpenMMLab environment: ``make_files.py FOLDER``."""
+
+import os
+import pickle
+import sys
+from pathlib import Path
+
+import torch
+
+folder = Path(sys.argv[1])
+
+
+class Net(torch.nn.Module):
+    """Colours in, three scores and a map out; halves its input twice and needs to get it back."""
+
+    def __init__(self):
+        super().__init__()
+        self.down = torch.nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.norm = torch.nn.BatchNorm2d(8)
+        self.head = torch.nn.Linear(8, 3)
+
+    def forward(self, pictures):
+        features = torch.relu(self.norm(self.down(pictures)))
+        return self.head(features.mean(dim=(2, 3))), features
+
+
+class Evil:
+    """Leaves a trace where it is opened carelessly."""
+
+    def __reduce__(self):
+        return os.system, (f'echo ran > "{folder / "ran.txt"}"',)
+
+
+class NoNumbers(torch.nn.Module):
+    """Divides by nothing."""
+
+    def forward(self, pictures):
+        return torch.log(pictures * 0 - 1)
+
+
+torch.manual_seed(0)
+net = Net().eval()
+example = torch.zeros(1, 3, 32, 48)
+torch.jit.trace(net, example).save(folder / "net.pt")
+torch.jit.trace(NoNumbers(), example).save(folder / "nan.pt")
+torch.export.save(torch.export.export(net, (example,)), folder / "net.pt2")
+torch.save({"state_dict": net.state_dict(), "meta": {}}, folder / "weights.pth")
+torch.save({"state_dict": net.state_dict(), "meta": Evil()}, folder / "evil.pth")
+torch.save({"state_dict": {}, "meta": {}}, folder / "empty.pth")
+torch.save([1, 2], folder / "list.pth")
+whole = (folder / "weights.pth").read_bytes()
+(folder / "cut.pth").write_bytes(whole[: len(whole) // 2])
+(folder / "old_evil.pth").write_bytes(pickle.dumps(Evil()))
+(folder / "text.pth").write_text("no checkpoint\n")

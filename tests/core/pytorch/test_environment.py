@@ -1,0 +1,150 @@
+import subprocess
+import sys
+from collections import namedtuple
+
+import pytest
+
+from core.errors import OptionError, ToolError
+from core.pytorch import environment
+from core.text import say
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGEPRESS_OPENMMLAB", str(tmp_path / "openmmlab"))
+    return tmp_path / "openmmlab"
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """What would have been installed; nothing is, and nothing is tried out."""
+    calls = []
+    monkeypatch.setattr("core.launch.installer.install", lambda arguments, **_: calls.append(list(arguments)))
+    monkeypatch.setattr(environment, "_try_out", lambda: None)
+    return calls
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Environments without pip, which take half a second instead of four."""
+
+    def make_empty(folder):
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--clear", str(folder)], check=True)
+
+    monkeypatch.setattr("core.launch.environment.make_empty", make_empty)
+    monkeypatch.setattr("core.launch.environment.has_pip", lambda python: python.is_file())
+
+
+def test_it_lives_where_the_variable_points_else_in_the_data_folder(place, monkeypatch, tmp_path):
+    assert environment.folder() == place
+    monkeypatch.delenv("EDGEPRESS_OPENMMLAB")
+    monkeypatch.setenv("EDGEPRESS_HOME", str(tmp_path))
+    assert environment.folder() == tmp_path / "openmmlab"
+
+
+def test_it_is_absent_then_ready_then_absent_again(place, installed, quick):
+    assert environment.status() == "absent"
+    assert environment.size() == 0
+    environment.create()
+    assert environment.status() == "ready"
+    assert environment.size() > 500
+    environment.remove()
+    assert environment.status() == "absent"
+    assert not place.exists()
+
+
+def test_only_the_openmmlab_packages_are_installed_without_their_dependencies(place, installed, quick):
+    environment.create()
+    first, second = installed
+    assert "--no-deps" not in first
+    assert "--no-deps" in second
+    assert second[-1].endswith("requirements-nodeps.txt")
+
+
+def test_a_ready_one_is_left_alone(place, installed, quick):
+    environment.create()
+    installed.clear()
+    environment.create()
+    assert installed == []
+
+
+def test_a_second_call_carries_on_after_a_break(place, installed, quick, monkeypatch):
+    def break_off(arguments, **_):
+        raise ToolError(say("The disk is full."), next_step=say("Done."))
+
+    with monkeypatch.context() as broken:
+        broken.setattr("core.launch.installer.install", break_off)
+        with pytest.raises(ToolError, match="full"):
+            environment.create()
+    assert environment.status() == "unfinished"
+    (place / "kept").touch()
+    environment.create()
+    assert environment.status() == "ready"
+    assert (place / "kept").exists()
+
+
+def test_other_pins_make_it_unfinished(place, installed, quick, monkeypatch, tmp_path):
+    environment.create()
+    pins = tmp_path / "requirements.txt"
+    pins.write_text("torch==3\n", encoding="utf-8")
+    monkeypatch.setattr(environment, "_REQUIREMENTS", pins)
+    assert environment.status() == "unfinished"
+
+
+def test_packages_that_do_not_start_are_not_called_ready(place, quick, monkeypatch):
+    monkeypatch.setattr("core.launch.installer.install", lambda *_, **__: None)
+    with pytest.raises(ToolError, match="do not start") as caught:
+        environment.create()  # nothing was installed, so nothing can be imported
+    assert "No module named" in caught.value.detail
+    assert environment.status() == "unfinished"
+
+
+def test_a_folder_of_wheels_replaces_the_internet(place, installed, quick, tmp_path):
+    environment.create(wheels=tmp_path)
+    assert all(arguments[:3] == ["--no-index", "--find-links", str(tmp_path)] for arguments in installed)
+
+
+def test_a_folder_of_wheels_that_does_not_exist_is_named(place, installed, tmp_path):
+    with pytest.raises(OptionError, match="elsewhere"):
+        environment.create(wheels=tmp_path / "elsewhere")
+    assert installed == []
+
+
+def test_a_folder_with_other_things_is_neither_used_nor_removed(place, installed):
+    place.mkdir()
+    (place / "thesis.txt").touch()
+    for action in (environment.create, environment.remove):
+        with pytest.raises(OptionError, match="something else"):
+            action()
+    assert (place / "thesis.txt").exists()
+    assert installed == []
+
+
+def test_too_little_disk_space_is_refused_before_anything_is_downloaded(place, installed, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(10**12, 10**12, 2_000_000_000))
+    with pytest.raises(ToolError, match=r"2\.0 GB are free, 4\.0 GB are needed"):
+        environment.create()
+    assert installed == []
+
+
+def test_two_windows_do_not_make_it_at_once(place, installed, quick):
+    lock = environment._take_lock()
+    with pytest.raises(ToolError, match="another window"):
+        environment.create()
+    lock.release()
+    environment.create()
+
+
+def test_a_missing_one_is_told_with_the_command_that_makes_it(place):
+    with pytest.raises(ToolError, match="not ready") as caught:
+        environment.require()
+    assert environment.COMMAND in str(caught.value.next_step)
+
+
+def test_every_pin_is_exact():
+    for path in (environment._REQUIREMENTS, environment._WITHOUT_DEPENDENCIES):
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+        assert lines
+        assert [line for line in lines if "==" not in line.partition(";")[0]] == []

@@ -1,0 +1,159 @@
+"""The worker with real torch and small models; skipped where the OpenMMLab environment is not there."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from core.errors import Cancelled, CheckpointError, ConsentNeeded, ConversionError, OptionError, ToolError
+from core.pytorch import environment
+from core.pytorch.export import export
+from core.pytorch.kinds import kind_of
+from core.pytorch.request import LARGEST_DIFFERENCE, ExportRequest
+from core.source import inspect
+
+pytestmark = pytest.mark.skipif(not environment.is_ready(), reason="the OpenMMLab environment is not there")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("torch")
+    script = Path(__file__).with_name("make_files.py")
+    subprocess.run([str(environment.python()), str(script), str(folder)], check=True)
+    return folder
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config.py"
+    path.write_text("model = dict(type='ImageClassifier')\ndefault_scope = 'mmpretrain'\n", encoding="utf-8")
+    return path
+
+
+def left(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_torchscript_becomes_onnx_that_answers_alike(files, tmp_path):
+    heard = []
+    request = ExportRequest(files / "net.pt", shape=(32, 48), output=tmp_path / "new" / "net.onnx", dynamic_batch=True)
+    exported = export(request, lambda fraction, message: heard.append((fraction, str(message))))
+    assert exported.kind == "torchscript"
+    assert exported.path == tmp_path / "new" / "net.onnx"
+    assert left(tmp_path) == ["net.onnx"]
+    assert [tensor.shape for tensor in exported.inputs] == [("batch", 3, 32, 48)]
+    assert [tensor.name for tensor in exported.outputs] == ["output0", "output1"]
+    assert 0 < exported.difference <= LARGEST_DIFFERENCE
+    assert {check.on for check in exported.checks} == {"random", "pictures"}
+    assert [fraction for fraction, _ in heard] == sorted(fraction for fraction, _ in heard)
+    assert heard[-1] == (1.0, "Done")
+    session = onnxruntime.InferenceSession(str(exported.path))
+    scores, _ = session.run(None, {"input": np.zeros((5, 3, 32, 48), np.float32)})
+    assert scores.shape == (5, 3)
+    assert inspect(exported.path).opset == 17
+
+
+def test_torch_export_brings_its_shape(files, tmp_path):
+    exported = export(ExportRequest(files / "net.pt2", output=tmp_path / "net.onnx", opset=13))
+    assert exported.kind == "torch.export"
+    assert exported.inputs[0].shape == (1, 3, 32, 48)
+    assert inspect(exported.path).opset == 13
+
+
+def test_torchscript_without_a_shape_asks_for_one(files, tmp_path):
+    with pytest.raises(OptionError, match="which size") as caught:
+        export(ExportRequest(files / "net.pt", output=tmp_path / "net.onnx"))
+    assert "--shape" in str(caught.value.next_step)
+    assert left(tmp_path) == []
+
+
+def test_another_shape_than_the_exported_one_is_named(files, tmp_path):
+    with pytest.raises(OptionError, match="64,64"):
+        export(ExportRequest(files / "net.pt2", shape=(64, 64), output=tmp_path / "net.onnx"))
+
+
+def test_weights_without_a_config_ask_for_it(files, tmp_path):
+    with pytest.raises(CheckpointError, match=r"weights\.pth.* weights only") as caught:
+        export(ExportRequest(files / "weights.pth", output=tmp_path / "net.onnx"))
+    assert "--config" in str(caught.value.next_step)
+
+
+@pytest.mark.parametrize("name", ["evil.pth", "old_evil.pth"])
+def test_a_checkpoint_with_a_program_is_not_run_and_needs_consent(files, tmp_path, config, name):
+    with pytest.raises(ConsentNeeded, match="can run any program") as caught:
+        export(ExportRequest(files / name, config=config, output=tmp_path / "net.onnx"))
+    assert "system" in caught.value.detail
+    assert "--trust-checkpoint" in str(caught.value.next_step)
+    assert not (files / "ran.txt").exists()
+    assert left(tmp_path) == ["config.py"]
+
+
+def test_only_consent_opens_it_whole(files, tmp_path, config):
+    with pytest.raises(ConversionError, match="ImageClassifier"):  # opened, and then the config has no backbone
+        export(ExportRequest(files / "evil.pth", config=config, output=tmp_path / "x.onnx", trust_checkpoint=True))
+    assert (files / "ran.txt").exists()
+    (files / "ran.txt").unlink()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("cut.pth", "damaged or cut off"),
+        ("text.pth", "damaged or cut off"),
+        ("empty.pth", "no weights"),
+        ("list.pth", "not a checkpoint"),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_named(files, tmp_path, config, name, words):
+    with pytest.raises(CheckpointError, match=words) as caught:
+        export(ExportRequest(files / name, config=config, output=tmp_path / "net.onnx"))
+    assert not isinstance(caught.value, ConsentNeeded)
+    assert name in str(caught.value.reason)
+
+
+def test_a_model_without_numbers_is_not_written(files, tmp_path):
+    with pytest.raises(ConversionError, match="not finite"):
+        export(ExportRequest(files / "nan.pt", shape=(32, 48), output=tmp_path / "net.onnx"))
+    assert left(tmp_path) == []
+
+
+def test_cancelling_leaves_nothing(files, tmp_path):
+    steps = []
+    with pytest.raises(Cancelled):
+        export(
+            ExportRequest(files / "net.pt", shape=(32, 48), output=tmp_path / "net.onnx"),
+            lambda fraction, _: steps.append(fraction),
+            cancelled=lambda: bool(steps) and steps[-1] > 0.05,
+        )
+    assert left(tmp_path) == []
+
+
+def test_an_ultralytics_checkpoint_asks_for_consent_then_for_its_package(tmp_path, files):
+    import zipfile
+
+    path = tmp_path / "yolo.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("yolo/data.pkl", b"cultralytics.nn.tasks\nDetectionModel\n.")
+    assert kind_of(path) == "ultralytics"
+    with pytest.raises(ConsentNeeded, match="Ultralytics"):
+        export(ExportRequest(path, output=tmp_path / "net.onnx"))
+    try:
+        import_command = [str(environment.python()), "-c", "import ultralytics"]
+        subprocess.run(import_command, check=True, capture_output=True)
+    except subprocess.CalledProcessError:
+        with pytest.raises(ToolError, match="package ultralytics") as caught:
+            export(ExportRequest(path, output=tmp_path / "net.onnx", trust_checkpoint=True))
+        assert "pip install" in str(caught.value.next_step)
+
+
+def test_each_kind_of_file_is_told_without_opening_it(files):
+    kinds = {name: kind_of(files / name) for name in ("net.pt", "net.pt2", "weights.pth", "evil.pth", "text.pth")}
+    assert kinds == {
+        "net.pt": "torchscript",
+        "net.pt2": "torch.export",
+        "weights.pth": "weights",
+        "evil.pth": "weights",
+        "text.pth": "weights",
+    }

@@ -1,0 +1,74 @@
+import json
+
+import pytest
+
+from tools import torch2onnx
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch, tmp_path):
+    monkeypatch.setenv("EDGEPRESS_LANGUAGE", "en")
+    monkeypatch.setenv("EDGEPRESS_OPENMMLAB", str(tmp_path / "no-environment"))
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    path = tmp_path / "model.pth"
+    path.touch()
+    return str(path)
+
+
+def run(*arguments):
+    return torch2onnx.main([str(argument) for argument in arguments])
+
+
+def test_without_the_environment_it_offers_the_command_that_makes_it(checkpoint, tmp_path, capsys):
+    config = tmp_path / "config.py"
+    config.touch()
+    code = run("--config", config, "--checkpoint", checkpoint, "--shape", "128,96", "--task", "mmpose")
+    assert code == 2
+    assert "python tools/env_config.py --openmmlab" in capsys.readouterr().err
+    assert not (tmp_path / "model.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--shape", "128,96,3"], "shape 128,96,3"),
+        (["--shape", "big"], "shape big"),
+        (["--opset", "99"], "opset"),
+        (["--config", "gone.py"], "gone.py"),
+    ],
+)
+def test_what_cannot_be_used_is_named(checkpoint, capsys, arguments, words):
+    assert run("--checkpoint", checkpoint, *arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_missing_checkpoint_is_named(capsys):
+    assert run("--checkpoint", "nowhere.pth") == 2
+    assert "nowhere.pth" in capsys.readouterr().err
+
+
+def test_a_foreign_task_is_refused_with_the_choices(checkpoint, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run("--checkpoint", checkpoint, "--task", "mmseg")
+    assert caught.value.code == 2
+    assert "mmpretrain" in capsys.readouterr().err
+
+
+def test_an_error_stands_in_the_json_too(checkpoint, tmp_path):
+    result = tmp_path / "new" / "result.json"
+    assert run("--checkpoint", checkpoint, "--opset", "3", "--json", result) == 2
+    assert json.loads(result.read_text(encoding="utf-8"))["error"]["kind"] == "OptionError"
+
+
+def test_every_option_reaches_the_request(checkpoint, tmp_path):
+    output = tmp_path / "other.onnx"
+    text = f"--config c.py --checkpoint {checkpoint} --shape 112 --task mmpretrain --opset 13 --dynamic-batch"
+    more = ["--output", str(output), "--trust-checkpoint"]
+    options = torch2onnx._parser().parse_args([*text.split(), *more])
+    request = torch2onnx._request(options)
+    assert (str(request.config), str(request.checkpoint)) == ("c.py", checkpoint)
+    assert (request.task, request.shape, request.opset) == ("mmcls", (112, 112), 13)
+    assert (request.dynamic_batch, request.trust_checkpoint, request.target) == (True, True, output)

@@ -1,0 +1,137 @@
+"""Export a PyTorch model as ONNX: ``torch2onnx.py --config C --checkpoint P --shape 128,96 --task mmpose``.
+
+The exit code is 0 when the file was written and answers like PyTorch, 2 when something that was given cannot be used
+(or the OpenMMLab environment is missing), 1 when the export failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+if __name__ == "__main__":
+    from core.launch.handover import require_parts
+
+    require_parts(Path(__file__).resolve().parent.parent)
+
+from core.console import Console
+from core.errors import EdgePressError, InputError, ToolError
+from core.pytorch import environment
+from core.pytorch.export import export
+from core.pytorch.request import DEFAULT_OPSET, Exported, ExportRequest, shape_from_text, task_from_name
+from core.queue.wire import error_to_json
+from core.text import Text, say
+from tools.console import ProgressLine
+
+_TASKS = ("mmdet", "mmcls", "mmpretrain", "mmpose", "auto")
+
+
+@dataclass(frozen=True)
+class _State:
+    fraction: float
+    message: Text | None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the process's exit code."""
+    options = _parser().parse_args(arguments)
+    console = Console(sys.stderr)
+    line = ProgressLine(console)
+    try:
+        try:
+            exported = export(_request(options), lambda fraction, message: line.show(_State(fraction, message)))
+        finally:
+            line.finish()
+    except KeyboardInterrupt:
+        console.tell(say("Stopped."))
+        return 130
+    except EdgePressError as error:
+        console.explain(error)
+        _write(options.json, {"error": error_to_json(error)})
+        return 2 if isinstance(error, (InputError, ToolError)) else 1
+    _show(exported, Console())
+    _write(options.json, exported.to_json())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="torch2onnx.py",
+        description="Export an OpenMMLab checkpoint as ONNX, and make sure that it answers like PyTorch.",
+        epilog=f"It needs the OpenMMLab environment, made once with: {environment.COMMAND}",
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="the OpenMMLab config; without it, --checkpoint is a TorchScript (.pt) or "
+        "torch.export (.pt2) file or an Ultralytics checkpoint",
+    )
+    parser.add_argument("--checkpoint", type=Path, required=True, help="the trained weights (.pth)")
+    parser.add_argument(
+        "--shape", metavar="H,W", help="height and width in pixels; one number: a square (default: the config's)"
+    )
+    parser.add_argument("--task", choices=_TASKS, default="auto", help="what the config is for (default: it says so)")
+    parser.add_argument("--opset", type=int, default=DEFAULT_OPSET, help="version of ONNX to write (default: 17)")
+    parser.add_argument("--dynamic-batch", action="store_true", help="let the model take any number of pictures")
+    parser.add_argument("--output", type=Path, help="the file to write (default: beside the checkpoint)")
+    parser.add_argument(
+        "--trust-checkpoint",
+        action="store_true",
+        help="open a checkpoint that holds more than weights; this can run any program that its maker put into it",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result to this file")
+    return parser
+
+
+def _request(options: argparse.Namespace) -> ExportRequest:
+    return ExportRequest(
+        checkpoint=options.checkpoint,
+        config=options.config,
+        task=None if options.task == "auto" else task_from_name(options.task),
+        shape=None if options.shape is None else shape_from_text(options.shape),
+        output=options.output,
+        opset=options.opset,
+        dynamic_batch=options.dynamic_batch,
+        trust_checkpoint=options.trust_checkpoint,
+    )
+
+
+def _show(exported: Exported, console: Console) -> None:
+    """The file, what goes in and out, and how close it is."""
+    console.write(str(exported.path))
+    size = f"{exported.size_bytes / 1e6:.2f}"
+    console.tell(say("{size} MB, opset {opset}", size=size, opset=exported.opset), indent=2)
+    for tensor in exported.inputs:
+        console.tell(say("input  {name} {shape}", name=tensor.name, shape=_shape(tensor.shape)), indent=2)
+    for tensor in exported.outputs:
+        console.tell(say("output {name} {shape}", name=tensor.name, shape=_shape(tensor.shape)), indent=2)
+    console.tell(
+        say(
+            "Compared with PyTorch on noise and on pictures: largest relative difference {difference}",
+            difference=f"{exported.difference:.1e}",
+        ),
+        indent=2,
+    )
+    for note in exported.notes:
+        console.tell(note, indent=2)
+    console.tell(say("Next: python tools/export_quantize.py {path}", path=exported.path), indent=2)
+
+
+def _shape(shape: Sequence[int | str]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _write(path: Path | None, data: object) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(data, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
