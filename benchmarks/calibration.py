@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import onnx
@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.calibration.layers import add_biases, name_nodes
 from core.calibration.onnx import measure
+from core.calibration.thresholds import Method
 from core.images import PictureReader, Split, read_folder
 from core.metrics import ModelMeter
 from core.preprocessing import Preprocessing
@@ -36,8 +37,7 @@ from core.targets.onnx_quan_st import QUANTISED, make_static
 from core.workshop import Workshop
 
 STOCK = "onnxruntime min-max"
-METHODS = (STOCK, "min-max", "percentile", "entropy", "mean-square")
-_TRIED = 4
+METHODS = (STOCK, *get_args(Method))
 
 
 def main() -> None:
@@ -101,8 +101,7 @@ def ours(model: onnx.ModelProto, workshop: Workshop, method: Any) -> onnx.ModelP
     add_biases(model)
     count = len(workshop.split.calibration)
     measured = measure(model, workshop.calibration_feeds(silent), operators=QUANTISED, count=count)
-    feeds = workshop.calibration_feeds(silent)
-    return make_static(model, measured, [next(feeds) for _ in range(_TRIED)], method=method)[0]
+    return make_static(model, measured, method=method)[0]
 
 
 def stock(model: onnx.ModelProto, workshop: Workshop) -> onnx.ModelProto:

@@ -70,13 +70,15 @@ class Contest:
                 say(
                     "The result strays too far from the original: "
                     "its similarity is {cosine} of 1, and at least {least} is needed.",
-                    cosine=f"{min(output.cosine for output in strays):.3f}",
+                    cosine=f"{min(output.worst.cosine for output in strays):.3f}",
                     least=target.least_cosine,
                 ),
                 next_step=say(
                     "Use a target that keeps more bits, such as 16 bit; check that size, mean and std fit the model."
                 ),
-                detail="\n".join(f"{output.name}: {output.cosine:.5f}, {output.largest:.3g}" for output in strays),
+                detail="\n".join(
+                    f"{output.name}: {output.worst.cosine:.5f}, {output.worst.largest:.3g}" for output in strays
+                ),
             )
         return comparison, tuple(_warnings(comparison, target.least_cosine))
 

@@ -95,6 +95,14 @@ class OutputDifference:
     largest: float
     """Largest absolute difference, in the output's own unit."""
 
+    scores: OutputDifference | None = None
+    """Of those columns alone that are scores between 0 and 1, where coordinates in pixels would drown them."""
+
+    @property
+    def worst(self) -> OutputDifference:
+        """Itself or its scores, whichever strays more."""
+        return self if self.scores is None or self.scores.cosine > self.cosine else self.scores
+
     def is_within(self, least_cosine: float) -> bool:
         """Whether it is as close as asked.
 
@@ -102,6 +110,8 @@ class OutputDifference:
         twice the noise that this cosine means by itself. 8-bit outputs may shrink a little. Where the
         source answers next to nothing, both figures are only those of rounding errors.
         """
+        if self.scores is not None and not self.scores.is_within(least_cosine):
+            return False
         if self.largest <= NEGLIGIBLE:
             return True
         if least_cosine < _SCALE_COUNTS:
@@ -147,12 +157,12 @@ class Comparison:
     @property
     def cosine(self) -> float:
         """Of the output that strays most."""
-        return min(output.cosine for output in self.outputs)
+        return min(output.worst.cosine for output in self.outputs)
 
     @property
     def sqnr_db(self) -> float:
         """Of the output that strays most."""
-        return min(output.sqnr_db for output in self.outputs)
+        return min(output.worst.sqnr_db for output in self.outputs)
 
 
 @dataclass(frozen=True)

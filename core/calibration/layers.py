@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from core.runtimes.predictor import Tensor
 
 _PATCHES = 8
 """Patches along each axis that are looked at in one picture: neighbours tell little that is new."""
+
+_WITH_BIAS = frozenset({"Conv", "ConvTranspose", "Gemm"})
 
 _ROWS = 64
 """Rows of a matrix that are looked at in one picture."""
@@ -124,14 +127,25 @@ def name_nodes(model: onnx.ModelProto) -> None:
 
 
 def add_biases(model: onnx.ModelProto) -> None:
-    """Give convolutions without a bias one of zeros: it is where the mean error of 8-bit weights is made good."""
-    shapes = {tensor.name: tensor.dims for tensor in model.graph.initializer}
+    """Give each layer a bias of its own: it is where the mean error of 8-bit weights is made good.
+
+    Convolutions without one get zeros. Layers that share one get copies: in 8 bit its steps are those of the
+    layer's inputs and weights, which each layer has of its own.
+    """
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    taken: set[str] = set()
     for node in model.graph.node:
-        if node.op_type == "Conv" and node.input[1] in shapes and (len(node.input) == 2 or not node.input[2]):
-            name = f"{node.name}_bias"
-            zeros = np.zeros(shapes[node.input[1]][0], np.float32)
-            model.graph.initializer.append(numpy_helper.from_array(zeros, name))
-            node.input[:] = [*node.input[:2], name]
+        shared = node.op_type in _WITH_BIAS and len(node.input) > 2 and node.input[2] in taken
+        taken.update(node.input)
+        if node.op_type == "Conv" and node.input[1] in constants and (len(node.input) == 2 or not node.input[2]):
+            values = np.zeros(constants[node.input[1]].dims[0], np.float32)
+        elif shared and node.input[2] in constants:
+            values = numpy_helper.to_array(constants[node.input[2]])
+        else:
+            continue
+        name = f"{node.name}_bias"
+        model.graph.initializer.append(numpy_helper.from_array(values, name))
+        node.input[:] = [*node.input[:2], name]
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
@@ -155,7 +169,9 @@ def _blocks(channels: int, kernel: int) -> int:
     return next(fitting, channels)
 
 
-def add_patches(model: onnx.ModelProto, layers: list[Layer], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+def add_patches(
+    model: onnx.ModelProto, layers: list[Layer], shapes: Mapping[str, tuple[int, ...]], *, density: float = 1.0
+) -> dict[str, str]:
     """Let the graph compute a sample of the patches that each layer multiplies its weights with.
 
     For a convolution that is a depthwise convolution whose kernels hold a single 1 (im2col as a
@@ -165,6 +181,7 @@ def add_patches(model: onnx.ModelProto, layers: list[Layer], shapes: Mapping[str
         model: is changed: nodes and constants are added, outputs are not.
         layers: of this model.
         shapes: tensor name -> its shape for a typical input, which sets the strides.
+        density: how many times as much of a sample is looked at as where there are many samples.
 
     Returns:
         Name of the layer's node -> name of the new tensor.
@@ -176,7 +193,7 @@ def add_patches(model: onnx.ModelProto, layers: list[Layer], shapes: Mapping[str
         node = nodes[layer.node]
         built = _conv_patches if node.op_type == "Conv" else _matrix_rows
         name = f"__patches_{len(made)}"
-        added = list(built(node, layer, shapes))
+        added = list(built(node, layer, shapes, density))
         key = b"".join(part.SerializeToString(deterministic=True) for part in added)
         if key not in made:  # layers that share an input share their patches
             made[key] = name
@@ -198,7 +215,7 @@ def add_parts(graph: onnx.GraphProto, parts: list[onnx.NodeProto | onnx.TensorPr
 
 
 def _conv_patches(
-    node: onnx.NodeProto, layer: Layer, shapes: Mapping[str, tuple[int, ...]]
+    node: onnx.NodeProto, layer: Layer, shapes: Mapping[str, tuple[int, ...]], density: float
 ) -> Iterator[onnx.NodeProto | onnx.TensorProto]:
     kernel = layer.shape[2:]
     channels = layer.shape[1] * layer.groups
@@ -206,7 +223,8 @@ def _conv_patches(
     given = attributes(node)
     strides = given.get("strides", [1] * len(kernel))
     sides = shapes[node.input[0]][2:]
-    apart = [stride * max(1, -(-side // (stride * _PATCHES))) for stride, side in zip(strides, sides, strict=True)]
+    patches = _PATCHES * density ** (1 / len(sides))
+    apart = [stride * max(1, math.ceil(side / (stride * patches))) for stride, side in zip(strides, sides, strict=True)]
     kept = {name: given[name] for name in ("pads", "dilations") if name in given}
     if size == 1 and not any(kept.get("pads", [])):
         yield from slice_nodes(node.input[0], "@", every=apart, axis=2)
@@ -217,13 +235,13 @@ def _conv_patches(
 
 
 def _matrix_rows(
-    node: onnx.NodeProto, layer: Layer, shapes: Mapping[str, tuple[int, ...]]
+    node: onnx.NodeProto, layer: Layer, shapes: Mapping[str, tuple[int, ...]], density: float
 ) -> Iterator[onnx.NodeProto | onnx.TensorProto]:
     columns = layer.shape[0 if layer.transposed else 1]
     count = int(np.prod(shapes[node.input[0]])) // columns
     yield numpy_helper.from_array(np.array([-1, columns], np.int64), "@_shape")
     yield helper.make_node("Reshape", [node.input[0], "@_shape"], ["@_rows"])
-    yield from slice_nodes("@_rows", "@", every=[max(1, count // _ROWS)])
+    yield from slice_nodes("@_rows", "@", every=[max(1, int(count / (_ROWS * density)))])
 
 
 def slice_nodes(

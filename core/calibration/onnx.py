@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -24,6 +24,12 @@ _ACTIVATIONS = ("Relu", "Clip")
 _CLOSE = 20
 """Samples of which the layers' inputs are looked at: they are many numbers, and more of them change little."""
 
+_TRIED = 4
+"""Samples that are put aside, to try layers on: on those that shaped the weights everything looks good."""
+
+_FEW = 3
+"""Fewer samples than this are all needed for the weights."""
+
 _VALUES = 2048
 """Values of a tensor that are counted in one picture; smallest and largest are taken of all."""
 
@@ -41,8 +47,16 @@ class Measured:
     moments: Mapping[Layer, Moments]
     """Layer -> how its inputs go together."""
 
+    means: Mapping[str, Range]
+    """Tensor name -> smallest and largest value of a single sample, mean of all samples."""
+
+    samples: Sequence[Feeds]
+    """A few inputs of which the moments know nothing."""
+
     def chosen(self, method: Method) -> dict[str, Range]:
         """Tensor name -> the range to cover."""
+        if method == "moving-average":
+            return {name: (min(low, 0.0), max(high, 0.0)) for name, (low, high) in self.means.items()}
         return {name: choose_range(method, self.histograms[name], whole) for name, whole in self.ranges.items()}
 
 
@@ -63,24 +77,51 @@ def measure(model: onnx.ModelProto, feeds: Iterable[Feeds], *, operators: Collec
     feeds = iter(feeds)
     first = next(feeds, None)
     if first is None:
-        return Measured({}, {}, {})
+        return Measured({}, {}, {}, {}, ())
     shapes = _shapes(model, _around(model, operators), first)
     layers = find_layers(model)
     observed = _copy(model)
     _add_reductions(observed, shapes)
     _set_outputs(observed, [name + end for name in shapes for end in (_MIN, _MAX, _SOME)])
     closer = _copy(observed)
-    patches = add_patches(closer, layers, shapes)
+    role = _Roles(count)
+    patches = add_patches(closer, layers, shapes, density=_CLOSE / role.close)
     closer.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(set(patches.values())))
     watch = _Watch(list(shapes), {layer: patches[layer.node] for layer in layers})
     plain, close = OnnxPredictor(observed), OnnxPredictor(closer)
+    aside: list[Feeds] = []
     try:
         for number, sample in enumerate(chain([first], feeds)):
-            watch.take((plain if number % max(1, count // _CLOSE) else close).run(sample))
+            watch.take((close if role.is_close(number) else plain).run(sample))
+            if role.is_tried(number):
+                aside.append(sample)
     finally:
         plain.close()
         close.close()
-    return watch.measured(_folded(model))
+    return watch.measured(_folded(model), aside or [first])
+
+
+class _Roles:
+    """Which samples shape the weights, and which are put aside to judge them; all of them widen the ranges.
+
+    Args:
+        count: of samples, about.
+    """
+
+    def __init__(self, count: int) -> None:
+        aside = 0 if count < _FEW else max(1, min(_TRIED, count // 4))
+        self._tried = {(2 * number + 1) * count // (2 * aside) for number in range(aside)}
+        self._every = max(1, (count - aside) // _CLOSE)
+        self.close = max(1, min(_CLOSE, count - aside))
+        """How many samples are looked at closely."""
+
+    def is_close(self, number: int) -> bool:
+        """Whether the layers' inputs are looked at."""
+        return number % self._every == 0 and number not in self._tried
+
+    def is_tried(self, number: int) -> bool:
+        """Whether it is put aside."""
+        return number in self._tried
 
 
 class _Watch:
@@ -95,26 +136,32 @@ class _Watch:
         self._patches = patches
         self._lowest = dict.fromkeys(names, np.inf)
         self._highest = dict.fromkeys(names, -np.inf)
+        self._sums = {name: np.zeros(2) for name in names}
+        self._count = 0
         self._histograms = {name: Histogram() for name in names}
         self._moments = {layer: Moments() for layer in patches}
 
     def take(self, answers: Mapping[str, Tensor]) -> None:
         """Take in the answers to one sample; patches are in some of them only."""
+        self._count += 1
         for name, histogram in self._histograms.items():
             self._lowest[name] = min(self._lowest[name], float(answers[name + _MIN]))
             self._highest[name] = max(self._highest[name], float(answers[name + _MAX]))
+            self._sums[name] += answers[name + _MIN], answers[name + _MAX]
             histogram.add(answers[name + _SOME])
         for layer, name in self._patches.items():
             if name in answers:
                 self._moments[layer].add(layer.rows(answers[name]))
 
-    def measured(self, folded: Mapping[str, str]) -> Measured:
+    def measured(self, folded: Mapping[str, str], samples: Sequence[Feeds]) -> Measured:
         """The results; a folded tensor has the range of the one after it."""
         pairs = {name: (low, self._highest[name]) for name, low in self._lowest.items()}
         ranges = {name: pair for name, pair in pairs.items() if np.isfinite(pair).all()}
         ranges |= {before: ranges[after] for before, after in folded.items() if after in ranges}
         histograms = {name: self._histograms[folded.get(name, name)] for name in ranges}
-        return Measured(ranges, histograms, self._moments)
+        sums = {name: self._sums[folded.get(name, name)] / max(1, self._count) for name in ranges}
+        means = {name: (float(low), float(high)) for name, (low, high) in sums.items()}
+        return Measured(ranges, histograms, self._moments, means, samples)
 
 
 def _around(model: onnx.ModelProto, operators: Collection[str]) -> list[str]:

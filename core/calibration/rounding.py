@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import NDArray
 
-_DAMPING = 0.01
-"""Added to the diagonal, as a share of its mean: columns that were never seen must not be free to run away."""
+_DAMPINGS = (0.01, 0.1, 1.0)
+"""Added to the diagonal, as a share of its mean: columns that were never seen must not be free to run away.
+The larger ones are for matrices that rounding errors have made indefinite."""
 
 _LIMIT = 127
 _STRIP = 32
@@ -39,10 +42,7 @@ def round_to_answers(
     columns = weights.shape[2]
     diagonal = np.einsum("bii->bi", products)
     order = np.argsort(-diagonal.mean(axis=0), kind="stable")  # the most used first: most is left to make good
-    damped = products[:, order][:, :, order].copy()
-    places = np.arange(columns)
-    damped[:, places, places] += _DAMPING * diagonal.mean(axis=1, keepdims=True) + 1e-12
-    factor = _inverse_factor(damped).astype(np.float32)
+    factor = _factor(products[:, order][:, :, order]).astype(np.float32)
     alive = scales[:, :, np.newaxis] > np.finfo(np.float32).tiny  # smaller ones divide to nonsense
     ratios = np.divide(weights, scales[:, :, np.newaxis], where=alive, out=np.zeros_like(weights))
     left = np.ascontiguousarray(ratios[:, :, order], np.float32)
@@ -74,6 +74,19 @@ def _round_strip(
         errors[:, :, column] = error
         left[:, :, column:] -= error[:, :, np.newaxis] * factor[:, np.newaxis, column, column:]
     return errors
+
+
+def _factor(products: NDArray[np.float64]) -> NDArray[np.float64]:
+    """:func:`_inverse_factor` with as little damping as it takes; else the identity, which rounds to the nearest."""
+    if np.isfinite(products).all():
+        diagonal = np.einsum("bii->bi", products).mean(axis=1, keepdims=True)
+        places = np.arange(products.shape[1])
+        for damping in _DAMPINGS:
+            damped = products.copy()
+            damped[:, places, places] += damping * diagonal + 1e-12
+            with suppress(np.linalg.LinAlgError):
+                return _inverse_factor(damped)
+    return np.broadcast_to(np.eye(products.shape[1]), products.shape)
 
 
 def _inverse_factor(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

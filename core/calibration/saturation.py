@@ -85,7 +85,7 @@ def _upper(layer: Layer, ratios: Tensor) -> NDArray[np.float32]:
 def _excess(first: Tensor, second: Tensor, most: Tensor) -> Tensor:
     above = np.maximum(first, 0.0) + np.maximum(second, 0.0) - most
     below = np.maximum(-first, 0.0) + np.maximum(-second, 0.0) - most
-    return np.maximum(above, 0.0) + np.maximum(below, 0.0)
+    return np.asarray(np.maximum(above, 0.0) + np.maximum(below, 0.0))
 
 
 def _pairs(layer: Layer, values: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -14,20 +14,28 @@ from core.calibration.layers import Layer
 from core.calibration.mixed import LIMITS, limits
 from core.calibration.thresholds import STEPS, Range
 from core.calibration.weights import Rounded
+from core.metrics import ModelMeter
+from core.outcome import NEGLIGIBLE, OutputDifference
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 
 GOOD_ENOUGH = 0.01
 """Noise of the whole model up to which all layers may compute in 8 bit: 20 dB."""
 
-_AIM = 0.002
-"""Sum of the layers' noise from which on no more are spared."""
+_AIM = 0.004
+"""Noise from which on no more layers are spared: 24 dB."""
 
-_LEAST_SHARE = 0.01
-"""A layer that causes less than this share of what is left is not worth its bytes and its time."""
+_POOR = 0.03
+"""Noise above which more of the model may stay in float than usual: 15 dB."""
 
-_SPARED_SHARE = 0.05
-"""Of all weights that may stay in float; the file grows by three bytes for each of them."""
+_ROOMS = (0.05, 0.3)
+"""Of all weights that may stay in float, usually and where that leaves too much noise; each costs three bytes more."""
+
+_SLACK = 1.25
+"""Fewer layers are worth so much more noise than the least."""
+
+_STEP = 1.3
+"""How fast the number of spared layers grows in the trials."""
 
 _SECONDS = 15.0
 """About how long layers may be tried; on a slow computer fewer samples are used."""
@@ -35,7 +43,7 @@ _SECONDS = 15.0
 _WORTH = 0.7
 """Share of the noise that may be left, for sparing to be worth it."""
 
-_SQUASHING = ("Softmax", "LogSoftmax", "Sigmoid")
+_SHARES = ("Softmax", "LogSoftmax")
 _SWITCHES = "__in_8_bit"
 
 
@@ -48,8 +56,8 @@ def layers_to_spare(
     """The layers that should stay in float, because 8 bit as a whole strays too far and they cause it.
 
     One model holds every layer twice, exact and rounded, and an input that chooses: so every layer
-    can be tried without writing and loading a model for it. Errors of layers are taken as
-    unrelated, so their powers add up; the choice is then tried as a whole.
+    can be tried without writing and loading a model for it. Layers are put in the order of the noise
+    that each causes alone; how many of them are spared is found by trying.
 
     Args:
         model: in float; it is not changed.
@@ -64,58 +72,96 @@ def layers_to_spare(
     if not layers or not samples:
         return []
     predictor = OnnxPredictor(_with_switches(model, rounded, ranges))
-    sizes = np.array([math.prod(layer.shape) for layer in layers])
     try:
-        nothing = np.zeros(len(layers), np.bool_)
-        _run(predictor, samples[0], nothing)  # the first run is slower than the others
-        start = time.perf_counter()
-        _run(predictor, samples[0], nothing)
-        samples = samples[: max(1, int(_SECONDS / (time.perf_counter() - start) / len(layers)))]
-        exact = [_run(predictor, sample, nothing) for sample in samples]
-
-        def caused(switches: Tensor) -> float:
-            answers = (_run(predictor, sample, switches) for sample in samples)
-            return float(np.mean([noise(one, other) for one, other in zip(exact, answers, strict=True)]))
-
-        whole = caused(np.ones(len(layers), np.bool_))
-        if whole <= GOOD_ENOUGH:
-            return []
-        alone = np.array([caused(switches) for switches in np.eye(len(layers), dtype=np.bool_)])
-        spared = _most_harmful(alone, sizes)
-        rest = np.ones(len(layers), np.bool_)
-        rest[spared] = False
-        return [layers[place].node for place in spared] if caused(rest) < _WORTH * whole else []
+        trial = _Trial(predictor, samples, len(layers))
+        spared = _fewest(trial, np.array([math.prod(layer.shape) for layer in layers]))
+        return [layers[place].node for place in spared]
     finally:
         predictor.close()
 
 
-def _most_harmful(alone: Tensor, sizes: Tensor) -> list[int]:
-    """Layers in the order of their noise, until little is left; large ones only while the file stays small."""
-    spared: list[int] = []
-    room = _SPARED_SHARE * float(sizes.sum())
-    for place in np.argsort(-alone, kind="stable").tolist():
-        left = float(np.delete(alone, spared).sum())
-        if left <= _AIM or alone[place] < _LEAST_SHARE * left:
+class _Trial:
+    """Runs the model with any layers in 8 bit.
+
+    Args:
+        predictor: of the model with switches.
+        samples: of which no more are used than there is time for.
+        count: how many layers there are.
+    """
+
+    def __init__(self, predictor: OnnxPredictor, samples: Sequence[Feeds], count: int) -> None:
+        self._predictor = predictor
+        self.nothing = np.zeros(count, np.bool_)
+        self._run(samples[0], self.nothing)  # the first run is slower than the others
+        start = time.perf_counter()
+        self._run(samples[0], self.nothing)
+        self._samples = samples[: max(1, int(_SECONDS / (time.perf_counter() - start) / count))]
+        self._exact = [self._run(sample, self.nothing) for sample in self._samples]
+
+    def noise(self, switches: Tensor) -> tuple[float, float]:
+        """Power of the difference over power of the answers: of the worst output, and the mean of all outputs.
+
+        0.01 is an SQNR of 20 dB. It is taken over all samples together: one that finds nothing has no power.
+        """
+        meter = ModelMeter(tuple(self._exact[0]))
+        for sample, exact in zip(self._samples, self._exact, strict=True):
+            meter.add(exact, self._run(sample, switches))
+        ratios = [noise_ratio(difference) for difference in meter.differences]
+        return max(ratios), float(np.mean(ratios))
+
+    def _run(self, sample: Feeds, switches: Tensor) -> Mapping[str, Tensor]:
+        return self._predictor.run({**sample, _SWITCHES: switches})
+
+
+def noise_ratio(difference: OutputDifference) -> float:
+    """Power of the difference over power of the output, or of its scores, if they stray more."""
+    if difference.largest <= NEGLIGIBLE:
+        return 0.0
+    scores = 0.0 if difference.scores is None else noise_ratio(difference.scores)
+    # Where the source answers nothing but zeros, there is nothing to measure by.
+    return max(scores, 10 ** (-difference.sqnr_db / 10) if math.isfinite(difference.sqnr_db) else 0.0)
+
+
+def _fewest(trial: _Trial, sizes: Tensor) -> list[int]:
+    """The smallest number of layers that takes away most of the noise; large ones only if the others do not do."""
+    everything = ~trial.nothing
+    whole, _ = trial.noise(everything)
+    if whole <= GOOD_ENOUGH:
+        return []
+    alone = np.array([trial.noise(switches)[1] for switches in np.eye(sizes.size, dtype=np.bool_)])
+    best: tuple[float, list[int]] = (whole, [])
+    for room in _ROOMS:
+        order = _fitting(np.argsort(-alone, kind="stable").tolist(), sizes, room * float(sizes.sum()))
+        tried = [best, *_trials(trial, order)]
+        least = min(left for left, _ in tried)
+        best = min((one for one in tried if one[0] <= _SLACK * max(least, _AIM)), key=lambda one: len(one[1]))
+        if best[0] <= _POOR:
             break
+    return best[1] if best[0] < _WORTH * whole else []
+
+
+def _trials(trial: _Trial, order: list[int]) -> Iterator[tuple[float, list[int]]]:
+    """More and more layers spared, with the noise that is left, until it is low."""
+    count = 1.0
+    while round(count) <= len(order):
+        spared = order[: round(count)]
+        switches = ~trial.nothing
+        switches[spared] = False
+        left, _ = trial.noise(switches)
+        yield left, spared
+        if left <= _AIM:
+            return
+        count = max(count * _STEP, count + 1)
+
+
+def _fitting(order: list[int], sizes: Tensor, room: float) -> list[int]:
+    """Those that fit into the room together, in their order."""
+    chosen = []
+    for place in order:
         if sizes[place] <= room:
             room -= sizes[place]
-            spared.append(place)
-    return spared
-
-
-def noise(exact: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
-    """Power of the difference over power of the answer, mean of all outputs; 0.01 is an SQNR of 20 dB."""
-    return float(np.mean([_ratio(exact[name], other[name]) for name in exact]))
-
-
-def _ratio(exact: Tensor, other: Tensor) -> float:
-    signal = exact.astype(np.float64)
-    power = float((signal**2).sum())
-    return float(((other - signal) ** 2).sum()) / power if power else 0.0
-
-
-def _run(predictor: OnnxPredictor, sample: Feeds, switches: Tensor) -> Mapping[str, Tensor]:
-    return predictor.run({**sample, _SWITCHES: switches})
+            chosen.append(place)
+    return chosen
 
 
 def _with_switches(
@@ -145,7 +191,7 @@ def _show_scores(graph: onnx.GraphProto) -> None:
     makers = {output: node for node in graph.node for output in node.output}
     for value in graph.output:
         maker = makers.get(value.name)
-        if maker is not None and maker.op_type in _SQUASHING:
+        if maker is not None and maker.op_type in _SHARES:
             value.name = maker.input[0]
 
 

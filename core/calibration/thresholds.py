@@ -1,4 +1,4 @@
-"""Which range of a tensor the 256 steps of an 8-bit number should cover: four answers, as pure functions."""
+"""Which range of a tensor the 256 steps of an 8-bit number should cover, as pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.calibration.histogram import Histogram
 Range = tuple[float, float]
 """Smallest and largest value of a tensor."""
 
-Method = Literal["min-max", "percentile", "entropy", "mean-square"]
+Method = Literal["min-max", "moving-average", "percentile", "entropy", "mean-square"]
 """How a range is chosen."""
 
 STEPS = 255

@@ -11,7 +11,7 @@ from typing_extensions import assert_never
 
 from core.images import Split
 from core.job import Job
-from core.outcome import Accuracy, Comparison, Converted, Failed, Latency, Outcome, Refused, Verdict
+from core.outcome import Accuracy, Comparison, Converted, Failed, Latency, Outcome, OutputDifference, Refused, Verdict
 from core.source import Source
 from core.tasks.task import TaskName
 from core.text import Text
@@ -119,9 +119,14 @@ def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
         "sqnr_db": _finite(comparison.sqnr_db),
         "agreement": comparison.agreement,
         **_accuracy(comparison.accuracy),
-        "outputs": [{**asdict(output), "sqnr_db": _finite(output.sqnr_db)} for output in comparison.outputs],
+        "outputs": [_difference(output) for output in comparison.outputs],
         "latency_ms": None if comparison.latency is None else asdict(comparison.latency),
     }
+
+
+def _difference(output: OutputDifference) -> dict[str, Any]:
+    scores = None if output.scores is None else _difference(output.scores)
+    return {**asdict(output), "sqnr_db": _finite(output.sqnr_db), "scores": scores}
 
 
 def _accuracy(accuracy: Accuracy | None) -> dict[str, float | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,6 @@ from core.calibration.weights import refine_weights
 from core.errors import ConversionError, TargetRefused
 from core.outcome import Artifact
 from core.progress import Progress, portion
-from core.runtimes.predictor import Feeds
 from core.source import Source
 from core.target import TargetId
 from core.targets.onnx_rules import refuse_if_reduced, save
@@ -30,12 +29,12 @@ QUANTISED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Relu", "Clip")
 ever faster, and lost up to 3.5 dB. Relu and Clip are among them so that the range of a convolution's output is the
 range after its activation, into which onnxruntime folds it."""
 
-_TRIED = 4
-"""Calibration pictures on which layers are tried in float, if that is needed."""
-
-
 _BRANCHES = frozenset({"If", "Loop", "Scan"})
 """What is inside them runs now and then only, and out of reach of the outputs that tell the ranges."""
+
+
+_PAYING = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+"""Without any of these nothing would get smaller or faster."""
 
 
 class OnnxQuanSt:
@@ -56,7 +55,7 @@ class OnnxQuanSt:
         return (f"{stem}_quan_static.onnx",)
 
     def check(self, source: Source) -> None:
-        """Refuse what already is 8 or 16 bit, and what has branches."""
+        """Refuse what already is 8 or 16 bit, has branches, or no layers that 8 bit is for."""
         refuse_if_reduced(source)
         branches = sorted(_BRANCHES & set(source.operators))
         if branches:
@@ -67,6 +66,8 @@ class OnnxQuanSt:
                 ),
                 next_step=say("Use the dynamic 8 bit target, or export the model without branches."),
             )
+        if not _PAYING & set(source.operators):
+            raise _nothing_to_compute()
 
     def make(self, workshop: Workshop, folder: Path, progress: Progress) -> Artifact:
         """Measure the ranges over the calibration pictures and write the file."""
@@ -74,25 +75,32 @@ class OnnxQuanSt:
         name_nodes(model)
         add_biases(model)
         feeds = workshop.calibration_feeds(portion(progress, 0.0, 0.7))
-        kept: list[Feeds] = []
         count = len(workshop.split.calibration)
-        measured = measure(model, _keeping(feeds, kept, count), operators=QUANTISED, count=count)
+        measured = measure(model, feeds, operators=QUANTISED, count=count)
         progress(0.7, say("Writing 8 bit weights"))
-        quantised, spared = make_static(model, measured, kept)
+        quantised, spared = make_static(model, measured)
+        if not any(tensor.data_type == onnx.TensorProto.INT8 for tensor in quantised.graph.initializer):
+            raise _nothing_to_compute()
         (name,) = self.file_names(workshop.stem)
         notes = workshop.calibration_notes + _notes(spared)
         return Artifact(self.id, (save(quantised, folder / name),), notes=notes)
 
 
+def _nothing_to_compute() -> TargetRefused:
+    return TargetRefused(
+        say("This model has no convolutions or matrix products with weights, which are what 8 bit makes smaller."),
+        next_step=say("Keep the original, or use the 16 bit target."),
+    )
+
+
 def make_static(
-    model: onnx.ModelProto, measured: Measured, samples: Sequence[Feeds], *, method: Method = "mean-square"
+    model: onnx.ModelProto, measured: Measured, *, method: Method = "mean-square"
 ) -> tuple[onnx.ModelProto, int]:
     """Quantise; where the answers stray too far, once more without the layers that cause it.
 
     Args:
         model: the clean model, prepared with :func:`name_nodes` and :func:`add_biases`; it is not changed.
         measured: what the calibration pictures told.
-        samples: a few inputs, on which layers are tried.
         method: how ranges are chosen; the default was best over all models tried (docs/calibration.md).
 
     Returns:
@@ -102,20 +110,12 @@ def make_static(
     floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     quantised = _quantise(model, ranges)
     rounded = refine_weights(quantised, measured.moments, floats)
-    spared = layers_to_spare(model, rounded, ranges, samples)
+    spared = layers_to_spare(model, rounded, ranges, measured.samples)
     if spared:
         quantised = _quantise(model, ranges, with_activations(model, spared))
         refine_weights(quantised, measured.moments, floats)
         guard(quantised, spared)
     return quantised, len(spared)
-
-
-def _keeping(feeds: Iterable[Feeds], kept: list[Feeds], count: int) -> Iterator[Feeds]:
-    """Pass the samples on, and keep a few from all over the folder."""
-    for number, sample in enumerate(feeds):
-        if number % max(1, count // _TRIED) == 0 and len(kept) < _TRIED:
-            kept.append(sample)
-        yield sample
 
 
 def _notes(spared: int) -> tuple[Text, ...]:

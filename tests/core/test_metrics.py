@@ -46,3 +46,54 @@ def test_a_model_is_as_good_as_its_worst_output():
     worst = meter.add({"good": np.ones(3), "bad": np.array([1.0, 0])}, {"good": np.ones(3), "bad": np.array([0, 1.0])})
     assert worst == meter.cosine == pytest.approx(0.0)
     assert [difference.name for difference in meter.differences] == ["good", "bad"]
+
+
+def boxes(seed, rows=40):
+    """Two coordinates in pixels and two classes, as columns of a detector's answer."""
+    random = np.random.default_rng(seed)
+    table = np.concatenate([random.uniform(0, 320, (rows, 2)), random.uniform(0, 0.9, (rows, 2))], axis=1)
+    return table.astype(np.float32)
+
+
+def spoilt(table):
+    other = table.copy()
+    other[:, 2:] = other[::-1, 2:]
+    return other
+
+
+@pytest.mark.parametrize("axis", [1, 2], ids=["columns first", "columns last"])
+def test_scores_among_coordinates_are_judged_by_themselves(axis):
+    meter = DifferenceMeter("y")
+    for seed in range(3):
+        table = boxes(seed)
+        one, other = (part[None] if axis == 2 else part.T[None] for part in (table, spoilt(table)))
+        meter.add(one, other)
+    difference = meter.difference
+    assert difference.cosine > 0.9999
+    assert difference.scores.cosine < 0.9
+    assert difference.worst is difference.scores
+    assert difference.is_within(0.9) is False
+
+
+def test_outputs_that_are_all_scores_or_all_coordinates_have_no_part_of_their_own():
+    table = boxes(0)
+    for columns in (table[:, :2], table[:, 2:]):
+        meter = DifferenceMeter("y")
+        meter.add(columns[None], columns[None])
+        assert meter.difference.scores is None
+
+
+def test_scores_that_never_find_anything_are_left_out():
+    table = boxes(0)
+    table[:, 2:] *= 0.01
+    meter = DifferenceMeter("y")
+    meter.add(table[None], spoilt(table)[None])
+    assert meter.difference.scores is None
+
+
+def test_answers_of_changing_sizes_are_still_summed_up_as_a_whole():
+    meter = DifferenceMeter("y")
+    for rows in (40, 60):
+        meter.add(boxes(0, rows).T[None], boxes(0, rows).T[None])
+        meter.add(boxes(0, rows)[None], boxes(0, rows)[None])
+    assert meter.difference.cosine == pytest.approx(1) and meter.difference.scores is None

@@ -63,3 +63,24 @@ def test_moments_do_not_depend_on_how_the_rows_come():
     taken = moments(rows)
     assert taken.means == pytest.approx(rows.mean(axis=1), abs=1e-4)
     assert taken.covariance[1] == pytest.approx(np.cov(rows[1].T, bias=True), rel=1e-3, abs=1e-2)
+
+
+@pytest.mark.parametrize("spoil", [np.nan, -50.0], ids=["no number", "indefinite"])
+def test_products_that_rounding_errors_or_overflows_have_spoilt_still_give_good_weights(spoil):
+    weights, scales, rows = layer()
+    products = moments(rows).products
+    products[0, 3, 4] = products[0, 4, 3] = spoil * products[0].diagonal().mean()
+    steps = round_to_answers(weights, scales, products)
+    assert np.abs(steps * scales[:, :, np.newaxis] - weights).max() < 20 * scales.max()
+    assert error(rows, weights, steps, scales) < 1.5 * error(
+        rows, weights, np.rint(weights / scales[:, :, np.newaxis]), scales
+    )
+
+
+def test_weights_stay_within_their_bounds_and_the_others_make_good_what_that_costs():
+    weights, scales, rows = layer()
+    upper = np.full(weights.shape, 6, np.float32)
+    cut = np.clip(np.rint(weights / scales[:, :, np.newaxis]), -6, 6)
+    steps = round_to_answers(weights, scales, moments(rows).products, bounds=(-upper, upper))
+    assert np.abs(steps).max() <= 6
+    assert error(rows, weights, steps, scales) < 0.5 * error(rows, weights, cut, scales)

@@ -106,7 +106,7 @@ def bright(seed, count=6):
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_a_whole_model_of_large_weights_answers_right_and_holds_no_pair_that_could_overflow(tmp_path, kernel):
     model = heavy(tmp_path / "net.onnx", kernel=kernel)
-    quantised, spared = make_static(model, measure(model, bright(0), operators=QUANTISED, count=6), bright(1, 2))
+    quantised, spared = make_static(model, measure(model, bright(0), operators=QUANTISED, count=6))
     assert spared == 0
     source, made = OnnxPredictor(model, threads=1), OnnxPredictor(quantised, threads=1)
     meter = ModelMeter(source.outputs)
@@ -134,7 +134,7 @@ def test_weights_that_two_layers_share_get_7_bits(tmp_path):
     model = onnx.load(str(save(nodes, inputs, outputs, [shared], tmp_path / "net.onnx")))
     name_nodes(model)
     add_biases(model)
-    quantised, _ = make_static(model, measure(model, bright(0), operators=QUANTISED, count=6), bright(1, 2))
+    quantised, _ = make_static(model, measure(model, bright(0), operators=QUANTISED, count=6))
     stored = [numpy_helper.to_array(one) for one in quantised.graph.initializer if one.data_type == TensorProto.INT8]
     (weights,) = [one for one in stored if one.ndim == 4]
     assert np.abs(weights).max() == 64

@@ -8,7 +8,9 @@ from onnx import TensorProto, helper, numpy_helper
 from core.calibration.layers import add_biases, name_nodes
 from core.calibration.mixed import guard, with_activations
 from core.calibration.onnx import measure
-from core.calibration.sensitivity import layers_to_spare, noise
+from core.calibration.sensitivity import layers_to_spare, noise_ratio
+from core.metrics import ModelMeter
+from core.outcome import OutputDifference
 from core.runtimes.onnx import OnnxPredictor
 from core.targets.onnx_quan_st import make_static
 from small import save
@@ -51,7 +53,7 @@ def samples(seed=0, count=6):
 
 
 def static(model):
-    return make_static(model, measure(model, samples(), operators=OPERATORS, count=6), samples(1, 2))
+    return make_static(model, measure(model, samples(), operators=OPERATORS, count=6))
 
 
 def test_a_model_that_8_bit_suits_keeps_no_layer_in_float(tmp_path):
@@ -61,7 +63,7 @@ def test_a_model_that_8_bit_suits_keeps_no_layer_in_float(tmp_path):
 
 
 def test_layers_that_break_the_answers_stay_in_float(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.calibration.sensitivity._SPARED_SHARE", 0.8)
+    monkeypatch.setattr("core.calibration.sensitivity._ROOMS", (0.8,))
     model = chain(tmp_path / "net.onnx", loud=300.0)
     mixed, spared = static(model)
     monkeypatch.setattr("core.targets.onnx_quan_st.layers_to_spare", lambda *_: [])
@@ -70,7 +72,10 @@ def test_layers_that_break_the_answers_stay_in_float(tmp_path, monkeypatch):
 
     def strays(other):
         source, changed = OnnxPredictor(model, threads=1), OnnxPredictor(other, threads=1)
-        return np.mean([noise(source.run(sample), changed.run(sample)) for sample in samples(9)])
+        meter = ModelMeter(source.outputs)
+        for sample in samples(9):
+            meter.add(source.run(sample), changed.run(sample))
+        return noise_ratio(meter.differences[0])
 
     assert strays(mixed) < 0.5 * strays(whole)
 
@@ -96,3 +101,17 @@ def test_nothing_is_tried_where_no_layer_was_rounded(tmp_path):
     model = chain(tmp_path / "net.onnx")
     assert layers_to_spare(model, {}, {}, samples()) == []
     assert layers_to_spare(model, {}, {}, []) == []
+
+
+def test_a_sample_that_finds_nothing_does_not_decide(tmp_path):
+    """Its answers have next to no power, so that any difference is a thousand times as much."""
+    meter = ModelMeter(["y"])
+    found, nothing = np.ones((1, 8), np.float32), np.full((1, 8), 1e-6, np.float32)
+    meter.add({"y": found}, {"y": found * 1.01})
+    meter.add({"y": nothing}, {"y": nothing * 50})
+    assert noise_ratio(meter.differences[0]) == pytest.approx(1e-4, rel=0.01)
+
+
+def test_scores_that_stray_are_noise_though_boxes_drown_them():
+    scores = OutputDifference("y", 0.9, sqnr_db=7.0, largest=0.5)
+    assert noise_ratio(OutputDifference("y", 0.9999, 40.0, 2.0, scores=scores)) == pytest.approx(10**-0.7)
