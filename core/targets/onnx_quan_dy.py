@@ -41,6 +41,7 @@ come first: they hold 2% of the bytes and cause more than half of the error."""
 _RECIPES: tuple[tuple[tuple[str, ...], Mapping[str, int], float], ...] = (
     (_DYNAMIC, _STORED_WIDELY, _FLOAT_SHARE),
     ((), _STORED_WIDELY, _FLOAT_SHARE),
+    ((), _STORED_WIDELY, 0.2),
     ((), _STORED, 0.1),
     ((), _STORED, 0.3),
 )

@@ -26,7 +26,7 @@ def test_so_do_calibrated_ones(recipe, opset, free):
         assert reason
 
 
-@quick(200)
+@quick(300)
 @given(
     recipe=steps,
     places=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=6),
