@@ -21,8 +21,10 @@ from core.text import Text, say
 USUAL_PICTURES = 40
 """Where nobody has said yet how many there will be."""
 
-_REFERENCE = 110e9
-"""Operations a second of the computer that was measured, in a product of two matrices."""
+_REFERENCE = 62e9
+"""Operations a second of the computer that was measured, in a product of two small matrices on one thread."""
+
+_SIDE, _TIMES = 64, 200
 
 _RUN_PER_PRODUCT, _RUN_PER_VALUE = 5e-11, 3e-10
 """Seconds of one run on one thread."""
@@ -94,14 +96,17 @@ def _seconds(effort: _Effort, source: Source, run: float, pictures: int) -> floa
 
 @lru_cache(maxsize=1)
 def slowness() -> float:
-    """How many times as long this computer takes as the one that was measured."""
-    matrix = np.ones((384, 384), np.float32)
+    """How many times as long this computer takes as the one that was measured; takes some milliseconds, once.
+
+    The best of many tries, each too small for a second thread: so it tells of the computer, not of what else runs.
+    """
+    matrix, result = np.ones((_SIDE, _SIDE), np.float32), np.empty((_SIDE, _SIDE), np.float32)
     seconds = []
-    for _ in range(20):
+    for _ in range(_TIMES):
         start = time.perf_counter()
-        matrix @ matrix
+        np.matmul(matrix, matrix, out=result)
         seconds.append(time.perf_counter() - start)
-    return _REFERENCE * min(seconds) / (2 * 384**3)
+    return _REFERENCE * min(seconds) / (2 * _SIDE**3)
 
 
 def installed_memory() -> int:

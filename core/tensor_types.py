@@ -32,6 +32,11 @@ def check_types(values: Iterable[onnx.ValueInfoProto]) -> None:
         SourceError: one of them is no tensor, or holds text or numbers that numpy does not know.
     """
     for value in values:
+        if not isinstance(value.name, str):  # protobuf gives bytes where a name is no text
+            raise SourceError(
+                say("The name of an input or output of the model is no text, so the file is damaged."),
+                next_step=say("Pick another file, or export or download the model again."),
+            )
         kind = value.type.WhichOneof("value")
         if kind in _KINDS:
             raise _unusual(value.name, _KINDS[kind], _as_tensors())

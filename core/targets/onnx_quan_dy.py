@@ -41,6 +41,7 @@ come first: they hold 2% of the bytes and cause more than half of the error."""
 _RECIPES: tuple[tuple[tuple[str, ...], Mapping[str, int], float], ...] = (
     (_DYNAMIC, _STORED_WIDELY, _FLOAT_SHARE),
     ((), _STORED_WIDELY, _FLOAT_SHARE),
+    ((), _STORED_WIDELY, 0.2),
     ((), _STORED, 0.1),
     ((), _STORED, 0.3),
 )
@@ -48,6 +49,9 @@ _RECIPES: tuple[tuple[tuple[str, ...], Mapping[str, int], float], ...] = (
 
 _FEWEST = 100
 """Fewer numbers than this take less place in the file than their description."""
+
+_LEAST_SHARE = 0.25
+"""Share of the file that its weights must take: from there on they get smaller than their scales make it larger."""
 
 _GOOD = 0.99
 """Cosine from which no other recipe is tried."""
@@ -69,7 +73,7 @@ class OnnxQuanDy:
     def check(self, source: Source) -> None:
         """Refuse what already is 8 or 16 bit, cannot be checked, or has no weights to speak of."""
         refuse_unfit(source)
-        if source.parameters < _FEWEST:
+        if source.parameters < _FEWEST or 4 * source.parameters < _LEAST_SHARE * source.size_bytes:
             raise _nothing_to_store()
 
     def make(self, workshop: Workshop, folder: Path, progress: Progress) -> Artifact:

@@ -42,3 +42,11 @@ def test_a_model_of_foreign_steps_alone_is_told_so(tmp_path):
     output = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 3])
     with pytest.raises(SourceError, match=r"ai\.onnx\.ml"):
         inspect(model(tmp_path / "m.onnx", node, output, domains=("ai.onnx.ml",)))
+
+
+def test_a_name_that_is_no_text_is_a_damage(tmp_path):
+    named = helper.make_tensor_value_info("strange", TensorProto.FLOAT, [2, 3])
+    path = model(tmp_path / "m.onnx", helper.make_node("Identity", ["strange"], ["x"]), TENSOR, inputs=(named,))
+    path.write_bytes(path.read_bytes().replace(b"strange", b"stran\xff\xfe"))
+    with pytest.raises(SourceError):
+        inspect(path)

@@ -1,0 +1,99 @@
+"""Hold what pre-flight estimates against what a sweep measured: time and memory of each model's job.
+
+Reads the figures that ``benchmarks/models.py`` left in its WORK folder, where the models still have to lie::
+
+    python benchmarks/estimates.py WORK/figures --table docs/estimates.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from core.estimate import estimate, memory_words, slowness, time_words
+from core.source import inspect
+
+_PICTURES = 24
+"""Arrays of noise that the sweep gives to models that take no picture."""
+
+_INTRODUCTION = """# Estimates, held against measurements
+
+Before anything runs, pre-flight says how long a target will take and how much memory. It counts the multiplications of
+one run and the numbers that its steps give out, at the size of the pictures, and knows from a product of two matrices
+how fast this computer is. Written by `benchmarks/estimates.py` from the figures of the sweep in [models.md](models.md):
+all targets of a model in one job, with comparison and timing. On a computer that does other things meanwhile, measured
+times are upper bounds.
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model's job."""
+
+    name: str
+    seconds: tuple[float, float]
+    """Estimated and measured."""
+
+    memory: tuple[float, float]
+    """Bytes, likewise."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table, and write it where asked."""
+    parser = argparse.ArgumentParser(description="Hold estimates against a sweep's measurements.")
+    parser.add_argument("figures", type=Path, help="folder with the figures of benchmarks/models.py")
+    parser.add_argument("--table", type=Path, help="write the table to this Markdown file")
+    options = parser.parse_args(arguments)
+    rows = [row for path in sorted(options.figures.glob("*.json")) for row in _rows(path)]
+    page = "\n".join(_page(rows))
+    print(page)
+    if options.table:
+        options.table.write_text(page + "\n", encoding="utf-8")
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    tried = [outcome for outcome in figures["outcomes"] if outcome["status"] != "refused"]
+    if not tried or not Path(figures["source"]["path"]).is_file():
+        return
+    source = inspect(Path(figures["source"]["path"]))
+    compared = max((outcome["comparison"]["images"] for outcome in tried if outcome["comparison"]), default=0)
+    size = figures["preprocessing"]["size"] if source.takes_image else None
+    efforts = [
+        estimate(source, outcome["target"], pictures=2 * compared or _PICTURES, size=size and tuple(size))
+        for outcome in tried
+    ]
+    yield Row(
+        figures["name"],
+        (sum(effort.seconds for effort in efforts), figures["seconds"]),
+        (max(effort.memory_bytes for effort in efforts), figures["peak_bytes"]),
+    )
+
+
+def _page(rows: Sequence[Row]) -> Iterator[str]:
+    yield _INTRODUCTION
+    for what, pairs in (("time", [row.seconds for row in rows]), ("memory", [row.memory for row in rows])):
+        ratios = np.array([estimated / measured for estimated, measured in pairs])
+        near = np.mean((ratios > 0.5) & (ratios < 2))
+        yield f"- Of {len(rows)} models, {near:.0%} of the estimates of {what} are within a factor of two; median"
+        yield f"  {np.median(ratios):.2f} of what was measured, from {ratios.min():.2f} to {ratios.max():.2f}."
+    yield f"- This computer took {slowness():.1f} times as long for the product as the one behind the constants.\n"
+    yield "| model | time, estimated | measured | memory, estimated | measured |"
+    yield "|---|---|---|---|---|"
+    for row in rows:
+        times = (f"{time_words(row.seconds[0])}", f"{row.seconds[1]:.0f} s")
+        sizes = (f"{memory_words(row.memory[0])}", f"{row.memory[1] / 1e6:.0f} MB")
+        yield f"| {row.name} | {' | '.join((*times, *sizes))} |"
+
+
+if __name__ == "__main__":
+    main()
