@@ -58,7 +58,10 @@ class _Sums:
         self._largest = np.zeros(parts)
 
     def add(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> None:
-        """Take in the parts, (parts, values) each."""
+        """Take in the parts, (parts, values) each; where both hold the same infinity or no number, they agree."""
+        if not (np.isfinite(a).all() and np.isfinite(b).all()):
+            alike = ~np.isfinite(a) & ((a == b) | (np.isnan(a) & np.isnan(b)))
+            a, b = np.where(alike, 0.0, a), np.where(alike, 0.0, b)
         difference = a - b
         pairs = ((a, b), (a, a), (b, b), (difference, difference))
         self._products += [np.einsum("pv,pv->p", one, other) for one, other in pairs]

@@ -114,6 +114,8 @@ class OutputDifference:
             return False
         if self.largest <= NEGLIGIBLE:
             return True
+        if not math.isfinite(self.largest):
+            return False
         if least_cosine < _SCALE_COUNTS:
             return self.cosine >= least_cosine
         expected = 10 * math.log10(least_cosine**2 / (1 - least_cosine**2))

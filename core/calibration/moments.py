@@ -57,7 +57,8 @@ class Moments:
         rows = np.concatenate(self._waiting, axis=1)
         self._waiting = []
         sums = rows.sum(axis=1, dtype=np.float64)
-        products = rows.transpose(0, 2, 1) @ rows
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is told from the infinities that it leaves
+            products = rows.transpose(0, 2, 1) @ rows
         self._count += rows.shape[1]
         if self._sums is None or self._products is None:
             self._sums, self._products = sums, products

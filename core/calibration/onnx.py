@@ -27,6 +27,9 @@ _CLOSE = 20
 _TRIED = 8
 """Samples that are put aside, to try layers on: on those that shaped the weights everything looks good."""
 
+_TOGETHER = 16
+"""Samples whose values are counted together: that takes a fraction of the time, and 128 kB a tensor."""
+
 _FEW = 3
 """Fewer samples than this are all needed for the weights."""
 
@@ -136,6 +139,7 @@ class _Watch:
         self._patches = patches
         self._lowest = dict.fromkeys(names, np.inf)
         self._highest = dict.fromkeys(names, -np.inf)
+        self._waiting: dict[str, list[Tensor]] = {name: [] for name in names}
         self._sums = {name: np.zeros(2) for name in names}
         self._count = 0
         self._histograms = {name: Histogram() for name in names}
@@ -144,17 +148,26 @@ class _Watch:
     def take(self, answers: Mapping[str, Tensor]) -> None:
         """Take in the answers to one sample; patches are in some of them only."""
         self._count += 1
-        for name, histogram in self._histograms.items():
+        for name in self._histograms:
             self._lowest[name] = min(self._lowest[name], float(answers[name + _MIN]))
             self._highest[name] = max(self._highest[name], float(answers[name + _MAX]))
             self._sums[name] += answers[name + _MIN], answers[name + _MAX]
-            histogram.add(answers[name + _SOME])
+            self._waiting[name].append(answers[name + _SOME].ravel())
+        if self._count % _TOGETHER == 0:
+            self._flush()
         for layer, name in self._patches.items():
             if name in answers:
                 self._moments[layer].add(layer.rows(answers[name]))
 
+    def _flush(self) -> None:
+        for name, histogram in self._histograms.items():
+            if self._waiting[name]:
+                histogram.add(np.concatenate(self._waiting[name]))
+                self._waiting[name] = []
+
     def measured(self, folded: Mapping[str, str], samples: Sequence[Feeds]) -> Measured:
         """The results; a folded tensor has the range of the one after it."""
+        self._flush()
         pairs = {name: (low, self._highest[name]) for name, low in self._lowest.items()}
         ranges = {name: pair for name, pair in pairs.items() if np.isfinite(pair).all()}
         ranges |= {before: ranges[after] for before, after in folded.items() if after in ranges}

@@ -16,7 +16,7 @@ MOST = 127
 _MOST_OF_PAIR = 128
 """Two neighbours of the same sign together: 255 * 128 is the last multiple that fits into 16 bit with a sign."""
 
-_WIDER = np.geomspace(1.0, 2.0, 25)
+_WIDER = np.geomspace(1.0, 2.0, 9)
 """Steps that are tried, as multiples of the finest; with twice as wide ones no two weights are too large together."""
 
 

@@ -40,6 +40,9 @@ _STEP = 1.5
 _SECONDS = 15.0
 """About how long layers may be tried; on a slow computer fewer samples are used."""
 
+_FIRST = 3
+"""Samples on which a good model is told at once."""
+
 _CHOICES = 15
 """How many choices of layers are tried, about."""
 
@@ -102,7 +105,7 @@ class _Trial:
         self.few = max(1, int(affordable / count))
         """Samples for which there is time with each layer alone."""
         self._samples = samples[: max(self.few, int(affordable / _CHOICES))]
-        self._exact = [self._run(sample, self.nothing) for sample in self._samples]
+        self._exact: list[Mapping[str, Tensor]] = []
 
     def noise(self, switches: Tensor, *, samples: int | None = None) -> tuple[float, float]:
         """Power of the difference over power of the answers: of the worst output, and the mean of all outputs.
@@ -113,9 +116,11 @@ class _Trial:
             switches: which layers are in 8 bit.
             samples: on how many it is tried; on all if None.
         """
-        meter = ModelMeter(tuple(self._exact[0]))
-        for sample, exact in list(zip(self._samples, self._exact, strict=True))[:samples]:
-            meter.add(exact, self._run(sample, switches))
+        meter = ModelMeter(self._predictor.outputs)
+        for number, sample in enumerate(self._samples[:samples]):
+            if number == len(self._exact):
+                self._exact.append(self._run(sample, self.nothing))
+            meter.add(self._exact[number], self._run(sample, switches))
         ratios = [noise_ratio(difference) for difference in meter.differences]
         return max(ratios), float(np.mean(ratios))
 
@@ -135,6 +140,8 @@ def noise_ratio(difference: OutputDifference) -> float:
 def _fewest(trial: _Trial, sizes: Tensor) -> list[int]:
     """The smallest number of layers that takes away most of the noise; large ones only if the others do not do."""
     everything = ~trial.nothing
+    if trial.noise(everything, samples=_FIRST)[0] <= _AIM:
+        return []
     whole, _ = trial.noise(everything)
     if whole <= GOOD_ENOUGH:
         return []

@@ -126,7 +126,7 @@ def _refine(layer: Layer, moments: Moments, exact: Tensor, weights: _Stored, bia
 
 
 def _widen(layer: Layer, moments: Moments, exact: Tensor, weights: _Stored, bias: _Stored | None) -> None:
-    squares = np.einsum("bcc->bc", moments.products)[:, np.newaxis, :]
+    squares = np.nan_to_num(np.einsum("bcc->bc", moments.products), posinf=1.0)[:, np.newaxis, :]
     importance = layer.from_blocks(np.broadcast_to(squares, layer.to_blocks(exact).shape))
     factors = wider_steps(layer, exact, np.broadcast_to(weights.steps, (layer.outputs,)), importance)
     weights.widen(factors)

@@ -97,3 +97,12 @@ def test_answers_of_changing_sizes_are_still_summed_up_as_a_whole():
         meter.add(boxes(0, rows).T[None], boxes(0, rows).T[None])
         meter.add(boxes(0, rows)[None], boxes(0, rows)[None])
     assert meter.difference.cosine == pytest.approx(1) and meter.difference.scores is None
+
+
+def test_answers_that_are_no_numbers_agree_with_each_other_and_with_nothing_else():
+    odd = np.array([1.0, np.nan, np.inf, -np.inf], np.float32)
+    same, other = DifferenceMeter("y"), DifferenceMeter("y")
+    same.add(odd, odd * np.float32(1.0))
+    assert same.difference.cosine == 1 and same.difference.is_within(0.999)
+    other.add(odd, np.array([1.0, 2.0, np.inf, -np.inf], np.float32))
+    assert not other.difference.is_within(0.9)
