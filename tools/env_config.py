@@ -136,7 +136,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--openmmlab",
         action="store_true",
-        help="make the environment for PyTorch models of OpenMMLab too (1.6 GB); with --check: count it as needed",
+        help="make the environment for PyTorch models of OpenMMLab too (1.6 GB, on Linux up to 6 GB); with "
+        "--check: count it as needed",
     )
     parser.add_argument(
         "--wheels",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -120,7 +122,12 @@ def _show(exported: Exported, console: Console) -> None:
     )
     for note in exported.notes:
         console.tell(note, indent=2)
-    console.tell(say("Next: python tools/export_quantize.py {path}", path=exported.path), indent=2)
+    console.tell(say("Next: python tools/export_quantize.py {path}", path=_quoted(exported.path)), indent=2)
+
+
+def _quoted(path: Path) -> str:
+    """As the terminal wants it where a name has spaces in it."""
+    return subprocess.list2cmdline([str(path)]) if sys.platform == "win32" else shlex.quote(str(path))
 
 
 def _shape(shape: Sequence[int | str]) -> str:

@@ -112,12 +112,13 @@ def check_wheels(wheels: Path | None) -> None:
         )
 
 
-def check_computer(root: Path, *, needed_bytes: int = NEEDED_BYTES) -> None:
+def check_computer(root: Path, *, needed_bytes: int = NEEDED_BYTES, next_step: Text | None = None) -> None:
     """Refuse early, in clear words, what would fail late in dark ones.
 
     Args:
         root: the copy of EdgePress, or the folder in which another environment shall be made.
         needed_bytes: free disk space that installing takes.
+        next_step: what to do where there is less; None: the advice for EdgePress itself.
 
     Raises:
         ToolError: a 32-bit Python, a Python without venv, a folder that cannot be written, or too little disk space.
@@ -140,7 +141,8 @@ def check_computer(root: Path, *, needed_bytes: int = NEEDED_BYTES) -> None:
                 free=f"{free / 1e9:.1f}",
                 needed=f"{needed_bytes / 1e9:.1f}",
             ),
-            next_step=say("Free some space, or move the EdgePress folder to another disk, then start again."),
+            next_step=next_step
+            or say("Free some space, or move the EdgePress folder to another disk, then start again."),
             detail=str(root),
         )
 

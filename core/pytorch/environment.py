@@ -23,6 +23,9 @@ from core.text import say
 NEEDED_BYTES = 4_000_000_000
 """Free disk space for the packages (1.6 GB) and what pip keeps while it works."""
 
+NEEDED_BYTES_FOR_GRAPHICS = 11_000_000_000
+"""The same with the PyTorch for graphics cards (5.6 GB), which pip fetches on Linux unless it is told otherwise."""
+
 COMMAND = "python tools/env_config.py --openmmlab"
 """What makes the environment from the command line."""
 
@@ -34,6 +37,10 @@ _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 _WITHOUT_DEPENDENCIES = Path(__file__).with_name("requirements-nodeps.txt")
 _STAMP = "edgepress-openmmlab.json"
 _TRIAL_SECONDS = 300
+_TIGHT = say(
+    "Free some space, let EDGEPRESS_OPENMMLAB point to a folder on another disk, or on Linux let pip fetch the PyTorch "
+    "for processors only, which is much smaller (docs/openmmlab.md)."
+)
 
 
 def folder() -> Path:
@@ -90,7 +97,8 @@ def require() -> None:
         raise ToolError(
             say("The OpenMMLab environment is not ready. It holds PyTorch and the OpenMMLab packages."),
             next_step=say(
-                "Make it once with: {command} (about 1.6 GB and a few minutes), or with the button on the page.",
+                "Make it once with: {command} (about 1.6 GB, on Linux up to 6 GB, and a few minutes), or with the "
+                "button on the page.",
                 command=COMMAND,
             ),
             detail=str(folder()),
@@ -118,12 +126,23 @@ def create(progress: Progress = silent, *, wheels: Path | None = None) -> None:
     _check_folder(folder())
     launch.check_wheels(wheels)
     folder().parent.mkdir(parents=True, exist_ok=True)
-    launch.check_computer(folder().parent, needed_bytes=NEEDED_BYTES)
+    launch.check_computer(folder().parent, needed_bytes=needed_bytes(wheels), next_step=_TIGHT)
     lock = _take_lock()
     try:
         _create(progress, wheels)
     finally:
         lock.release()
+
+
+def needed_bytes(wheels: Path | None = None) -> int:
+    """Free disk space that making or completing it takes.
+
+    Args:
+        wheels: the folder of wheels to install from, if any.
+    """
+    if sys.platform != "linux" or _has_torch() or _is_for_processors(wheels):
+        return NEEDED_BYTES
+    return NEEDED_BYTES_FOR_GRAPHICS
 
 
 def remove() -> None:
@@ -166,6 +185,20 @@ def _create(progress: Progress, wheels: Path | None) -> None:
     _try_out()
     _write_stamp(version)
     progress(1.0, say("The OpenMMLab environment is ready."))
+
+
+def _has_torch() -> bool:
+    packages = site_packages()
+    return packages is not None and (packages / "torch" / "version.py").is_file()
+
+
+def _is_for_processors(wheels: Path | None) -> bool:
+    """Whether pip will find the PyTorch for processors: among the wheels, or at the index that its settings name."""
+    if wheels is not None:
+        return any(wheels.glob("torch-*cpu*.whl"))
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    asked = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    return "/whl/cpu" in asked.stdout
 
 
 def _install(arguments: Sequence[str], progress: Progress) -> None:

@@ -72,7 +72,8 @@ def _offer(*, is_begun: bool) -> None:
         )
     st.caption(
         t(
-            "They come from the internet: about 1.6 GB on the disk, a few minutes with a fast connection. "
+            "They come from the internet: about 1.6 GB on the disk (on Linux up to 6 GB, with PyTorch for graphics "
+            "cards), a few minutes with a fast connection. "
             "You can cancel and go on later."
         )
     )

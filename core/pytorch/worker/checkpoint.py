@@ -111,7 +111,7 @@ def _load(path: Path, *, trusted: bool) -> Any:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as exc:
         if "global" not in str(exc).lower() and not _foreign(path):
-            raise _damaged(path, exc) from exc
+            raise not_a_checkpoint(path, f"{type(exc).__name__}: {str(exc)[:2000]}") from exc
         if not trusted:
             raise _consent_needed(path, exc) from exc
         content = _load_whole(path)
@@ -125,7 +125,7 @@ def _load(path: Path, *, trusted: bool) -> Any:
         AttributeError,
         zipfile.BadZipFile,
     ) as exc:
-        raise _damaged(path, exc) from exc
+        raise not_a_checkpoint(path, f"{type(exc).__name__}: {str(exc)[:2000]}") from exc
     if not isinstance(content, Mapping):
         raise CheckpointError(
             say('"{name}" holds a whole model or something else, not a checkpoint.', name=path.name),
@@ -247,11 +247,12 @@ def _consent_needed(path: Path, exc: Exception) -> ConsentNeeded:
     )
 
 
-def _damaged(path: Path, exc: Exception) -> CheckpointError:
+def not_a_checkpoint(path: Path, detail: str = "") -> CheckpointError:
+    """What to say of a file that PyTorch did not write, or not all of it."""
     return CheckpointError(
         say('"{name}" is not a PyTorch checkpoint, or it is damaged or cut off.', name=path.name),
         next_step=say("Pick another file, or download or copy it again."),
-        detail=f"{type(exc).__name__}: {str(exc)[:2000]}",
+        detail=detail,
     )
 
 

@@ -67,7 +67,7 @@ def task_of(config: Any, asked: Task | None, path: Path) -> Task:
         if asked not in (None, known[scope]):
             raise CheckpointError(
                 say('The config "{name}" is one of {own}, not of {asked}.', name=path.name, own=scope, asked=asked),
-                next_step=say("Use --task {task}, or another config.", task=known[scope]),
+                next_step=say("Give the task {task}, or another config.", task=known[scope]),
             )
         return known[scope]
     if scope:

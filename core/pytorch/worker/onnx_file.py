@@ -47,7 +47,7 @@ def write(module: Any, pictures: Any, request: ExportRequest) -> None:
         except Exception as exc:
             raise ConversionError(
                 say("PyTorch cannot write this model to ONNX: {what}", what=str(exc).strip().splitlines()[0][:200]),
-                next_step=say("Try a higher --opset; some operations have no counterpart in ONNX."),
+                next_step=say("Try a higher ONNX version (opset); some operations have no counterpart in ONNX."),
                 detail=f"{type(exc).__name__}: {str(exc)[:3000]}",
             ) from exc
 

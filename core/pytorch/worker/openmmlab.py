@@ -157,7 +157,7 @@ def _reshaped(shape: tuple[int, int], own: tuple[int, int]) -> Text | None:
         return None
     return say(
         "The weights of this kind of model depend on the picture size: they were trained for {own}, not {shape} "
-        "(height,width). Leave --shape out, or train at that size.",
+        "(height,width). Use {own}, or train at that size.",
         own=shape_text(own),
         shape=shape_text(shape),
     )

@@ -1,14 +1,18 @@
-"""Files that hold a whole model and need no config: TorchScript, torch.export, and Ultralytics checkpoints."""
+"""Files that hold a whole model and need no config: TorchScript and torch.export; Ultralytics is handed on."""
 
 from __future__ import annotations
 
+import zipfile
+from pathlib import Path
 from typing import Any
 
-from core.errors import CheckpointError, ConsentNeeded, ConversionError, OptionError, ToolError
+from core.errors import CheckpointError, ConversionError, OptionError
 from core.preprocessing import Preprocessing
 from core.progress import Progress
 from core.pytorch.kinds import kind_of
-from core.pytorch.request import Exported, ExportRequest, shape_text
+from core.pytorch.request import Exported, ExportRequest
+from core.pytorch.worker import shapes, yolo
+from core.pytorch.worker.checkpoint import not_a_checkpoint
 from core.pytorch.worker.finish import write_verified
 from core.text import say
 
@@ -28,17 +32,21 @@ def export_file(request: ExportRequest, progress: Progress) -> Exported:
         ConversionError: torch cannot run or write it.
     """
     kind = kind_of(request.checkpoint)
+    if kind == "weights" and not _is_whole(request.checkpoint):
+        raise not_a_checkpoint(request.checkpoint)
     if kind == "weights":
         raise CheckpointError(
             say(
-                '"{name}" holds weights only (or is damaged): they say nothing without their config.',
+                '"{name}" holds weights only: they say nothing without their config.',
                 name=request.checkpoint.name,
             ),
-            next_step=say("Give the config that it was trained with (--config)."),
+            next_step=say(
+                "Give the config that it was trained with (on the page: OpenMMLab; on the command line: --config)."
+            ),
         )
     progress(0.1, say("Opening the model"))
     if kind == "ultralytics":
-        return _export_ultralytics(request, progress)
+        return yolo.export_checkpoint(request, progress)
     model = _open_script(request) if kind == "torchscript" else _open_program(request)
     shape = request.shape or _own_shape(kind, request)
     if shape is None:
@@ -46,7 +54,7 @@ def export_file(request: ExportRequest, progress: Progress) -> Exported:
             say("This file does not say which size of pictures it takes."),
             next_step=say("Give height and width in pixels (on the command line: --shape 224,224)."),
         )
-    _check_runs(model, shape)
+    shapes.require(model, shape)
     return write_verified(
         request,
         model,
@@ -55,6 +63,12 @@ def export_file(request: ExportRequest, progress: Progress) -> Exported:
         progress=progress,
         is_known=False,
     )
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether it is an archive to its end, or a pickle, as PyTorch wrote them before its version 1.6."""
+    with path.open("rb") as file:
+        return zipfile.is_zipfile(path) or file.read(2) == b"\x80\x02"
 
 
 def _open_script(request: ExportRequest) -> Any:
@@ -95,72 +109,6 @@ def _own_shape(kind: str, request: ExportRequest) -> tuple[int, int] | None:
             next_step=say("Only models with one input of the shape batch, 3, height, width can be exported here."),
         )
     return int(shapes[0][2]), int(shapes[0][3])
-
-
-def _check_runs(model: Any, shape: tuple[int, int]) -> None:
-    import torch
-
-    try:
-        with torch.no_grad():
-            model(torch.zeros(1, 3, *shape))
-    except Exception as exc:
-        raise OptionError(
-            say("The model does not run on a picture of {shape} (height,width).", shape=shape_text(shape)),
-            next_step=say("Give the shape that it was made for (--shape); it must take one picture with 3 colours."),
-            detail=str(exc)[-2000:],
-        ) from exc
-
-
-def _export_ultralytics(request: ExportRequest, progress: Progress) -> Exported:
-    if not request.trust_checkpoint:
-        raise ConsentNeeded(
-            say(
-                '"{name}" is an Ultralytics checkpoint, which holds program code: opening it can run any program that '
-                "its maker put into it, with your rights. Nothing of it was run.",
-                name=request.checkpoint.name,
-            ),
-            next_step=say(
-                "If you trust where the file comes from, agree to it (--trust-checkpoint). Else do not use it."
-            ),
-        )
-    model, shape, names = _open_ultralytics(request)
-    _check_runs(model, shape)
-    return write_verified(
-        request,
-        model,
-        kind="ultralytics",
-        preprocessing=Preprocessing(shape, fit="pad"),
-        classes=names,
-        progress=progress,
-    )
-
-
-def _open_ultralytics(request: ExportRequest) -> tuple[Any, tuple[int, int], tuple[str, ...]]:
-    try:
-        from ultralytics import YOLO
-    except ImportError as exc:
-        raise ToolError(
-            say("Ultralytics checkpoints need the package ultralytics, which is not in the OpenMMLab environment."),
-            next_step=say(
-                "Install it there: {command}",
-                command="python -m pip install --no-deps ultralytics  (with the Python of that environment)",
-            ),
-            detail=str(exc),
-        ) from exc
-    try:
-        yolo = YOLO(str(request.checkpoint))
-        model = yolo.model.float().eval().fuse()
-    except Exception as exc:
-        raise _damaged(request, exc) from exc
-    for module in model.modules():  # its heads decode boxes into one tensor when they are told to export
-        if hasattr(module, "export"):
-            module.export, module.format = True, "onnx"
-    size = request.shape or _square(yolo.overrides.get("imgsz", 640))
-    return model, size, tuple(str(yolo.names[key]) for key in sorted(yolo.names))
-
-
-def _square(size: Any) -> tuple[int, int]:
-    return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
 
 def _damaged(request: ExportRequest, exc: Exception) -> ConversionError:

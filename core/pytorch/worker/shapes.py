@@ -53,6 +53,37 @@ def set_feature_map(config: Any, size: tuple[int, int]) -> bool:
     return changed
 
 
+def require(model: Any, shape: tuple[int, int]) -> None:
+    """Run a model that needs no config once, on a black picture.
+
+    Args:
+        model: takes one picture with 3 colours.
+        shape: height and width.
+
+    Raises:
+        OptionError: it does not run at this size.
+    """
+    import torch
+
+    def attempt(size: tuple[int, int]) -> Exception | None:
+        try:
+            with torch.no_grad():
+                model(torch.zeros(1, 3, *size))
+        except Exception as exc:  # noqa: BLE001 - whatever a layer raises is the answer here
+            return exc
+        return None
+
+    failure = attempt(shape)
+    if failure is None:
+        return
+    misfit = does_not_fit(shape, lambda other: attempt(other) is None, str(failure)[-2000:])
+    raise misfit or OptionError(
+        say("The model does not run on a picture of {shape} (height,width).", shape=shape_text(shape)),
+        next_step=say("Give the height and width that it was made for; it must take one picture with 3 colours."),
+        detail=str(failure)[-2000:],
+    ) from failure
+
+
 def does_not_fit(shape: tuple[int, int], works: Callable[[tuple[int, int]], bool], detail: str) -> OptionError | None:
     """Why a shape fails, if one beside it works.
 

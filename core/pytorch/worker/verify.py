@@ -86,7 +86,7 @@ def _difference(pairs: Sequence[tuple[Any, Any]], output: str) -> float:
         if got.shape != wanted.shape:
             raise VerificationError(
                 say('The output "{name}" has another shape than in torch.', name=output),
-                next_step=say("Export without --dynamic-batch, or with another --opset."),
+                next_step=say("Export it for one picture at a time, or as another ONNX version (opset)."),
                 detail=f"{got.shape} instead of {wanted.shape}",
             )
     largest = max(float(np.abs(wanted).max(initial=0)) for _, wanted in pairs)
@@ -107,7 +107,9 @@ def _judge(checks: Sequence[Check]) -> None:
                 share=f"{worst.difference:.1e}",
                 limit=f"{LARGEST_DIFFERENCE:.0e}",
             ),
-            next_step=say("Try another --opset. If it stays, the model does something that a trace cannot follow."),
+            next_step=say(
+                "Try another ONNX version (opset). If it stays, the model does something that a trace cannot follow."
+            ),
             detail="\n".join(f"{check.output} {check.on}: {check.difference:.3e}" for check in checks),
         )
 

@@ -1,0 +1,127 @@
+"""Ultralytics checkpoints: pickles with program code, opened with consent only, by the package that wrote them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from core.errors import CheckpointError, ConsentNeeded, ToolError
+from core.preprocessing import Preprocessing
+from core.progress import Progress
+from core.pytorch.request import Exported, ExportRequest
+from core.pytorch.worker import shapes, stand_ins
+from core.pytorch.worker.finish import write_verified
+from core.text import Text, say
+
+TESTED = "8.4.190"
+"""The version of ultralytics that this was tried with."""
+
+_QUIET = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
+"""Else the package looks names up in the internet when it is imported, and installs what a checkpoint asks for."""
+
+
+def export_checkpoint(request: ExportRequest, progress: Progress) -> Exported:
+    """Export an Ultralytics checkpoint.
+
+    Args:
+        request: without a config; its ``output`` is written.
+        progress: told at every step.
+
+    Raises:
+        ConsentNeeded: the person has not allowed it to run code; nothing of it was run.
+        ToolError: the package ultralytics is not there.
+        CheckpointError: the package cannot open it.
+        OptionError: the shape does not fit.
+        ConversionError: torch cannot run or write it.
+    """
+    if not request.trust_checkpoint:
+        raise _consent_needed(request)
+    if importlib.util.find_spec("ultralytics") is None:
+        raise _not_installed()
+    with tempfile.TemporaryDirectory(prefix="edgepress-yolo-", ignore_cleanup_errors=True) as folder:
+        yolo, model = _open(request, Path(folder))
+    is_classifier = yolo.task == "classify"
+    shape = request.shape or _own_shape(yolo.overrides["imgsz"])
+    shapes.require(model, shape)
+    return write_verified(
+        request,
+        model,
+        kind="ultralytics",
+        preprocessing=Preprocessing(shape, fit="crop" if is_classifier else "pad"),
+        classes=tuple(str(yolo.names[key]) for key in sorted(yolo.names)),
+        notes=_notes(is_classifier=is_classifier),
+        progress=progress,
+    )
+
+
+def _open(request: ExportRequest, folder: Path) -> tuple[Any, Any]:
+    """The package's own object, and the torch module in it, ready to be written.
+
+    The package takes some names of files for models to fetch from the internet, so it sees a copy with a plain name.
+    """
+    stand_ins.put_in_place()
+    os.environ.update({**_QUIET, "YOLO_CONFIG_DIR": str(folder)})
+    copy = folder / "model.pt"
+    shutil.copyfile(request.checkpoint, copy)
+    try:
+        from ultralytics import YOLO
+
+        yolo = YOLO(str(copy))
+        model = yolo.model.float().eval().fuse()
+    # It runs the code in the checkpoint, which can fail in any way.
+    except Exception as exc:
+        raise _not_opened(request, exc) from exc
+    for module in model.modules():  # its heads decode boxes into one tensor when they are told to export
+        if hasattr(module, "export"):
+            module.export, module.format = True, "onnx"
+    return yolo, model
+
+
+def _own_shape(size: Any) -> tuple[int, int]:
+    """As it was trained; the package fills in its usual one where the checkpoint does not say."""
+    return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+
+def _notes(*, is_classifier: bool) -> tuple[Text, ...]:
+    if not is_classifier:
+        return ()
+    return (
+        say("Ultralytics cuts a square of the full height or width out of pictures; EdgePress cuts a bit more off."),
+    )
+
+
+def _consent_needed(request: ExportRequest) -> ConsentNeeded:
+    return ConsentNeeded(
+        say(
+            '"{name}" is an Ultralytics checkpoint, which holds program code: opening it can run any program that '
+            "its maker put into it, with your rights. Nothing of it was run.",
+            name=request.checkpoint.name,
+        ),
+        next_step=say("If you trust where the file comes from, agree to it (--trust-checkpoint). Else do not use it."),
+    )
+
+
+def _not_installed() -> ToolError:
+    return ToolError(
+        say("Ultralytics checkpoints need the package ultralytics, which is not in the OpenMMLab environment."),
+        next_step=say(
+            "Install it there: {command}",
+            command=f'"{sys.executable}" -m pip install --no-deps ultralytics=={TESTED}',
+        ),
+    )
+
+
+def _not_opened(request: ExportRequest, exc: Exception) -> CheckpointError:
+    return CheckpointError(
+        say('The package ultralytics cannot open "{name}".', name=request.checkpoint.name),
+        next_step=say(
+            "It may be damaged, cut off, or written by another version. YOLOv5, v7 and v9 from before that package "
+            "need the program that trained them, which can write ONNX or TorchScript."
+        ),
+        detail=f"{type(exc).__name__}: {str(exc)[-2000:]}",
+    )
