@@ -7,6 +7,7 @@ The exit code is 0 when the file was written and answers like PyTorch, 2 when so
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shlex
 import subprocess
@@ -24,6 +25,7 @@ if __name__ == "__main__":
 
 from core.console import Console
 from core.errors import EdgePressError, InputError, ToolError
+from core.publish import check_out_folder
 from core.pytorch import environment
 from core.pytorch.export import export
 from core.pytorch.request import DEFAULT_OPSET, Exported, ExportRequest, shape_from_text, task_from_name
@@ -47,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     line = ProgressLine(console)
     try:
         try:
+            if options.json is not None:
+                check_out_folder(options.json.absolute().parent)
             exported = export(_request(options), lambda fraction, message: line.show(_State(fraction, message)))
         finally:
             line.finish()
@@ -55,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except EdgePressError as error:
         console.explain(error)
-        _write(options.json, {"error": error_to_json(error)})
+        _write_error(options.json, error)
         return 2 if isinstance(error, (InputError, ToolError)) else 1
     _show(exported, Console())
     _write(options.json, exported.to_json())
@@ -132,6 +136,12 @@ def _quoted(path: Path) -> str:
 
 def _shape(shape: Sequence[int | str]) -> str:
     return "x".join(map(str, shape))
+
+
+def _write_error(path: Path | None, error: EdgePressError) -> None:
+    """Leave it for programs; where the file cannot be written, that very error was told already."""
+    with contextlib.suppress(OSError):
+        _write(path, {"error": error_to_json(error)})
 
 
 def _write(path: Path | None, data: object) -> None:

@@ -24,6 +24,9 @@ DEFAULT_OPSET = 17
 LARGEST_DIFFERENCE = 1e-4
 """Most that an answer of the ONNX file may stray from torch's, as a share of the output's largest number."""
 
+MOST_PIXELS = 16 * 2**20
+"""Height times width; beyond it, running a model to compare its answers takes more memory than most computers have."""
+
 _ALIASES: Mapping[str, Task] = {"mmpretrain": "mmcls", "mmclassification": "mmcls", "mmdetection": "mmdet"}
 
 
@@ -79,6 +82,26 @@ class ExportRequest:
             raise OptionError(
                 say("The shape {shape} cannot be used.", shape=shape_text(self.shape)),
                 next_step=say("Give height and width in pixels, for example 128,96; one number stands for a square."),
+            )
+        self._check_pixels()
+        self._check_target()
+
+    def _check_pixels(self) -> None:
+        if self.shape is not None and self.shape[0] * self.shape[1] > MOST_PIXELS:
+            raise OptionError(
+                say(
+                    "Pictures of {shape} (height,width) are too large: more than {most} million pixels.",
+                    shape=shape_text(self.shape),
+                    most=MOST_PIXELS // 2**20,
+                ),
+                next_step=say("Give a smaller height and width; most models take 100 to 1500 pixels a side."),
+            )
+
+    def _check_target(self) -> None:
+        if self.target.is_dir():
+            raise OptionError(
+                say('The output "{path}" is a folder.', path=self.target),
+                next_step=say("Name another output file, ending in .onnx."),
             )
         if self.target.resolve() in {path.resolve() for path in (self.config, self.checkpoint) if path is not None}:
             raise OptionError(

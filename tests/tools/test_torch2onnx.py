@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +73,8 @@ def test_every_option_reaches_the_request(checkpoint, tmp_path):
     assert (str(request.config), str(request.checkpoint)) == ("c.py", checkpoint)
     assert (request.task, request.shape, request.opset) == ("mmcls", (112, 112), 13)
     assert (request.dynamic_batch, request.trust_checkpoint, request.target) == (True, True, output)
+
+
+def test_a_place_for_the_json_that_cannot_be_written_is_named_before_the_work(checkpoint, capsys):
+    assert run("--checkpoint", checkpoint, "--json", Path(checkpoint) / "result.json") == 2
+    assert "cannot be written" in capsys.readouterr().err

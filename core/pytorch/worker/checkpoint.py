@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickletools
 import re
 import zipfile
@@ -15,6 +16,12 @@ from core.text import Text, say
 
 _SHOWN = 5
 _PREFIX = "module."
+_COLOUR = re.compile("\x1b\\[[0-9;]*m")
+"""Torch writes its errors for a terminal."""
+
+_MOST_PICKLES = 8
+"""Before PyTorch 1.6 a checkpoint was a row of pickles (five), the contents not the first of them."""
+
 _HOLDERS = ("state_dict", "model", "model_state", "net")
 _MISMATCH = re.compile(
     r"size mismatch for (?P<name>\S+): copying a param with shape torch\.Size\(\[(?P<theirs>[^\]]*)\]\) "
@@ -215,20 +222,28 @@ def _pickle(path: Path) -> bytes:
 
 
 def _globals(pickled: bytes) -> list[tuple[str, str]]:
+    """Module and name of whatever the pickles ask for."""
     found: list[tuple[str, str]] = []
-    strings: list[str] = []
+    row = io.BytesIO(pickled)
     try:
-        for opcode, argument, _ in pickletools.genops(pickled):
-            if opcode.name == "GLOBAL":
-                module, _, name = str(argument).partition(" ")
-                found.append((module, name))
-            elif opcode.name == "STACK_GLOBAL" and len(strings) >= 2:
-                found.append((strings[-2], strings[-1]))
-            elif isinstance(argument, str):
-                strings.append(argument)
+        for _ in range(_MOST_PICKLES):
+            _note_globals(row, found)
     except (ValueError, IndexError, UnicodeDecodeError):  # the end of what can be read
         return found
     return found
+
+
+def _note_globals(row: io.BytesIO, found: list[tuple[str, str]]) -> None:
+    """Go through one pickle, to its end."""
+    strings: list[str] = []
+    for opcode, argument, _ in pickletools.genops(row):
+        if opcode.name == "GLOBAL":
+            module, _, name = str(argument).partition(" ")
+            found.append((module, name))
+        elif opcode.name == "STACK_GLOBAL" and len(strings) >= 2:
+            found.append((strings[-2], strings[-1]))
+        elif isinstance(argument, str):
+            strings.append(argument)
 
 
 def _consent_needed(path: Path, exc: Exception) -> ConsentNeeded:
@@ -243,7 +258,7 @@ def _consent_needed(path: Path, exc: Exception) -> ConsentNeeded:
             "If you trust where the file comes from, agree to it (--trust-checkpoint). Else do not use it, or ask for "
             "a file with the weights only."
         ),
-        detail="\n".join(filter(None, [f"It asks for: {_some(foreign)}" if foreign else "", str(exc)[-1500:]])),
+        detail=f"It asks for: {_some(foreign)}" if foreign else _COLOUR.sub("", str(exc))[-1500:],
     )
 
 

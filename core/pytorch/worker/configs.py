@@ -39,8 +39,8 @@ def load(path: Path) -> Any:
         config = Config.fromfile(path, import_custom_modules=False)
         _rename(config._cfg_dict)
         _import_custom_modules(config)
-    # A config is a program: it can fail in any way that a program can.
-    except Exception as exc:
+    # A config is a program: it can fail, and end, in any way that a program can.
+    except (Exception, SystemExit, KeyboardInterrupt) as exc:
         raise _explain(path, exc) from exc
     if not isinstance(config.get("model"), dict):
         raise CheckpointError(
@@ -124,7 +124,7 @@ def _import_custom_modules(config: Any) -> None:
         import_modules_from_strings(custom["imports"], allow_failed_imports=False)
 
 
-def _explain(path: Path, exc: Exception) -> CheckpointError:
+def _explain(path: Path, exc: BaseException) -> CheckpointError:
     detail = f"{type(exc).__name__}: {exc}"
     if isinstance(exc, (SyntaxError, UnicodeDecodeError)) or "null bytes" in str(exc):
         line = getattr(exc, "lineno", None)

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections import namedtuple
@@ -124,9 +125,38 @@ def test_a_folder_with_other_things_is_neither_used_nor_removed(place, installed
 
 def test_too_little_disk_space_is_refused_before_anything_is_downloaded(place, installed, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(10**12, 10**12, 2_000_000_000))
-    with pytest.raises(ToolError, match=r"2\.0 GB are free, 4\.0 GB are needed"):
+    needed = environment.needed_bytes() / 1e9
+    with pytest.raises(ToolError, match=rf"2\.0 GB are free, {needed:.1f} GB are needed") as caught:
         environment.create()
+    assert "EDGEPRESS_OPENMMLAB" in str(caught.value.next_step)
     assert installed == []
+
+
+def test_on_linux_pytorch_for_graphics_cards_is_reckoned_with(place, monkeypatch, tmp_path):
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    large = environment.NEEDED_BYTES_FOR_GRAPHICS
+    assert environment.needed_bytes() == environment.needed_bytes(tmp_path) == large
+    monkeypatch.setattr("sys.platform", "win32")
+    assert environment.needed_bytes() == environment.NEEDED_BYTES
+
+
+def test_a_pip_that_fetches_pytorch_for_processors_needs_less(place, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.platform", "linux")
+    (tmp_path / "torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl").touch()
+    assert environment.needed_bytes(tmp_path) == environment.NEEDED_BYTES
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://example.org/whl/cpu")
+    assert environment.needed_bytes() == environment.NEEDED_BYTES
+
+
+def test_going_on_after_pytorch_is_there_needs_less(place, monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    version = place / "lib" / "python3.11" / "site-packages" / "torch" / "version.py"
+    version.parent.mkdir(parents=True)
+    version.touch()
+    assert environment.needed_bytes() == environment.NEEDED_BYTES
 
 
 def test_two_windows_do_not_make_it_at_once(place, installed, quick):

@@ -52,6 +52,7 @@ def test_the_file_appears_beside_the_checkpoint_unless_it_is_named(checkpoint, t
         ({"opset": 99}, "opset"),
         ({"shape": (0, 5)}, "shape 0,5"),
         ({"shape": (5, 10000)}, "shape"),
+        ({"shape": (8192, 8192)}, "8192,8192 .* too large"),
     ],
 )
 def test_options_that_cannot_be_used_are_named_without_pytorch(checkpoint, options, words):
@@ -91,3 +92,8 @@ def test_requests_and_results_survive_json(checkpoint, tmp_path):
     assert Exported.from_json(json.loads(json.dumps(exported.to_json()))) == exported
     described = Description("mmpose", "X", (1, 2), Preprocessing((1, 2)), ("a",), 7, say("Done"), (say("Done"),))
     assert Description.from_json(json.loads(json.dumps(described.to_json()))) == described
+
+
+def test_a_folder_is_no_output(checkpoint, tmp_path):
+    with pytest.raises(OptionError, match="is a folder"):
+        ExportRequest(checkpoint, output=tmp_path).check()

@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 
 from core.errors import Cancelled, CheckpointError, ConsentNeeded, ConversionError, OptionError, ToolError
+from core.preprocessing import Preprocessing
 from core.pytorch import environment
 from core.pytorch.export import export
 from core.pytorch.kinds import kind_of
@@ -80,7 +81,20 @@ def test_weights_without_a_config_ask_for_it(files, tmp_path):
     assert "--config" in str(caught.value.next_step)
 
 
-@pytest.mark.parametrize("name", ["evil.pth", "old_evil.pth"])
+@pytest.mark.parametrize("name", ["text.pth", "cut.pth"])
+def test_a_damaged_file_without_a_config_is_not_called_weights(files, tmp_path, name):
+    with pytest.raises(CheckpointError, match="damaged or cut off"):
+        export(ExportRequest(files / name, output=tmp_path / "net.onnx"))
+
+
+def test_a_config_that_ends_the_program_is_named(files, tmp_path):
+    config = tmp_path / "config.py"
+    config.write_text("import sys\nsys.exit(3)\n", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"config\.py.* Running it failed"):
+        export(ExportRequest(files / "weights.pth", config=config, output=tmp_path / "net.onnx"))
+
+
+@pytest.mark.parametrize("name", ["evil.pth", "old_evil.pth", "older_evil.pth"])
 def test_a_checkpoint_with_a_program_is_not_run_and_needs_consent(files, tmp_path, config, name):
     with pytest.raises(ConsentNeeded, match="can run any program") as caught:
         export(ExportRequest(files / name, config=config, output=tmp_path / "net.onnx"))
@@ -146,6 +160,25 @@ def test_an_ultralytics_checkpoint_asks_for_consent_then_for_its_package(tmp_pat
         with pytest.raises(ToolError, match="package ultralytics") as caught:
             export(ExportRequest(path, output=tmp_path / "net.onnx", trust_checkpoint=True))
         assert "pip install" in str(caught.value.next_step)
+
+
+def test_an_ultralytics_checkpoint_is_exported_under_any_name_and_nothing_is_left(tmp_path):
+    script = Path(__file__).with_name("make_yolo.py")
+    path = tmp_path / "yolov5n 的.pt"
+    made = subprocess.run([str(environment.python()), str(script), str(path)], capture_output=True, check=False)
+    if b"No module named 'ultralytics'" in made.stderr:
+        pytest.skip("ultralytics is not in the environment")
+    assert made.returncode == 0, made.stderr
+    kept = path.read_bytes()
+    exported = export(ExportRequest(path, shape=(64, 96), trust_checkpoint=True))
+    assert exported.preprocessing == Preprocessing((64, 96), fit="pad")
+    assert len(exported.classes) == 80
+    assert exported.difference < 1e-4
+    assert left(tmp_path) == ["yolov5n 的.onnx", "yolov5n 的.pt"]
+    assert path.read_bytes() == kept
+    with pytest.raises(OptionError, match="multiples of 32") as caught:
+        export(ExportRequest(path, shape=(100, 100), trust_checkpoint=True))
+    assert "96,96" in str(caught.value.next_step)
 
 
 def test_each_kind_of_file_is_told_without_opening_it(files):
