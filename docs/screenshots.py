@@ -1,4 +1,4 @@
-"""Take the pictures of the pages that the documentation shows: ``python docs/screenshots.py``.
+"""Take the pictures of the pages that the documentation shows: ``python docs/screenshots.py [PAGE ...]``.
 
 Converts the bundled sample in a home of its own, opens every page in Chromium, in both languages and both colour
 schemes, and writes ``docs/screenshots/<page>-<language>-<scheme>.png``. The page From PyTorch is shown with its list of
@@ -7,12 +7,15 @@ configs where the environment for it exists (``python tools/env_config.py --open
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,11 +54,13 @@ FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-backgro
 
 
 def main() -> None:
-    """Take all pictures."""
+    """Take all pictures, or those of some pages."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"only these: {', '.join(PAGES)}")
+    names = parser.parse_args().pages or list(PAGES)
     folder = ROOT / "docs" / "screenshots"
     folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="edgepress-", ignore_cleanup_errors=True) as made:
-        home = Path(made)
+    with _home() as home:
         if environment.is_ready():
             (home / "openmmlab").symlink_to(environment.folder())
         os.environ.pop("EDGEPRESS_OPENMMLAB", None)
@@ -64,12 +69,23 @@ def main() -> None:
         server = start(Path(sys.executable), ROOT, place=Place(_free_port(), os.getpid()), log=home / "app.log")
         try:
             server.wait_until_up()
-            _take_all(server.place.url, home=home, job_id=job_id, folder=folder)
+            _take_all(server.place.url, home=home, job_id=job_id, folder=folder, names=names)
         finally:
             server.stop()
 
 
-def _take_all(address: str, *, home: Path, job_id: str, folder: Path) -> None:
+@contextmanager
+def _home() -> Iterator[Path]:
+    """A home for the app that is gone afterwards; pages show its path, so it has the same name every time."""
+    home = Path(tempfile.gettempdir()) / ".edgepress"
+    home.mkdir()  # raises where it exists: then it is not ours to remove
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _take_all(address: str, *, home: Path, job_id: str, folder: Path, names: Sequence[str]) -> None:
     from playwright.sync_api import sync_playwright
 
     is_root = sys.platform != "win32" and os.geteuid() == 0
@@ -80,9 +96,9 @@ def _take_all(address: str, *, home: Path, job_id: str, folder: Path) -> None:
         for language in LANGUAGES:
             (home / "settings.json").write_text(json.dumps({"language": language}), encoding="utf-8")
             for scheme in SCHEMES:
-                for name, path in PAGES.items():
+                for name in names:
                     query = f"?job={job_id}" if name in ("results", "graph") else ""
-                    picture = _take(browser, f"{address}/{path}{query}", scheme=scheme)
+                    picture = _take(browser, f"{address}/{PAGES[name]}{query}", scheme=scheme)
                     (folder / f"{name}-{language}-{scheme}.png").write_bytes(_small(picture))
         browser.close()
 

@@ -66,11 +66,11 @@ def _show_parts(components: tuple[toolchain.Component, ...]) -> None:
     ]
     column = st.column_config.TextColumn
     config = {
-        "part": column(t("Part"), width=170),
+        "part": column(t("Part"), width=150),
         "state": column(t("State"), width=120),
         "version": column(t("Version"), width=110),
-        "needed": column(t("Needed for"), width=300),
-        "remark": column(t("Remark")),
+        "needed": column(t("Needed for"), width=290),
+        "remark": column(t("Remark"), width=270),
     }
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", column_config=config)
 
