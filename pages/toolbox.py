@@ -66,9 +66,9 @@ def _show_parts(components: tuple[toolchain.Component, ...]) -> None:
     ]
     column = st.column_config.TextColumn
     config = {
-        "part": column(t("Part"), width=150),
-        "state": column(t("State"), width=120),
-        "version": column(t("Version"), width=110),
+        "part": column(t("Part"), width=185),
+        "state": column(t("State"), width=115),
+        "version": column(t("Version"), width=115),
         "needed": column(t("Needed for"), width=290),
         "remark": column(t("Remark"), width=270),
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -107,12 +109,11 @@ def _consent_needed(request: ExportRequest) -> ConsentNeeded:
 
 
 def _not_installed() -> ToolError:
+    words = [sys.executable, "-m", "pip", "install", "--no-deps", f"ultralytics=={TESTED}"]
     return ToolError(
         say("Ultralytics checkpoints need the package ultralytics, which is not in the OpenMMLab environment."),
-        next_step=say(
-            "Install it there: {command}",
-            command=f'"{sys.executable}" -m pip install --no-deps ultralytics=={TESTED}',
-        ),
+        next_step=say("Type the command in the technical details into a terminal, then try again."),
+        detail=subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words),
     )
 
 

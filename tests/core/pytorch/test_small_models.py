@@ -159,7 +159,7 @@ def test_an_ultralytics_checkpoint_asks_for_consent_then_for_its_package(tmp_pat
     except subprocess.CalledProcessError:
         with pytest.raises(ToolError, match="package ultralytics") as caught:
             export(ExportRequest(path, output=tmp_path / "net.onnx", trust_checkpoint=True))
-        assert "pip install" in str(caught.value.next_step)
+        assert f"{environment.python()} -m pip install --no-deps ultralytics" in caught.value.detail
 
 
 def test_an_ultralytics_checkpoint_is_exported_under_any_name_and_nothing_is_left(tmp_path):
