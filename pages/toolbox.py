@@ -66,11 +66,11 @@ def _show_parts(components: tuple[toolchain.Component, ...]) -> None:
     ]
     column = st.column_config.TextColumn
     config = {
-        "part": column(t("Part"), width=185),
-        "state": column(t("State"), width=115),
-        "version": column(t("Version"), width=115),
-        "needed": column(t("Needed for"), width=290),
-        "remark": column(t("Remark"), width=270),
+        "part": column(t("Part"), width=180),
+        "state": column(t("State"), width=118),
+        "version": column(t("Version"), width=112),
+        "needed": column(t("Needed for"), width=350),
+        "remark": column(t("Remark"), width=215),
     }
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", column_config=config)
 

@@ -156,8 +156,8 @@ def _reshaped(shape: tuple[int, int], own: tuple[int, int]) -> Text | None:
     if shape == own:
         return None
     return say(
-        "The weights of this kind of model depend on the picture size: they were trained for {own}, not {shape} "
-        "(height,width). Use {own}, or train at that size.",
+        "Most likely the model is tied to the picture size that it was trained for: {own} (height,width). Use that "
+        "instead of {shape}, or train it at {shape}.",
         own=shape_text(own),
         shape=shape_text(shape),
     )

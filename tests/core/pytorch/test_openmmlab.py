@@ -73,7 +73,7 @@ def test_a_shape_that_does_not_divide_names_those_beside_it(checkpoints, tmp_pat
 def test_weights_that_depend_on_the_size_are_explained(checkpoints, tmp_path):
     with pytest.raises(CheckpointError, match="another shape") as caught:
         export(ExportRequest(checkpoints(RTMPOSE), config(RTMPOSE), shape=(128, 96), output=tmp_path / "p.onnx"))
-    assert "trained for 256,192, not 128,96" in str(caught.value.next_step)
+    assert "trained for: 256,192 (height,width)" in str(caught.value.next_step)
 
 
 def test_the_wrong_task_names_the_right_one(checkpoints):
