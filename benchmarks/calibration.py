@@ -99,7 +99,7 @@ def ours(model: onnx.ModelProto, workshop: Workshop, method: Any) -> onnx.ModelP
     """As the target does it, with the method of choice."""
     name_nodes(model)
     add_biases(model)
-    count = len(workshop.split.calibration)
+    count = workshop.calibration_count
     measured = measure(model, workshop.calibration_feeds(silent), operators=QUANTISED, count=count)
     return make_static(model, measured, method=method)[0]
 

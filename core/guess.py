@@ -39,6 +39,9 @@ _LEAST_SURENESS = 0.1
 _SIZES = ((224, 224), (320, 320), (640, 640), (48, 192), (48, 320), (112, 112))
 """Tried in this order where the model takes any size."""
 
+_LINE = (48, 320)
+"""What PaddleOCR's readers of text lines are trained on."""
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -85,8 +88,17 @@ def propose(source: Source, images: Path | None = None, *, size: tuple[int, int]
 
 def _by_rule(source: Source, predictor: OnnxPredictor, given: tuple[int, int] | None) -> Proposal:
     """What the shape, the layout and the exporter's notes suggest."""
-    size = given or _working_size(source, predictor)
+    reader = "character" in source.metadata
+    size = given or _working_size(source, predictor, (_LINE, *_SIZES) if reader else _SIZES)
     plain = _plain(size, source)
+    if reader and plain.color != "gray":
+        mean, std = USUAL["-1 to 1"]
+        return Proposal(
+            replace(plain.with_color("bgr"), fit="pad", mean=mean, std=std),
+            say(
+                "Models exported by PaddleOCR, which carry their letters in the file, want pictures of lines like this."
+            ),
+        )
     if "stride" in source.metadata and "imgsz" in source.metadata:
         return Proposal(
             replace(plain, fit="pad"), say("Models exported by ultralytics (YOLO) want pictures like this.")
@@ -110,18 +122,19 @@ def _plain(size: tuple[int, int], source: Source) -> Preprocessing:
     shape = source.inputs[0].shape
     channels = shape[3 if layout == "nhwc" else 1] if source.takes_image else 3
     grey = channels == 1
-    # Models that are much wider than high read lines of text, where cropping would cut letters off.
-    fit: Fit = "stretch" if size[1] >= 2 * size[0] else "crop"
+    # Models that are much wider than high read lines of text, where cropping would cut letters off and stretching
+    # would make short words wide.
+    fit: Fit = "pad" if size[1] >= 2 * size[0] else "crop"
     count = 1 if grey else 3
     return Preprocessing(size, fit, "gray" if grey else "rgb", layout, (0.0,) * count, (255.0,) * count)
 
 
-def _working_size(source: Source, predictor: OnnxPredictor) -> tuple[int, int]:
+def _working_size(source: Source, predictor: OnnxPredictor, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """The size in the file, with what is free there filled in by trying."""
     height, width = source.image_size
     if isinstance(height, int) and isinstance(width, int):
         return height, width
-    for usual in _SIZES:
+    for usual in sizes:
         size = (height if isinstance(height, int) else usual[0], width if isinstance(width, int) else usual[1])
         preprocessing = _plain(size, source)
         try:

@@ -19,7 +19,7 @@ from core.probes import find_inputs
 from core.progress import Progress
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
-from core.samples import Sample, from_files, stand_in_arrays, stand_in_pictures
+from core.samples import Sample, from_files, looks, stand_in_arrays, stand_in_pictures, varied
 from core.source import Source
 from core.text import Text, say
 
@@ -119,15 +119,23 @@ class Workshop:
         samples = list(islice(self.test_samples(), _TRIALS))
         return [(sample.feeds, predictor.run(sample.feeds)) for sample in samples]
 
+    @property
+    def calibration_count(self) -> int:
+        """How many inputs :meth:`calibration_feeds` gives, about."""
+        return len(self.split.calibration) * self._looks
+
+    @property
+    def _looks(self) -> int:
+        return looks(len(self.split.calibration), self.preprocessing) if self.fed.takes_image else 1
+
     def calibration_feeds(self, progress: Progress) -> Iterator[Feeds]:
-        """The calibration pictures as inputs, one at a time."""
+        """The calibration pictures as inputs, one at a time; each in several ways where there are few."""
         files = self.split.calibration
-        samples = self._samples(files)
-        for done, sample in enumerate(samples):
+        for done, sample in enumerate(self._samples(files)):
             progress(
                 done / len(files), say("Measuring ranges on picture {done} of {all}", done=done + 1, all=len(files))
             )
-            yield sample.feeds
+            yield from varied(sample, self.fed, self.preprocessing, self._looks)
 
     def test_samples(self) -> Iterator[Sample]:
         """The test pictures as inputs, or stand-ins where no test picture can be read."""
@@ -171,4 +179,10 @@ class Workshop:
     @property
     def calibration_notes(self) -> tuple[Text, ...]:
         """What a calibrated file should say about where its ranges come from."""
-        return (say("Ranges were measured on {count} of your pictures.", count=len(self.split.calibration)),)
+        measured = say("Ranges were measured on {count} of your pictures.", count=len(self.split.calibration))
+        if self._looks == 1:
+            return (measured,)
+        return (
+            measured,
+            say("Since they are few, each was looked at in {ways} ways; more pictures are better.", ways=self._looks),
+        )

@@ -132,6 +132,8 @@ def noise_ratio(difference: OutputDifference) -> float:
     """Power of the difference over power of the output, or of its scores, if they stray more."""
     if difference.largest <= NEGLIGIBLE:
         return 0.0
+    if not math.isfinite(difference.largest):
+        return math.inf
     scores = 0.0 if difference.scores is None else noise_ratio(difference.scores)
     # Where the source answers nothing but zeros, there is nothing to measure by.
     return max(scores, 10 ** (-difference.sqnr_db / 10) if math.isfinite(difference.sqnr_db) else 0.0)

@@ -57,7 +57,7 @@ def _by_ourselves(workshop: Workshop, model: NcnnModel, progress: Progress) -> t
     recipe = find_recipe(
         model,
         workshop.calibration_feeds(portion(progress, 0.0, 0.6)),
-        count=len(workshop.split.calibration),
+        count=workshop.calibration_count,
         method=method_named(workshop.ncnn_calibration),
         progress=portion(progress, 0.6, 1.0),
     )

@@ -76,7 +76,7 @@ class OnnxQuanSt:
         name_nodes(model)
         add_biases(model)
         feeds = workshop.calibration_feeds(portion(progress, 0.0, 0.7))
-        count = len(workshop.split.calibration)
+        count = workshop.calibration_count
         measured = measure(model, feeds, operators=QUANTISED, count=count)
         progress(0.7, say("Writing 8 bit weights"))
         quantised, spared = make_static(model, measured)

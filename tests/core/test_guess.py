@@ -108,3 +108,15 @@ def test_a_model_that_takes_several_pictures_at_once_gets_as_many(tmp_path, colo
         value.type.tensor_type.shape.dim[0].dim_value = 4
     onnx.save(model, str(path))
     assert propose(inspect(path), colour_pictures).preprocessing.size == (32, 32)
+
+
+def test_readers_of_lines_get_padded_lines(tmp_path):
+    """PaddleOCR writes its letters into the file; words keep their shape, with room behind them."""
+    path = conv_net(tmp_path / "reader.onnx", size=None)
+    model = onnx.load(str(path))
+    entry = model.metadata_props.add()
+    entry.key, entry.value = "character", "a\nb"
+    onnx.save(model, str(path))
+    preprocessing = propose(inspect(path)).preprocessing
+    assert (preprocessing.size, preprocessing.fit, preprocessing.color) == ((48, 320), "pad", "bgr")
+    assert preprocessing.mean == (127.5,) * 3

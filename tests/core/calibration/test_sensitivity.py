@@ -115,3 +115,9 @@ def test_a_sample_that_finds_nothing_does_not_decide(tmp_path):
 def test_scores_that_stray_are_noise_though_boxes_drown_them():
     scores = OutputDifference("y", 0.9, sqnr_db=7.0, largest=0.5)
     assert noise_ratio(OutputDifference("y", 0.9999, 40.0, 2.0, scores=scores)) == pytest.approx(10**-0.7)
+
+
+def test_answers_that_are_no_numbers_are_the_greatest_noise():
+    meter = ModelMeter(["y"])
+    meter.add({"y": np.ones((1, 8), np.float32)}, {"y": np.full((1, 8), np.nan, np.float32)})
+    assert noise_ratio(meter.differences[0]) == np.inf
