@@ -79,7 +79,7 @@ def test_weights_that_depend_on_the_size_are_explained(checkpoints, tmp_path):
 def test_the_wrong_task_names_the_right_one(checkpoints):
     with pytest.raises(CheckpointError, match="one of mmdet, not of mmcls") as caught:
         export(ExportRequest(checkpoints(RESNET), config(YOLOX), "mmcls"))
-    assert "--task mmdet" in str(caught.value.next_step)
+    assert "task mmdet" in str(caught.value.next_step)
 
 
 def test_a_checkpoint_of_another_model_is_told(checkpoints):
