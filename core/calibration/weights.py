@@ -75,7 +75,8 @@ class _Stored:
         """Make the steps wider and the integers smaller, so that the values stay."""
         before = self.steps
         self.widen(factors)
-        ratio = np.divide(before, self.steps, where=self.steps > 0, out=np.ones_like(before))
+        usable = (self.steps > 0) & np.isfinite(self.steps)  # an overflowed step tells nothing of the integers
+        ratio = np.divide(before, self.steps, where=usable, out=np.ones_like(before))
         _store(self.tensor, np.rint(numpy_helper.to_array(self.tensor) * ratio.astype(np.float64)).astype(np.int32))
 
 
