@@ -7,11 +7,12 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
+from core.calibration.thresholds import SYMMETRIC_STEPS
+
 _DAMPINGS = (0.01, 0.1, 1.0)
 """Added to the diagonal, as a share of its mean: columns that were never seen must not be free to run away.
 The larger ones are for matrices that rounding errors have made indefinite."""
 
-_LIMIT = 127
 _STRIP = 32
 """Columns after which the rest of the matrix is brought up to date, in one product instead of one a column."""
 
@@ -46,7 +47,7 @@ def round_to_answers(
     alive = scales[:, :, np.newaxis] > np.finfo(np.float32).tiny  # smaller ones divide to nonsense
     ratios = np.divide(weights, scales[:, :, np.newaxis], where=alive, out=np.zeros_like(weights))
     left = np.ascontiguousarray(ratios[:, :, order], np.float32)
-    most = np.full(weights.shape, _LIMIT, np.float32)
+    most = np.full(weights.shape, SYMMETRIC_STEPS, np.float32)
     lower, upper = (limit[:, :, order] for limit in bounds or (-most, most))
     rounded = np.empty_like(left)
     for start in range(0, columns, _STRIP):

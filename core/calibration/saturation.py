@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.calibration.layers import Layer
+from core.calibration.thresholds import SYMMETRIC_STEPS
 from core.runtimes.predictor import Tensor
-
-MOST = 127
-"""The greatest magnitude of one weight, in steps."""
 
 _MOST_OF_PAIR = 128
 """Two neighbours of the same sign together: 255 * 128 is the last multiple that fits into 16 bit with a sign."""
@@ -63,7 +61,7 @@ def bounds(layer: Layer, ratios: Tensor) -> Bounds:
         layer: whose weights they are.
         ratios: the exact weights in steps, shaped as in the file.
     """
-    upper = np.full(ratios.shape, MOST, np.float32)
+    upper = np.full(ratios.shape, SYMMETRIC_STEPS, np.float32)
     pairs = _pairs(layer, ratios)
     if pairs is None:
         return Bounds(-upper, upper)
@@ -73,12 +71,12 @@ def bounds(layer: Layer, ratios: Tensor) -> Bounds:
 def _upper(layer: Layer, ratios: Tensor) -> NDArray[np.float32]:
     """What two neighbours have more or less than they may, each bears one half of."""
     ordered = np.maximum(layer.by_product(ratios), 0.0)
-    limits = np.full(ordered.shape, MOST, np.float32)
+    limits = np.full(ordered.shape, SYMMETRIC_STEPS, np.float32)
     first, second = _neighbours(ordered)
-    half = np.clip(np.floor((_MOST_OF_PAIR + first - second) / 2), 0, MOST)
+    half = np.clip(np.floor((_MOST_OF_PAIR + first - second) / 2), 0, SYMMETRIC_STEPS)
     even, odd = _neighbours(limits)
     even[:] = half
-    odd[:] = np.minimum(_MOST_OF_PAIR - half, MOST)
+    odd[:] = np.minimum(_MOST_OF_PAIR - half, SYMMETRIC_STEPS)
     return np.asarray(layer.from_products(limits))
 
 
