@@ -11,10 +11,10 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.queue.supervisor import get_supervisor
-from pages.parts import language
-from pages.parts.language import current, t
-from pages.parts.running_note import show_running
-from pages.parts.views import DOWNLOADS, GRAPHS
+from pages.parts.widgets import language
+from pages.parts.widgets.language import current, t
+from pages.parts.widgets.running_note import show_running
+from pages.parts.widgets.served_files import DOWNLOADS, GRAPHS
 
 _ASSETS = Path(__file__).resolve().parent / "assets"
 

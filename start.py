@@ -29,10 +29,11 @@ import time
 import webbrowser
 from pathlib import Path
 
-from core.console import Console
-from core.errors import EdgePressError, ToolError
-from core.launch import environment, installer, instance, server, suite
-from core.text import Text, say
+from core.common.console import Console
+from core.common.errors import EdgePressError, ToolError
+from core.common.paths import home
+from core.common.text import Text, say
+from core.setup import checks, environment, installer, instance, server
 
 ROOT = Path(__file__).resolve().parent
 
@@ -58,13 +59,13 @@ def main(arguments: list[str]) -> int:
 
 def start(console: Console, options: argparse.Namespace) -> int:
     """Start the app and stay until it ends, or show the one that is running already."""
-    mine = instance.Instance(ROOT, instance.home())
+    mine = instance.Instance(ROOT, home())
     if not mine.take():
         return _join(console, options, mine)
     try:
         python = _prepare(console, options, environment.RUN)
-        place = instance.Place(port=instance.choose_port(options.port), pid=os.getpid())
-        log = instance.home() / "logs" / "app.log"
+        place = instance.ServerAddress(port=instance.choose_port(options.port), pid=os.getpid())
+        log = home() / "logs" / "app.log"
         console.tell(say("Starting EdgePress ..."))
         app = server.start(python, ROOT, place=place, log=log, handles=mine.handles())
         return _accompany(console, options, app, mine)
@@ -76,7 +77,7 @@ def run_tests(console: Console, options: argparse.Namespace) -> int:
     """Run every check and test, all of them even if one fails; 0 only if all passed."""
     python = _prepare(console, options, environment.TEST)
     results = []
-    for step in suite.steps(options.pytest_arguments):
+    for step in checks.steps(options.pytest_arguments):
         console.tell(say("== {step}", step=step.name))
         began = time.monotonic()
         results.append((step.name, step.run(python, ROOT), time.monotonic() - began))
@@ -119,7 +120,7 @@ def _join(console: Console, options: argparse.Namespace, other: instance.Instanc
 def _prepare(console: Console, options: argparse.Namespace, requirements: tuple[str, ...]) -> Path:
     """Complete the environment if anything is missing; its interpreter."""
     mine = environment.Environment(ROOT)
-    order = environment.Order(requirements, options.wheels)
+    order = environment.InstallationOrder(requirements, options.wheels)
     if environment.is_ready(mine, order):
         return mine.python
     warning = environment.python_warning()

@@ -22,22 +22,22 @@ import onnx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.calibration.layers import add_biases, name_nodes
-from core.calibration.onnx import measure
-from core.calibration.thresholds import Method
-from core.images import PictureReader, Split, read_folder
-from core.metrics import ModelMeter
+from core.common.progress import silent
+from core.conversion.context import ConversionContext
+from core.inputs.images import ImageReader, Split, read_folder
+from core.inputs.samples import load_samples
+from core.metrics.similarity import ModelSimilarity
+from core.onnx_model.source import inspect
 from core.preprocessing import Preprocessing
-from core.progress import silent
+from core.quantization.observers.ranges import RangeMethod
+from core.quantization.onnx.calibration import collect_statistics
+from core.quantization.onnx.layers import add_biases, name_nodes
+from core.quantization.onnx.static import QUANTIZED_OPERATORS, quantize_static
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds
-from core.samples import from_files
-from core.source import inspect
-from core.targets.onnx_quan_st import QUANTISED, make_static
-from core.workshop import Workshop
 
 STOCK = "onnxruntime min-max"
-METHODS = (STOCK, *get_args(Method))
+METHODS = (STOCK, *get_args(RangeMethod))
 
 
 def main() -> None:
@@ -80,13 +80,13 @@ def one(arguments: argparse.Namespace) -> dict[str, float]:
     files = read_folder(arguments.images).files
     files = tuple(files[number % len(files)] for number in range(arguments.count))
     test = read_folder(arguments.test_images).files
-    workshop = Workshop(source, preprocessing, split=Split(files, test), folder=arguments.model.parent)
-    model = workshop.prepared.fresh()
+    context = ConversionContext(source, preprocessing, split=Split(files, test), folder=arguments.model.parent)
+    model = context.prepared.fresh()
     start = time.perf_counter()
-    made = stock(model, workshop) if arguments.method == STOCK else ours(model, workshop, arguments.method)
+    made = stock(model, context) if arguments.method == STOCK else ours(model, context, arguments.method)
     seconds = time.perf_counter() - start
     memory = peak_memory()
-    samples = from_files(source, preprocessing, files=test, reader=PictureReader())
+    samples = load_samples(source, preprocessing, files=test, reader=ImageReader())
     return {
         **judge(OnnxPredictor(source.path, threads=1), OnnxPredictor(made, threads=1), samples),
         "size": made.ByteSize(),
@@ -95,16 +95,16 @@ def one(arguments: argparse.Namespace) -> dict[str, float]:
     }
 
 
-def ours(model: onnx.ModelProto, workshop: Workshop, method: Any) -> onnx.ModelProto:
+def ours(model: onnx.ModelProto, context: ConversionContext, method: Any) -> onnx.ModelProto:
     """As the target does it, with the method of choice."""
     name_nodes(model)
     add_biases(model)
-    count = workshop.calibration_count
-    measured = measure(model, workshop.calibration_feeds(silent), operators=QUANTISED, count=count)
-    return make_static(model, measured, method=method)[0]
+    count = context.calibration_count
+    measured = collect_statistics(model, context.calibration_feeds(silent), operators=QUANTIZED_OPERATORS, count=count)
+    return quantize_static(model, measured, method=method)[0]
 
 
-def stock(model: onnx.ModelProto, workshop: Workshop) -> onnx.ModelProto:
+def stock(model: onnx.ModelProto, context: ConversionContext) -> onnx.ModelProto:
     """As onnxruntime does it, for each channel and with unsigned activations."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
@@ -112,7 +112,7 @@ def stock(model: onnx.ModelProto, workshop: Workshop) -> onnx.ModelProto:
         """Hands on the samples."""
 
         def __init__(self) -> None:
-            self._feeds = workshop.calibration_feeds(silent)
+            self._feeds = context.calibration_feeds(silent)
 
         def get_next(self) -> Feeds | None:
             """The next sample, or None at the end."""
@@ -131,18 +131,18 @@ def stock(model: onnx.ModelProto, workshop: Workshop) -> onnx.ModelProto:
 
 def judge(source: OnnxPredictor, made: OnnxPredictor, samples: Any) -> dict[str, float]:
     """SQNR of the first output, agreement of its largest entry, and time relative to the source."""
-    meter, same, times = ModelMeter(source.outputs), [], []
+    similarity, same, times = ModelSimilarity(source.outputs), [], []
     for sample in samples:
         start = time.perf_counter()
         exact = source.run(sample.feeds)
         middle = time.perf_counter()
         other = made.run(sample.feeds)
         times.append((middle - start, time.perf_counter() - middle))
-        meter.add(exact, other)
+        similarity.update(exact, other)
         same.append(all(int(exact[name].argmax()) == int(other[name].argmax()) for name in source.outputs[:1]))
     exact_time, other_time = np.median(np.array(times), axis=0)
     return {
-        "sqnr": meter.differences[0].sqnr_db,
+        "sqnr": similarity.compute()[0].sqnr_db,
         "agreement": float(np.mean(same)),
         "time": float(other_time / exact_time),
     }

@@ -19,11 +19,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.estimate import estimate, memory_words, slowness, time_words
-from core.source import inspect
-
-_PICTURES = 24
-"""Arrays of noise that the sweep gives to models that take no picture."""
+from core.inputs.images import SampleCounts
+from core.onnx_model.source import inspect
+from core.preflight.estimate import USUAL_SAMPLES, duration_text, estimate, memory_text, relative_slowness
+from core.targets import target_by_id
 
 _INTRODUCTION = """# Estimates, held against measurements
 
@@ -66,10 +65,9 @@ def _rows(path: Path) -> Iterator[Row]:
     if not tried or not Path(figures["source"]["path"]).is_file():
         return
     source = inspect(Path(figures["source"]["path"]))
-    compared = max((outcome["comparison"]["images"] for outcome in tried if outcome["comparison"]), default=0)
     size = figures["preprocessing"]["size"] if source.takes_image else None
     efforts = [
-        estimate(source, outcome["target"], pictures=2 * compared or _PICTURES, size=size and tuple(size))
+        estimate(source, target_by_id(outcome["target"]), samples=_samples(figures), size=size and tuple(size))
         for outcome in tried
     ]
     yield Row(
@@ -79,6 +77,12 @@ def _rows(path: Path) -> Iterator[Row]:
     )
 
 
+def _samples(figures: dict[str, Any]) -> SampleCounts:
+    """As the job had them; sweeps of earlier versions did not note it."""
+    images = figures.get("images")
+    return USUAL_SAMPLES if images is None else SampleCounts(images["calibration"], images["test"])
+
+
 def _page(rows: Sequence[Row]) -> Iterator[str]:
     yield _INTRODUCTION
     for what, pairs in (("time", [row.seconds for row in rows]), ("memory", [row.memory for row in rows])):
@@ -86,12 +90,13 @@ def _page(rows: Sequence[Row]) -> Iterator[str]:
         near = np.mean((ratios > 0.5) & (ratios < 2))
         yield f"- Of {len(rows)} models, {near:.0%} of the estimates of {what} are within a factor of two; median"
         yield f"  {np.median(ratios):.2f} of what was measured, from {ratios.min():.2f} to {ratios.max():.2f}."
-    yield f"- This computer took {slowness():.1f} times as long for the product as the one behind the constants.\n"
+    slowness = f"{relative_slowness():.1f} times as long for the product as the one behind the constants"
+    yield f"- This computer took {slowness}.\n"
     yield "| model | time, estimated | measured | memory, estimated | measured |"
     yield "|---|---|---|---|---|"
     for row in rows:
-        times = (f"{time_words(row.seconds[0])}", f"{row.seconds[1]:.0f} s")
-        sizes = (f"{memory_words(row.memory[0])}", f"{row.memory[1] / 1e6:.0f} MB")
+        times = (f"{duration_text(row.seconds[0])}", f"{row.seconds[1]:.0f} s")
+        sizes = (f"{memory_text(row.memory[0])}", f"{row.memory[1] / 1e6:.0f} MB")
         yield f"| {row.name} | {' | '.join((*times, *sizes))} |"
 
 

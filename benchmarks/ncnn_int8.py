@@ -22,23 +22,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from core.calibration.magnitudes import METHODS
-from core.calibration.official import measure_table
-from core.calibration.recipe import find_recipe
-from core.images import PictureReader, read_folder
-from core.metrics import ModelMeter
-from core.ncnn.half import to_half
+from core.conversion.prepare import prepare_model, run_source
+from core.fp16.ncnn import to_fp16
+from core.inputs.images import ImageReader, read_folder
+from core.inputs.samples import load_samples
+from core.metrics.similarity import ModelSimilarity
 from core.ncnn.model import NcnnModel
-from core.ncnn.official import to_int8_official
 from core.ncnn.weights import write_weights
-from core.prepare import prepare, run_source
-from core.prepare_ncnn import convert
+from core.onnx_model.source import Source, inspect
+from core.pnnx.convert import convert
 from core.preprocessing import Preprocessing
+from core.quantization.ncnn.official_calibration import measure_table
+from core.quantization.ncnn.official_format import to_int8_official
+from core.quantization.ncnn.plan import plan_quantization
+from core.quantization.observers.abs_max import METHODS
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds
-from core.samples import from_files
-from core.source import Source, inspect
 
 OWN = {f"EdgePress, {method}": method for method in METHODS}
 WAYS = ("32 bit", "16 bit", "KL, official", "ACIQ, official", *OWN)
@@ -82,15 +82,15 @@ def _preprocessing(options: argparse.Namespace, source: Source) -> Preprocessing
 def _feeds(options: argparse.Namespace, folder: Path) -> Iterator[Feeds]:
     source = inspect(options.model)
     preprocessing, files = _preprocessing(options, source), read_folder(folder).files
-    for sample in from_files(source, preprocessing, files=files, reader=PictureReader()):
+    for sample in load_samples(source, preprocessing, files=files, reader=ImageReader()):
         yield sample.feeds
 
 
 def _convert(options: argparse.Namespace, folder: Path) -> None:
     feeds = next(_feeds(options, options.test))
     expected = run_source(options.model, feeds)
-    prepared = prepare(options.model, feeds, expected)
-    made = convert((prepared.fixed, prepared.raw), trials=[(feeds, expected)], folder=folder / "pnnx")
+    prepared = prepare_model(options.model, feeds, expected)
+    made = convert((prepared.static, prepared.uncleaned), references=[(feeds, expected)], folder=folder / "pnnx")
     made.save(folder / "model.param", folder / "model.bin")
     (folder / "names").write_text("\n".join((*made.inputs, *made.outputs)), encoding="utf-8")
 
@@ -119,10 +119,10 @@ def _made(options: argparse.Namespace, model: NcnnModel, *, way: str, count: int
     if way == "32 bit":
         return model
     if way == "16 bit":
-        return to_half(model)
+        return to_fp16(model)
     if way in OWN:
         feeds = _feeds(options, options.calibration)
-        return find_recipe(model, feeds, count=count, method=OWN[way]).apply(model)
+        return plan_quantization(model, feeds, count=count, method=OWN[way]).apply(model)
     method = "kl" if way.startswith("KL") else "aciq"
     return to_int8_official(model, measure_table(model, lambda: _feeds(options, options.calibration), method))
 
@@ -151,15 +151,15 @@ def _compare(options: argparse.Namespace, made: NcnnModel) -> tuple[float, float
     for feeds in _feeds(options, options.test):
         expected = source.run(feeds)
         first = next(iter(expected))
-        meter = meter or ModelMeter((first,))
+        similarity = meter or ModelSimilarity((first,))
         predictor = predictor or NcnnPredictor(made, expected, threads=1)
         started = time.process_time()
         answer = predictor.run(feeds)
         spent += time.process_time() - started
-        meter.add(expected, answer)
+        similarity.update(expected, answer)
         same.append(np.mean(expected[first].argmax(-1) == answer[first].argmax(-1)))
     assert meter is not None
-    return float(np.mean(same)), meter.differences[0].sqnr_db, spent / len(same) * 1e3
+    return float(np.mean(same)), similarity.compute()[0].sqnr_db, spent / len(same) * 1e3
 
 
 def _peak_megabytes() -> float:

@@ -22,15 +22,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.errors import EdgePressError
-from core.job import Job
-from core.pytorch import environment, zoo
+from core.common.errors import EdgePressError
+from core.job.job import Job
+from core.onnx_model.source import inspect
+from core.pytorch import zoo
 from core.pytorch.export import export
-from core.pytorch.request import ExportRequest, Task, shape_text
+from core.pytorch.request import ExportRequest, OpenMMLabTask, shape_text
 from core.queue.store import JobStore
 from core.queue.supervisor import run_in_foreground
-from core.source import inspect
-from core.target import TARGET_IDS
+from core.setup import openmmlab
+from core.targets import TARGET_IDS
 
 _PICTURES = Path(__file__).resolve().parent.parent / "assets" / "sample" / "images"
 
@@ -40,7 +41,7 @@ class Case:
     """One model to take all the way."""
 
     name: str
-    task: Task
+    task: OpenMMLabTask
     config: str
     """Name of its config in the zoo."""
 
@@ -67,7 +68,7 @@ def main() -> int:
     parser.add_argument("--pictures", type=int, default=24, help="how many of the bundled pictures a job gets")
     parser.add_argument("--json", type=Path, help="also write everything to this file")
     options = parser.parse_args()
-    environment.require()
+    openmmlab.require()
     cases = [case for case in CASES if not options.names or case.name in options.names]
     results = []
     print("| model | difference from torch | seconds |", " | ".join(TARGET_IDS), "|")
@@ -128,7 +129,7 @@ def convert(model: Path, folder: Path, count: int) -> dict[str, Any]:
 
 def _save_checkpoint(config: Path, output: Path, shape: tuple[int, int] | None) -> None:
     script = Path(__file__).with_name("random_checkpoint.py")
-    command = [str(environment.python()), str(script), str(config), str(output)]
+    command = [str(openmmlab.python()), str(script), str(config), str(output)]
     subprocess.run(command + ([shape_text(shape)] if shape else []), check=True, stderr=subprocess.DEVNULL)
 
 

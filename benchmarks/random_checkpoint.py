@@ -15,12 +15,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.pytorch.request import shape_from_text
-from core.pytorch.worker import build, configs, openmmlab, reading, stand_ins, verify
+from core.pytorch.worker import build, configs, import_stubs, openmmlab, reading, verify
 
 
 def main(config_path: Path, output: Path, shape: str | None = None) -> None:
     """Build, draw, save as mmengine would."""
-    stand_ins.put_in_place()
+    import_stubs.install_import_stubs()
     import torch
 
     torch.manual_seed(0)

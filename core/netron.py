@@ -19,8 +19,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from core.errors import SourceError, ToolError
-from core.text import say
+from core.common.errors import SourceError, ToolError
+from core.common.text import say
 
 if TYPE_CHECKING:
     from starlette.requests import Request

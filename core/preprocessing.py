@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import OptionError
-from core.text import say
+from core.common.errors import OptionError
+from core.common.text import say
 
 Fit = Literal["stretch", "crop", "pad"]
 Color = Literal["rgb", "bgr", "gray"]
@@ -135,33 +133,6 @@ class Preprocessing:
             mean=changed.mean if mean is None else _for_channels(mean, changed.channels),
             std=changed.std if std is None else _for_channels(std, changed.channels),
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data; :meth:`from_json` is its inverse."""
-        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Preprocessing:
-        """Read what :meth:`to_json` wrote, from a job folder or a model's metadata.
-
-        Raises:
-            OptionError: a value is missing or cannot be used.
-        """
-        try:
-            return cls(
-                size=(int(data["size"][0]), int(data["size"][1])),
-                fit=data["fit"],
-                color=data["color"],
-                layout=data["layout"],
-                mean=tuple(float(x) for x in data["mean"]),
-                std=tuple(float(x) for x in data["std"]),
-            )
-        except (KeyError, IndexError, TypeError, ValueError) as exc:
-            raise OptionError(
-                say("The stored preprocessing cannot be read."),
-                next_step=say("Set size, fit, colour order, mean and std by hand."),
-                detail=repr(exc),
-            ) from exc
 
 
 def _for_channels(numbers: tuple[float, ...], channels: int) -> tuple[float, ...]:

@@ -1,97 +1,106 @@
-"""Do a whole job: make every target, compare all of them with the source, judge, publish, report."""
+"""Do a whole job: make every target, evaluate all of them against the source, judge, publish, report."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from core.contest import Contest, Made, hold_contest
-from core.errors import EdgePressError, ImagesError, TargetRefused
-from core.images import Split, read_folder, split, test_only
-from core.job import Job
-from core.outcome import Converted, Failed, Outcome, Refused
-from core.preflight import refuse_without_examples, verdicts
-from core.progress import Progress, portion
-from core.publish import check_out_folder, publish
+from core.common.errors import EdgePressError, ImagesError, TargetRefused
+from core.common.json_files import write_json
+from core.common.progress import Progress, portion
+from core.common.publish import check_output_folder, publish
+from core.common.serialization import to_data
+from core.common.text import Text, say
+from core.common.unexpected_errors import describe_unexpected_error
+from core.conversion.context import ConversionContext
+from core.evaluation.evaluate import Evaluation, UnverifiedArtifact, evaluate
+from core.inputs.images import SampleCounts, Split, read_folder, split, test_only
+from core.job.job import Job
+from core.job.outcome import Converted, Failed, Outcome, Refused
+from core.job.preflight_result import PreflightResult
+from core.onnx_model.source import Source, inspect
+from core.preflight.preflight import check_targets
 from core.report.gallery import Gallery
-from core.report.result import Report
-from core.source import Source, inspect
-from core.target import Target
+from core.report.report import Report, make_report
 from core.targets import target_by_id
-from core.tasks.choose import choose_task
-from core.text import Text, say
-from core.unexpected import unexpected
-from core.workshop import Workshop
+from core.targets.base import Target
+from core.tasks.recognize import recognize_task
 
-_MADE, _CONTESTED = 0.5, 0.98
-"""Where the bar stands when the files are made, and when they are compared and timed."""
+_MADE, _EVALUATED = 0.5, 0.98
+"""Where the progress bar stands when the files are made, and when they are compared and timed."""
 
 
-def run_job(job: Job, folder: Path, progress: Progress) -> Report:
+def _ignore(count: int) -> None:
+    """Take no note."""
+
+
+def run_job(job: Job, folder: Path, progress: Progress, *, on_targets_made: Callable[[int], None] = _ignore) -> Report:
     """Run a job; needs a process of its own, since native libraries may take it down.
 
     Args:
         job: what to do.
         folder: the job's folder; gets ``report.json``, ``gallery.json`` and ``gallery/``.
-        progress: told at every picture.
+        progress: told at every sample.
+        on_targets_made: told how many targets have been made, or tried: before each one, and after the last.
 
     Returns:
         What was also written to ``report.json``.
 
     Raises:
-        InputError: the source, the pictures or the output folder cannot be used.
+        InputError: the source, the samples or the output folder cannot be used.
     """
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)
     try:
-        report = _run(job, folder, work, progress)
+        report = _run(job, folder, work, progress, on_targets_made)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _write(folder / "report.json", report)
+    write_json(folder / "report.json", to_data(report), indent=2)
     return report
 
 
-def _run(job: Job, folder: Path, work: Path, progress: Progress) -> Report:
+def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made: Callable[[int], None]) -> Report:
     progress(0.0, say("Checking the model and the pictures"))
-    check_out_folder(job.out)
-    pictures = _pictures(job)
-    workshop = Workshop(inspect(job.source), job.preprocessing, split=pictures, folder=work, inputs=job.inputs)
-    workshop.ncnn_tools, workshop.ncnn_calibration = job.ncnn_tools, job.ncnn_calibration
-    task = choose_task(workshop.fed, workshop.expected, labels=tuple(pictures.labels.values()))
+    check_output_folder(job.out)
+    samples = _split(job)
+    context = ConversionContext(
+        job.inspected or inspect(job.source),
+        job.preprocessing,
+        split=samples,
+        folder=work,
+        inputs=job.inputs,
+        ncnn_tools=job.ncnn_tools,
+        ncnn_calibration=job.ncnn_calibration,
+    )
+    preflight = _preflight(job, context)
+    task = recognize_task(context.sampled, context.expected, labels=tuple(samples.labels.values()))
 
-    attempts = list(_make_all(job, workshop, portion(progress, 0.02, _MADE)))
-    made = [attempt for attempt in attempts if isinstance(attempt, Made)]
+    attempts = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made)
+    artifacts = [attempt for attempt in attempts if isinstance(attempt, UnverifiedArtifact)]
     gallery = Gallery(folder, task)
-    contest = hold_contest(made, workshop, task=task, listen=gallery.add, progress=portion(progress, _MADE, _CONTESTED))
+    evaluation = evaluate(
+        artifacts, context, task=task, on_sample=gallery.add, progress=portion(progress, _MADE, _EVALUATED)
+    )
     gallery.write()
-    progress(_CONTESTED, say("Putting the files in their place"))
-    outcomes = tuple(_finish(attempt, contest, workshop.source, out=job.out, tag=folder.name) for attempt in attempts)
-    return Report(
-        job=job,
-        source=workshop.source,
+    progress(_EVALUATED, say("Putting the files in their place"))
+    outcomes = [_finish(attempt, evaluation, context.source, out=job.out, tag=folder.name) for attempt in attempts]
+    return make_report(
+        job,
+        context.source,
         task=task.name,
-        split=pictures,
-        skipped={str(path): why for path, why in workshop.reader.skipped.items()},
-        accuracy=contest.source.accuracy,
-        latency=contest.source_latency,
-        outcomes=outcomes,
-        notes=workshop.notes,
-        preflight=verdicts(
-            workshop.source,
-            has_examples=bool(pictures.calibration),
-            given=workshop.fixed,
-            targets=job.targets,
-            pictures=len(pictures.calibration) + len(pictures.test),
-            size=job.preprocessing.size,
-        ),
+        split=samples,
+        skipped=context.reader.skipped,
+        evaluation=evaluation,
+        outcomes=tuple(outcomes),
+        notes=context.notes,
+        preflight=preflight,
     )
 
 
-def _pictures(job: Job) -> Split:
+def _split(job: Job) -> Split:
     images = None if job.images is None else read_folder(job.images)
     test_images = None if job.test_images is None else read_folder(job.test_images)
     if images is not None:
@@ -99,16 +108,41 @@ def _pictures(job: Job) -> Split:
     return Split() if test_images is None else test_only(test_images)
 
 
-def _make_all(job: Job, workshop: Workshop, progress: Progress) -> Iterator[Made | Refused | Failed]:
-    for index, target_id in enumerate(job.targets):
-        part = portion(progress, index / len(job.targets), (index + 1) / len(job.targets))
-        yield _make(target_by_id(target_id), workshop, part)
+def _preflight(job: Job, context: ConversionContext) -> tuple[PreflightResult, ...]:
+    """As it was found when the job was set up, or found now: one result for each target of the job, in its order."""
+    if tuple(result.target for result in job.preflight) == job.targets:
+        return job.preflight
+    return check_targets(
+        context.source,
+        samples=SampleCounts.of(context.split),
+        given=context.fixed,
+        targets=job.targets,
+        size=job.preprocessing.size,
+    )
 
 
-def _make(target: Target, workshop: Workshop, progress: Progress) -> Made | Refused | Failed:
-    """Make one target; the one place where an error becomes an outcome before the comparison."""
+def _make_all(
+    preflight: tuple[PreflightResult, ...],
+    context: ConversionContext,
+    progress: Progress,
+    on_targets_made: Callable[[int], None],
+) -> list[UnverifiedArtifact | Refused | Failed]:
+    attempts: list[UnverifiedArtifact | Refused | Failed] = []
+    for result in preflight:
+        on_targets_made(len(attempts))
+        if result.reason is not None and result.next_step is not None:
+            attempts.append(Refused(result.target, result.reason, result.next_step))
+            continue
+        part = portion(progress, len(attempts) / len(preflight), (len(attempts) + 1) / len(preflight))
+        attempts.append(_make(target_by_id(result.target), context, part))
+    on_targets_made(len(attempts))
+    return attempts
+
+
+def _make(target: Target, context: ConversionContext, progress: Progress) -> UnverifiedArtifact | Refused | Failed:
+    """Make one target; the one place where an error becomes an outcome before the evaluation."""
     start = time.perf_counter()
-    folder = workshop.folder / target.id
+    folder = context.folder / target.id
     folder.mkdir()
 
     def naming(fraction: float, message: Text) -> None:
@@ -116,37 +150,35 @@ def _make(target: Target, workshop: Workshop, progress: Progress) -> Made | Refu
 
     naming(0.0, say("starting"))
     try:
-        target.check(workshop.source)
-        _check_pictures(target, workshop)
-        artifact = target.make(workshop, folder, naming)
+        _check_calibration(target, context)
+        artifact = target.make(context, folder, naming)
     except TargetRefused as exc:
         return Refused(target.id, exc.reason, exc.next_step)
     except EdgePressError as exc:
         return Failed(target.id, exc.reason, exc.next_step, exc.detail, time.perf_counter() - start)
     # A mistake in the making of one file, here or in a library, must not cost the others.
     except Exception as exc:  # noqa: BLE001
-        return Failed(target.id, *unexpected(exc), time.perf_counter() - start)
-    return Made(target, artifact, time.perf_counter() - start)
+        return Failed(target.id, *describe_unexpected_error(exc), time.perf_counter() - start)
+    return UnverifiedArtifact(target, artifact, time.perf_counter() - start)
 
 
-def _check_pictures(target: Target, workshop: Workshop) -> None:
-    if not target.needs_images:
-        return
-    if not workshop.split.calibration:
-        raise refuse_without_examples(workshop.source, workshop.fixed)
-    if not workshop.can_calibrate:
+def _check_calibration(target: Target, context: ConversionContext) -> None:
+    """Files may be there of which none can be read; that shows only now."""
+    if target.needs_images and not context.can_calibrate:
         raise ImagesError(
             say("None of the pictures or arrays can be used with this model."),
             next_step=say("Choose a folder with pictures that open in a picture viewer, or arrays that fit the model."),
         )
 
 
-def _finish(attempt: Made | Refused | Failed, contest: Contest, source: Source, *, out: Path, tag: str) -> Outcome:
+def _finish(
+    attempt: UnverifiedArtifact | Refused | Failed, evaluation: Evaluation, source: Source, *, out: Path, tag: str
+) -> Outcome:
     """Judge what was made, and publish it if it is good."""
-    if not isinstance(attempt, Made):
+    if not isinstance(attempt, UnverifiedArtifact):
         return attempt
     try:
-        comparison, notes = contest.verdict(attempt.target)
+        comparison, notes = evaluation.judge(attempt.target)
         files = publish(attempt.artifact.files, out, tag=tag)
     except EdgePressError as exc:
         return Failed(attempt.target.id, exc.reason, exc.next_step, exc.detail, attempt.seconds)
@@ -160,9 +192,3 @@ def _growth() -> Text:
     return say(
         "The file is larger than the original, which has hardly any weights or computes them anew at each start."
     )
-
-
-def _write(path: Path, report: Report) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(json.dumps(report.to_json(), indent=2, ensure_ascii=False), encoding="utf-8")
-    partial.replace(path)

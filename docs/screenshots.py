@@ -24,13 +24,13 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core.launch.instance import ADDRESS, Place
-from core.launch.server import start
-from core.pytorch import environment
+from core.common.text import LANGUAGES
 from core.queue.store import JobStore
 from core.queue.supervisor import run_in_foreground
-from core.text import LANGUAGES
-from pages.parts.sample import sample_job
+from core.setup import openmmlab
+from core.setup.instance import ADDRESS, ServerAddress
+from core.setup.server import start
+from pages.parts.convert.sample import sample_job
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -61,12 +61,12 @@ def main() -> None:
     folder = ROOT / "docs" / "screenshots"
     folder.mkdir(exist_ok=True)
     with _home() as home:
-        if environment.is_ready():
-            (home / "openmmlab").symlink_to(environment.folder())
+        if openmmlab.is_ready():
+            (home / "openmmlab").symlink_to(openmmlab.folder())
         os.environ.pop("EDGEPRESS_OPENMMLAB", None)
         os.environ["EDGEPRESS_HOME"] = str(home)
         job_id, _ = run_in_foreground(JobStore(home), sample_job(), lambda _: None)
-        server = start(Path(sys.executable), ROOT, place=Place(_free_port(), os.getpid()), log=home / "app.log")
+        server = start(Path(sys.executable), ROOT, place=ServerAddress(_free_port(), os.getpid()), log=home / "app.log")
         try:
             server.wait_until_up()
             _take_all(server.place.url, home=home, job_id=job_id, folder=folder, names=names)

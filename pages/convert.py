@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.errors import EdgePressError
+from core.common.errors import EdgePressError
+from core.inputs.images import SampleCounts
 from core.queue.state import JobState
 from core.queue.supervisor import get_supervisor
-from pages.parts import draft, sample
-from pages.parts.ended import show_end
-from pages.parts.language import t
-from pages.parts.launching_step import launch
-from pages.parts.live_progress import watch
-from pages.parts.markdown import plain
-from pages.parts.model_step import choose_model
-from pages.parts.pictures_step import choose_pictures
-from pages.parts.preparing_step import settle_preprocessing
-from pages.parts.problems import show_problem
-from pages.parts.targets_step import choose_targets
+from pages.parts.convert import draft, sample
+from pages.parts.convert.image_folder_summary import ImageFolderSummary, summarize_image_folder
+from pages.parts.convert.images_step import choose_pictures
+from pages.parts.convert.launch_step import launch
+from pages.parts.convert.live_progress import watch
+from pages.parts.convert.model_step import choose_model
+from pages.parts.convert.preprocessing_step import settle_preprocessing
+from pages.parts.convert.targets_step import choose_targets
+from pages.parts.widgets.error_message import show_error
+from pages.parts.widgets.job_end import show_end
+from pages.parts.widgets.language import t
+from pages.parts.widgets.markdown import plain
 
 _SEEN_LIVE = "seen-live"
 
@@ -42,11 +44,20 @@ def _form() -> None:
     preprocessing = settle_preprocessing(source, look)
     number = 4 if source.takes_image else 2
     size = None if preprocessing is None else preprocessing.size
-    targets = choose_targets(source, pictures=0 if look is None else look.count, size=size, number=number)
+    targets = choose_targets(source, samples=_samples(look), size=size, number=number)
     job_id = launch(source, preprocessing, targets, number=number + 1)
     if job_id is not None:
         draft.forget()
         _go_to(job_id)
+
+
+def _samples(summary: ImageFolderSummary | None) -> SampleCounts:
+    """How many examples will calibrate and test."""
+    test_images = draft.current().test_images
+    if summary is None:
+        return SampleCounts(0, 0)
+    count = None if test_images is None else summarize_image_folder(str(test_images)).count
+    return SampleCounts.expected(summary.count, count)
 
 
 def _hero() -> None:
@@ -72,7 +83,7 @@ def _offer_sample() -> None:
         try:
             job_id = get_supervisor().submit(sample.sample_job())
         except EdgePressError as exc:
-            show_problem(exc)
+            show_error(exc)
         else:
             _go_to(job_id)
     st.caption(
@@ -93,7 +104,7 @@ def _watch(job_id: str) -> None:
         name = plain(store.job(job_id).source.name)
     except EdgePressError as exc:
         st.title(t("Convert"), anchor=False)
-        show_problem(exc)
+        show_error(exc)
         _offer_another()
         return
     if state.is_active:

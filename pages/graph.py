@@ -7,11 +7,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.errors import EdgePressError
-from pages.parts.job_choice import Done, choose_job
-from pages.parts.language import t
-from pages.parts.problems import show_problem
-from pages.parts.views import GRAPHS, theme
+from core.common.errors import EdgePressError
+from core.targets import target_by_id
+from pages.parts.widgets.error_message import show_error
+from pages.parts.widgets.job_choice import Done, choose_job
+from pages.parts.widgets.language import t
+from pages.parts.widgets.served_files import GRAPHS, theme
 
 _HEIGHT = 680
 
@@ -21,7 +22,7 @@ def _page() -> None:
     try:
         done = choose_job()
     except EdgePressError as exc:
-        show_problem(exc)
+        show_error(exc)
         return
     if done is None:
         return
@@ -35,8 +36,13 @@ def _page() -> None:
 
 def _models(done: Done) -> Mapping[str, Path]:
     """Name for people -> file."""
-    made = {t(result.title): result.model for result in done.report.converted}
-    return {t("Original"): done.report.original.path, **{name: path for name, path in made.items() if path is not None}}
+    models = {t("Original"): done.report.source.path}
+    for outcome in done.report.converted:
+        target = target_by_id(outcome.target)
+        graph = next((file for file in outcome.files if file.suffix == target.format.graph_suffix), None)
+        if graph is not None:
+            models[t(target.title)] = graph
+    return models
 
 
 def _show_side(models: Mapping[str, Path], side: int, job_id: str) -> None:
@@ -53,7 +59,7 @@ def _show_side(models: Mapping[str, Path], side: int, job_id: str) -> None:
         url = GRAPHS.url(models[name], theme())
     except EdgePressError as exc:
         with frame:
-            show_problem(exc)
+            show_error(exc)
         return
     frame.iframe(url, height=_HEIGHT, alt=t("Graph of {name}", name=name))
 

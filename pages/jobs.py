@@ -7,18 +7,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.errors import EdgePressError
-from core.job import Job
+from core.common.errors import EdgePressError
+from core.common.paths import home
+from core.common.text import Text, say
+from core.job.job import Job
 from core.queue.state import JobState
-from core.queue.store import home
 from core.queue.supervisor import get_supervisor
-from core.targets import target_by_id
-from core.text import Text, say
-from pages.parts import figures
-from pages.parts.ended import show_end
-from pages.parts.language import t
-from pages.parts.markdown import plain
-from pages.parts.problems import show_problem
+from core.targets import in_order, target_by_id
+from pages.parts.widgets import number_format
+from pages.parts.widgets.error_message import show_error
+from pages.parts.widgets.job_end import show_end
+from pages.parts.widgets.language import t
+from pages.parts.widgets.markdown import plain
 
 _SHOWN = 20
 _EVERY = 1.0
@@ -89,13 +89,13 @@ def _show_heading(job: Job | None, state: JobState) -> None:
         name = plain(job.source.name) if job is not None else t("Unknown model")
         st.markdown(f"**{name}**", width="content")
         st.badge(t(words), icon=icon, color=color)
-    parts = [figures.moment(state.created)]
+    parts = [number_format.moment(state.created)]
     if state.started is not None and state.finished is not None:
-        parts.append(t("took {time}", time=figures.duration(state.finished - state.started)))
+        parts.append(t("took {time}", time=number_format.duration(state.finished - state.started)))
     st.caption(plain(" · ".join(parts)))
     if job is not None:
         with st.container(horizontal=True, gap="xsmall"):
-            for target in job.targets:
+            for target in in_order(job.targets):
                 st.badge(t(target_by_id(target).title), color="gray")
 
 
@@ -122,7 +122,7 @@ def _again(job: Job) -> None:
     try:
         get_supervisor().submit(job)
     except EdgePressError as exc:
-        show_problem(exc)
+        show_error(exc)
 
 
 def _confirm(job_id: str, job: Job | None) -> None:
@@ -136,7 +136,7 @@ def _confirm(job_id: str, job: Job | None) -> None:
     try:
         get_supervisor().store.delete(job_id)
     except EdgePressError as exc:
-        show_problem(exc)
+        show_error(exc)
         return
     if own is not None:
         shutil.rmtree(own, ignore_errors=True)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.parts import export_draft
-from pages.parts.checkpoint_step import choose_checkpoint
-from pages.parts.config_step import choose_config
-from pages.parts.export_step import settle_export
-from pages.parts.export_view import EXPORTING, show_exported, watch_export
-from pages.parts.language import t
-from pages.parts.openmmlab import show_environment
+from pages.parts.pytorch import export_draft
+from pages.parts.pytorch.checkpoint_step import choose_checkpoint
+from pages.parts.pytorch.config_step import choose_config
+from pages.parts.pytorch.environment_card import show_environment
+from pages.parts.pytorch.export_step import settle_export
+from pages.parts.pytorch.export_view import EXPORTING, show_exported, watch_export
+from pages.parts.widgets.language import t
 
 
 def _page() -> None:
     st.title(t("From PyTorch"), anchor=False)
-    standing = EXPORTING.standing
-    if standing.is_running:
+    status = EXPORTING.status
+    if status.is_running:
         watch_export()
-    elif standing.result is not None:
-        show_exported(standing.result)
+    elif status.result is not None:
+        show_exported(status.result)
     else:
         _form()
 
@@ -33,8 +33,8 @@ def _form() -> None:
     )
     if not show_environment(is_quiet=True):
         return
-    if EXPORTING.standing.given:
-        export_draft.take_up(EXPORTING.standing.given[0])
+    if EXPORTING.status.arguments:
+        export_draft.take_up(EXPORTING.status.arguments[0])
     is_openmmlab = export_draft.choose_kind() == "openmmlab"
     description = choose_config(number=1) if is_openmmlab else None
     if is_openmmlab and description is None:

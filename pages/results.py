@@ -7,20 +7,21 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.errors import EdgePressError
+from core.common.errors import EdgePressError
 from core.queue.supervisor import get_supervisor
-from pages.parts import figures
-from pages.parts.folder_opener import can_open, open_folder
-from pages.parts.gallery import show_gallery
-from pages.parts.job_choice import Done, choose_job
-from pages.parts.language import t
-from pages.parts.markdown import plain
-from pages.parts.problems import show_problem
-from pages.parts.report_view import ReportView
-from pages.parts.result_card import show_card
-from pages.parts.result_chart import show_chart
-from pages.parts.result_table import show_table
-from pages.parts.views import DOWNLOADS
+from core.report.report import Report
+from core.targets import target_by_id
+from pages.parts.results.gallery import show_gallery
+from pages.parts.results.result_card import show_card
+from pages.parts.results.result_chart import show_chart
+from pages.parts.results.result_table import show_table
+from pages.parts.widgets import number_format
+from pages.parts.widgets.error_message import show_error
+from pages.parts.widgets.folder_opener import can_open, open_folder
+from pages.parts.widgets.job_choice import Done, choose_job
+from pages.parts.widgets.language import t
+from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.served_files import DOWNLOADS
 
 _CARDS = 3
 
@@ -30,7 +31,7 @@ def _page() -> None:
     try:
         done = choose_job()
     except EdgePressError as exc:
-        show_problem(exc)
+        show_error(exc)
         return
     if done is None:
         return
@@ -46,14 +47,14 @@ def _page() -> None:
     _show_pictures(done)
 
 
-def _show_headline(report: ReportView) -> None:
-    original = report.original
+def _show_headline(report: Report) -> None:
+    source = report.source
     made = [result for result in report.converted if result.size_bytes is not None]
     columns = st.columns(4)
     columns[0].metric(
         t("Files made"),
-        t("{made} of {all}", made=len(report.converted), all=len(report.results)),
-        t("from {size}", size=figures.size(original.size_bytes)),
+        t("{made} of {all}", made=len(report.converted), all=len(report.outcomes)),
+        t("from {size}", size=number_format.size(source.size_bytes)),
         delta_color="off",
         delta_arrow="off",
         border=True,
@@ -61,11 +62,21 @@ def _show_headline(report: ReportView) -> None:
     )
     if made:
         smallest = min(made, key=lambda result: result.size_bytes or 0)
-        _headline(columns[1], t("Smallest"), figures.part(smallest.share(original)), t(smallest.title))
-        fastest = max(made, key=lambda result: result.speed_up(original) or 0.0)
-        _headline(columns[2], t("Fastest here"), figures.times(fastest.speed_up(original)), t(fastest.title))
-    compared = t("test pictures") if report.test_images else t("random inputs instead of pictures")
-    _headline(columns[3], t("Compared on"), str(report.test_images or figures.NOTHING), compared)
+        _headline(
+            columns[1],
+            t("Smallest"),
+            number_format.part(smallest.size_share(source)),
+            t(target_by_id(smallest.target).title),
+        )
+        fastest = max(made, key=lambda result: result.speed_up(source) or 0.0)
+        _headline(
+            columns[2],
+            t("Fastest here"),
+            number_format.times(fastest.speed_up(source)),
+            t(target_by_id(fastest.target).title),
+        )
+    compared = t("test pictures") if report.images.test else t("random inputs instead of pictures")
+    _headline(columns[3], t("Compared on"), str(report.images.test or number_format.NOTHING), compared)
 
 
 def _headline(column: DeltaGenerator, label: str, value: str, about: str) -> None:
@@ -77,7 +88,7 @@ def _offer_everything(done: Done) -> None:
     with st.container(horizontal=True, gap="small"):
         if files:
             name = f"{done.job.source.stem}-edgepress.zip"
-            label = t("Download all ({size})", size=figures.size(sum(file.stat().st_size for file in files)))
+            label = t("Download all ({size})", size=number_format.size(sum(file.stat().st_size for file in files)))
             st.link_button(label, DOWNLOADS.url(files, name), icon=":material/folder_zip:", type="primary")
         if can_open() and done.job.out.is_dir():
             st.button(
@@ -91,18 +102,21 @@ def _offer_everything(done: Done) -> None:
             st.switch_page("pages/graph.py", query_params={"job": done.id})
 
 
-def _show_notes(report: ReportView) -> None:
-    for note in report.notes:
+def _show_notes(report: Report) -> None:
+    for note in report.words.notes:
         st.caption(f":material/info: {plain(t(note))}")
-    if report.skipped:
+    if report.images.skipped:
         with st.expander(t("Pictures that were left out"), icon=":material/broken_image:"):
-            st.code("\n".join(f"{Path(file).name}: {why}" for file, why in report.skipped), language=None)
+            st.code(
+                "\n".join(f"{Path(skipped.file).name}: {skipped.why}" for skipped in report.images.skipped),
+                language=None,
+            )
 
 
-def _show_cards(report: ReportView) -> None:
-    for start in range(0, len(report.results), _CARDS):
+def _show_cards(report: Report) -> None:
+    for start in range(0, len(report.outcomes), _CARDS):
         columns = st.columns(_CARDS)
-        for column, result in zip(columns, report.results[start : start + _CARDS], strict=False):
+        for column, result in zip(columns, report.outcomes[start : start + _CARDS], strict=False):
             with column:
                 show_card(result, report)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from core import toolchain
-from core.text import Text, say
-from pages.parts import figures
-from pages.parts.installation import INSTALLATION
-from pages.parts.language import t
-from pages.parts.markdown import plain
-from pages.parts.openmmlab import show_environment
-from pages.parts.problems import show_problem
+from core.common.text import Text, say
+from core.setup import toolchain
+from pages.parts.pytorch.environment_card import show_environment
+from pages.parts.toolbox.installation import INSTALLATION
+from pages.parts.widgets import number_format
+from pages.parts.widgets.error_message import show_error
+from pages.parts.widgets.language import t
+from pages.parts.widgets.markdown import plain
 
 _EVERY = 0.5
 _STATES: dict[str, Text] = {"ready": say("ready"), "missing": say("missing"), "broken": say("broken")}
@@ -20,11 +20,11 @@ _STATES: dict[str, Text] = {"ready": say("ready"), "missing": say("missing"), "b
 
 def _page() -> None:
     st.title(t("Toolbox"), anchor=False)
-    if INSTALLATION.is_running:
+    if INSTALLATION.status.is_running:
         st.fragment(_show_installation, run_every=_EVERY)()
         return
-    if INSTALLATION.error is not None:
-        show_problem(INSTALLATION.error)
+    if INSTALLATION.status.error is not None:
+        show_error(INSTALLATION.status.error)
     with st.spinner(t("Trying every part")):
         components = _check()
     _show_verdict(components)
@@ -58,7 +58,7 @@ def _show_parts(components: tuple[toolchain.Component, ...]) -> None:
         {
             "part": component.name,
             "state": _state(component),
-            "version": component.version or figures.NOTHING,
+            "version": component.version or number_format.NOTHING,
             "needed": t(component.needed_for),
             "remark": "" if component.note is None else t(component.note),
         }
@@ -82,10 +82,11 @@ def _state(component: toolchain.Component) -> str:
 
 
 def _show_installation() -> None:
-    if not INSTALLATION.is_running:
+    status = INSTALLATION.status
+    if not status.is_running:
         st.rerun()
-    words = t("Starting") if INSTALLATION.message is None else t(INSTALLATION.message)
-    st.progress(INSTALLATION.fraction, text=plain(words))
+    words = t("Starting") if status.message is None else t(status.message)
+    st.progress(status.fraction, text=plain(words))
 
 
 _page()

@@ -11,14 +11,14 @@ import onnxruntime as ort
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from core.compare.trial import try_out
-from core.errors import EdgePressError
-from core.images import Split
-from core.preflight import verdicts
-from core.progress import silent
-from core.source import inspect
+from core.common.errors import EdgePressError
+from core.common.progress import silent
+from core.conversion.context import ConversionContext
+from core.inputs.images import Split
+from core.metrics.reference_check import measure_similarity
+from core.onnx_model.source import inspect
+from core.preflight.preflight import check_targets
 from core.targets import target_by_id
-from core.workshop import Workshop
 from small import PREPROCESSING
 
 CHANNELS, SIDE = 8, 6
@@ -316,12 +316,12 @@ def convert(content: bytes, targets=tuple(MOST_NOISE)) -> dict[str, str]:
         try:
             source = inspect(path)
             split = Split(tuple(_examples(source, Path(name), seed=0)), tuple(_examples(source, Path(name), seed=1)))
-            workshop = Workshop(source, PREPROCESSING, split=split, folder=Path(name))
-            samples = [sample.feeds for sample in workshop.test_samples()]
-            assert workshop.expected
+            context = ConversionContext(source, PREPROCESSING, split=split, folder=Path(name))
+            samples = [sample.feeds for sample in context.test_samples()]
+            assert context.expected
         except EdgePressError as exc:
             return {"source": str(exc.reason)}
-        return {target: _one(target, workshop, samples) for target in targets}
+        return {target: _one(target, context, samples) for target in targets}
 
 
 def _examples(source, folder: Path, *, seed: int):
@@ -333,27 +333,27 @@ def _examples(source, folder: Path, *, seed: int):
         yield path
 
 
-def _one(target_id, workshop: Workshop, samples) -> str:
+def _one(target_id, context: ConversionContext, samples) -> str:
     target = target_by_id(target_id)
-    (verdict,) = verdicts(workshop.source, targets=[target_id])
+    (verdict,) = check_targets(context.source, targets=[target_id])
     if verdict.status == "cannot":
         return str(verdict.reason)
     try:
-        artifact = target.make(workshop, workshop.folder, silent)
-        contender = _contender(artifact, workshop)
+        artifact = target.make(context, context.folder, silent)
+        contender = _contender(artifact, context)
     except EdgePressError as exc:
         return str(exc.reason)
     if contender is not None:
         return contender
-    noise = _noise(workshop.source.path, artifact.files[0], samples)
+    noise = _noise(context.source.path, artifact.files[0], samples)
     assert noise <= MOST_NOISE[target_id], (target_id, noise, [str(note) for note in artifact.notes])
     return "right"
 
 
-def _contender(artifact, workshop: Workshop) -> str | None:
+def _contender(artifact, context: ConversionContext) -> str | None:
     """Why it would not be handed out: what EdgePress itself finds when it holds the file against the source."""
     least = target_by_id(artifact.target).least_cosine
-    differences = try_out(onnx.load(str(artifact.files[0])), workshop.trials)
+    differences = measure_similarity(onnx.load(str(artifact.files[0])), context.references)
     if differences is None:
         return "does not run"
     return None if all(one.is_within(least) for one in differences) else "strays"

@@ -10,7 +10,7 @@ import pytest
 
 import start
 from copies import copy_into
-from core.launch.suite import Step, steps
+from core.setup.checks import Check, steps
 
 ROOT = Path(__file__).parents[1]
 
@@ -128,9 +128,9 @@ def test_everything_after_test_reaches_pytest(monkeypatch):
 
 @pytest.mark.parametrize(("last", "code"), [("pass", 0), ("raise SystemExit(5)", 1)])
 def test_every_step_runs_and_one_failure_is_enough(last, code, monkeypatch, capsys):
-    some = (Step("first", ("-c", "pass")), Step("second", ("-c", last)), Step("third", ("-c", "pass")))
+    some = (Check("first", ("-c", "pass")), Check("second", ("-c", last)), Check("third", ("-c", "pass")))
     monkeypatch.setenv("EDGEPRESS_LANGUAGE", "en")
-    monkeypatch.setattr(start.suite, "steps", lambda _: some)
+    monkeypatch.setattr(start.checks, "steps", lambda _: some)
     monkeypatch.setattr(start, "_prepare", lambda *_: Path(sys.executable))
     monkeypatch.setattr(start, "_stop_on_every_signal", lambda: None)
     assert start.main(["test"]) == code

@@ -1,81 +1,127 @@
-"""What ``export_quantize.py`` shows: a progress line, then a table and what to know about each file."""
+"""What the commands show: a progress bar, a table of results, and what to know about each file."""
 
 from __future__ import annotations
 
-import shutil
+import io
 import sys
-import unicodedata
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import TextIO
 
-from core.console import Console
-from core.estimate import memory_words, time_words
-from core.outcome import Verdict
+from rich.console import Console as RichConsole
+from rich.console import JustifyMethod
+from rich.measure import measure_renderables
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+
+from core.common.console import Console
+from core.common.text import Language, Text, say
+from core.job.comparison import Latency
+from core.job.preflight_result import PreflightResult
+from core.preflight.estimate import duration_text, memory_text
+from core.report.report import ComparisonEntry, OutcomeEntry, Report, SourceEntry
 from core.targets import target_by_id
-from core.text import Text, say
 
 _MEGABYTE = 1e6
+_ANY_WIDTH = 10_000  # a file or pipe has no right edge
+_BAR_WIDTH = 20
 
 
-class State(Protocol):
-    """What the progress line needs to know of a job's state."""
+class ToolConsole(Console):
+    """A console that shows bars and tables besides sentences; plain text where it is no terminal."""
 
-    fraction: float
-    message: Text | None
+    def __init__(self, stream: TextIO | None = None, language: Language | None = None) -> None:
+        stream = stream or sys.stdout
+        super().__init__(stream, language)
+        self.rich = _rich_console(stream)
 
 
-class ProgressLine:
-    """One line that is written over on a terminal; in a log file, one line for each new step."""
+def _rich_console(stream: TextIO) -> RichConsole:
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")  # as Console.write does: a question mark rather than a crash
+    is_terminal = stream.isatty()
+    return RichConsole(
+        file=stream,
+        force_terminal=is_terminal,  # else FORCE_COLOR puts escape codes into log files
+        force_jupyter=False,
+        width=None if is_terminal else _ANY_WIDTH,
+        markup=False,  # words are shown as they are: "model[red].onnx" is a name
+        emoji=False,
+        highlight=False,
+    )
 
-    def __init__(self, console: Console) -> None:
+
+class JobProgress:
+    """Where the work stands: a live bar on a terminal; elsewhere one line for each new kind of step."""
+
+    def __init__(self, console: ToolConsole) -> None:
         self._console = console
-        self._last = ""
+        self._bar = _bar(console.rich) if console.rich.is_interactive else None
+        self._last_template = ""
 
-    def show(self, state: State) -> None:
-        """Show where the job stands."""
-        if state.message is None:
-            return
-        if sys.stderr.isatty():
-            bar = "#" * round(20 * state.fraction)
-            line = f"{bar:<20} {state.fraction:4.0%}  {state.message.in_language(self._console.language)}"
-            width = shutil.get_terminal_size().columns - 1
-            print("\r" + _fit(line, width), end="", file=sys.stderr, flush=True)
-        elif state.message.template != self._last:
-            self._last = state.message.template
-            self._console.write(f"{state.fraction:4.0%}  {state.message.in_language(self._console.language)}")
+    def __enter__(self) -> JobProgress:
+        return self
 
-    def finish(self) -> None:
-        """Leave the line."""
-        if sys.stderr.isatty():
-            print(file=sys.stderr)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def update(self, fraction: float, message: Text) -> None:
+        """Show the share done (0 to 1) and what is being done; serves as a ``core.common.progress.Progress``."""
+        sentence = message.in_language(self._console.language)
+        if self._bar is not None:
+            _move(self._bar, fraction, sentence)
+        elif message.template != self._last_template:
+            self._last_template = message.template
+            self._console.write(f"{fraction:4.0%}  {sentence}")
 
 
-def print_preflight(verdicts: Sequence[Verdict], console: Console) -> None:
+def _bar(console: RichConsole) -> Progress:
+    """The sentence takes what the other columns leave, and is cut off at the edge of the window."""
+    return Progress(
+        BarColumn(_BAR_WIDTH, table_column=Column(no_wrap=True)),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+        console=console,
+        expand=True,
+        redirect_stdout=False,  # the results may go to a file while the bar is on the terminal
+    )
+
+
+def _move(bar: Progress, fraction: float, sentence: str) -> None:
+    """The bar appears with the first sentence: work that is refused at once shows none."""
+    if not bar.tasks:
+        bar.add_task(sentence, total=1.0)
+        bar.start()
+    bar.update(bar.tasks[0].id, completed=fraction, description=sentence)
+
+
+def print_preflight(results: Sequence[PreflightResult], console: Console) -> None:
     """One line for each target, before anything runs; below it what to know."""
-    for verdict in verdicts:
-        console.tell(_headline(verdict))
-        for text in (*verdict.notes, verdict.reason, verdict.next_step):
+    for result in results:
+        console.tell(_headline(result))
+        for text in (*result.notes, result.reason, result.next_step):
             if text:
                 console.tell(text, indent=2)
 
 
-def _headline(verdict: Verdict) -> Text:
-    title = target_by_id(verdict.target).title
-    if verdict.size_bytes is None:
+def _headline(result: PreflightResult) -> Text:
+    title = target_by_id(result.target).title
+    if result.size_bytes is None or result.seconds is None or result.memory_bytes is None:
         return say("{target}: not possible", target=title)
-    size = f"{verdict.size_bytes / _MEGABYTE:.2f}"
-    if verdict.seconds is None or verdict.memory_bytes is None:
-        return say("{target}: will be made, about {size} MB", target=title, size=size)
     return say(
         "{target}: will be made, about {size} MB; takes {time} and {memory} of memory",
         target=title,
-        size=size,
-        time=time_words(verdict.seconds),
-        memory=memory_words(verdict.memory_bytes),
+        size=f"{result.size_bytes / _MEGABYTE:.2f}",
+        time=duration_text(result.seconds),
+        memory=memory_text(result.memory_bytes),
     )
 
 
-def print_table(report: dict[str, Any], console: Console) -> None:
+def print_results_table(report: Report, console: ToolConsole) -> None:
     """One row for the source and one for each target."""
     headings = (
         say("File"),
@@ -86,68 +132,84 @@ def print_table(report: dict[str, Any], console: Console) -> None:
         say("Top-1"),
         say("Time, 1 thread"),
     )
-    source = report["source"]
-    rows = [[heading.in_language(console.language) for heading in headings]]
-    rows.append([say("Original").in_language(console.language), *_figures(source, source, None)])
-    for outcome in report["outcomes"]:
-        title = target_by_id(outcome["target"]).title.in_language(console.language)
-        if outcome["status"] == "converted":
-            rows.append([title, *_figures(source, outcome, outcome["comparison"])])
+    rows = [_spoken(cells, console.language) for cells in (headings, *_results(report))]
+    _print_rows(rows, console.rich)
+
+
+def _results(report: Report) -> Iterator[Sequence[Text | str]]:
+    source = report.source
+    yield (
+        say("Original"),
+        _size(source.size_bytes, 1.0),
+        "",
+        "",
+        "",
+        _percent(source.top1),
+        _time(source.latency_ms, 1.0),
+    )
+    for outcome in report.outcomes:
+        title = target_by_id(outcome.target).title
+        if outcome.comparison is not None:
+            yield title, *_figures(outcome, outcome.comparison, source)
         else:
-            word = say("not possible") if outcome["status"] == "refused" else say("failed")
-            rows.append([title, word.in_language(console.language)])
-    _print_rows(rows, console)
+            yield title, say("not possible") if outcome.status == "refused" else say("failed")
 
 
-def print_notes(report: dict[str, Any], console: Console) -> None:
+def _figures(outcome: OutcomeEntry, comparison: ComparisonEntry, source: SourceEntry) -> Sequence[str]:
+    speed_up = outcome.speed_up(source)
+    return (
+        _size(outcome.size_bytes, outcome.size_share(source)),
+        f"{comparison.cosine:.5f}",
+        "" if comparison.sqnr_db is None else f"{comparison.sqnr_db:.1f} dB",
+        _percent(comparison.agreement),
+        _percent(comparison.top1),
+        _time(comparison.latency_ms, None if speed_up is None else 1 / speed_up),
+    )
+
+
+def _size(size: int | None, share: float | None) -> str:
+    return "" if size is None or share is None else f"{size / _MEGABYTE:.2f} MB ({share:.0%})"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+def _time(latency: Latency | None, ratio: float | None) -> str:
+    return "" if latency is None or ratio is None else f"{latency.median_one_thread:.2f} ms ({ratio:.2f}x)"
+
+
+def _spoken(cells: Sequence[Text | str], language: Language) -> list[str]:
+    return [cell.in_language(language) if isinstance(cell, Text) else cell for cell in cells]
+
+
+def _print_rows(rows: Sequence[Sequence[str]], console: RichConsole) -> None:
+    """In a narrow window cells go on in a second line, but no word and no number is cut."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for column, heading in enumerate(rows[0]):
+        cells = [row[column] for row in rows if column < len(row)]
+        longest_word = measure_renderables(console, console.options, cells).minimum
+        justify: JustifyMethod = "left" if column < 2 else "right"
+        table.add_column(heading, min_width=longest_word, overflow="fold", justify=justify)
+    for row in rows[1:]:
+        table.add_row(*row)
+    console.print(table, crop=False)
+
+
+def print_notes(report: Report, console: Console) -> None:
     """Where the files are, what was noted, and why targets were not made."""
-    for note in report["words"]["notes"]:
-        console.tell(Text.from_json(note))
-    for outcome in report["outcomes"]:
+    for note in report.words.notes:
+        console.tell(note)
+    for outcome in report.outcomes:
         _print_outcome(outcome, console)
 
 
-def _print_outcome(outcome: dict[str, Any], console: Console) -> None:
-    words = outcome["words"]
+def _print_outcome(outcome: OutcomeEntry, console: Console) -> None:
+    words = outcome.words
     console.write("")
-    console.tell(target_by_id(outcome["target"]).title)
-    for file in outcome["files"]:
+    console.tell(target_by_id(outcome.target).title)
+    for file in outcome.files:
         console.write(f"  {file}")
-    for text in (*words["notes"], words["reason"], words["next_step"]):
+    for text in (*words.notes, words.reason, words.next_step):
         if text:
-            console.tell(Text.from_json(text), indent=2)
-
-
-def _figures(source: dict[str, Any], entry: dict[str, Any], comparison: dict[str, Any] | None) -> list[str]:
-    figures = comparison or entry
-    time = figures["latency_ms"]["median_one_thread"]
-    return [
-        f"{entry['size_bytes'] / _MEGABYTE:.2f} MB ({entry['size_bytes'] / source['size_bytes']:.0%})",
-        f"{comparison['cosine']:.5f}" if comparison else "",
-        _number(comparison and comparison["sqnr_db"], "{:.1f} dB"),
-        _number(comparison and comparison["agreement"], "{:.1%}"),
-        _number(figures["top1"], "{:.1%}"),
-        f"{time:.2f} ms ({time / source['latency_ms']['median_one_thread']:.2f}x)",
-    ]
-
-
-def _number(value: float | None, form: str) -> str:
-    return "" if value is None else form.format(value)
-
-
-def _print_rows(rows: Sequence[Sequence[str]], console: Console) -> None:
-    widths = [max(_width(row[column]) for row in rows if column < len(row)) for column in range(len(rows[0]))]
-    for row in rows:
-        padded = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False))
-        console.write("  ".join(padded).rstrip())
-
-
-def _width(text: str) -> int:
-    """Columns on a terminal: Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
-
-def _fit(text: str, width: int) -> str:
-    while _width(text) > width:
-        text = text[:-1]
-    return text + " " * (width - _width(text))
+            console.tell(text, indent=2)

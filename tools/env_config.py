@@ -32,13 +32,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 if sys.version_info < (3, 10):  # noqa: UP036 - an old Python is exactly who must be told
     import start  # noqa: F401 - it says so in words and ends
 
-from core import toolchain
-from core.console import Console
-from core.errors import EdgePressError, OptionError
-from core.launch import environment, handover
-from core.progress import Progress, silent
-from core.pytorch import environment as openmmlab
-from core.text import Text, say
+from core.common.console import Console
+from core.common.errors import EdgePressError, OptionError
+from core.common.progress import Progress, silent
+from core.common.text import Text, say
+from core.setup import environment, own_python, toolchain
+from core.setup import openmmlab as openmmlab
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,10 +51,10 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(sys.stderr if options.json else sys.stdout)
     error = None
     try:
-        if handover.is_bare():
+        if own_python.is_bare():
             error = _prepare_own_python(options, console)
             if error is None:
-                handover.hand_over(ROOT, [str(Path(__file__).resolve()), *arguments])
+                own_python.run_with_own_python(ROOT, [str(Path(__file__).resolve()), *arguments])
         if error is None and not options.check:
             error = _repair(options, console)
     except KeyboardInterrupt:
@@ -70,7 +69,7 @@ def _prepare_own_python(options: argparse.Namespace, console: Console) -> EdgePr
     Returns:
         Why that did not work; told already.
     """
-    own, order = environment.Environment(ROOT), environment.Order(environment.RUN, options.wheels)
+    own, order = environment.Environment(ROOT), environment.InstallationOrder(environment.RUN, options.wheels)
     if options.check or options.remove_openmmlab or environment.is_ready(own, order):
         return None
     try:

@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 if __name__ == "__main__":
-    from core.launch.handover import require_parts
+    from core.setup.own_python import require_packages
 
-    require_parts(Path(__file__).resolve().parent.parent)
+    require_packages(Path(__file__).resolve().parent.parent)
 
-from core.arrays import fixed_inputs
-from core.calibration.magnitudes import METHODS
-from core.console import Console
-from core.errors import EdgePressError, OptionError
-from core.guess import Proposal
-from core.images import read_folder
-from core.job import Job, in_order
-from core.outcome import Failed, Verdict
-from core.preflight import verdicts
+from core.common.console import Console
+from core.common.errors import EdgePressError, OptionError
+from core.common.json_files import write_json
+from core.common.paths import home
+from core.common.serialization import to_data
+from core.common.text import say
+from core.inputs.arrays import fixed_inputs
+from core.inputs.images import SampleCounts, read_folder
+from core.inputs.infer_in_subprocess import infer_in_subprocess
+from core.job.job import Job
+from core.job.outcome import Failed
+from core.onnx_model.source import Source, inspect
+from core.preflight.preflight import check_targets
 from core.preprocessing import Preprocessing
-from core.queue.call import call
-from core.queue.store import JobStore, home
+from core.quantization.observers.abs_max import METHODS
+from core.queue.state import JobState
+from core.queue.store import JobStore
 from core.queue.supervisor import run_in_foreground
-from core.report.result import outcome_to_json
-from core.source import Source, inspect
-from core.target import TARGET_IDS
-from core.text import say
-from tools.console import ProgressLine, print_notes, print_preflight, print_table
+from core.report.report import outcome_entry, read_report
+from core.targets import TARGET_IDS, in_order
+from tools.console import JobProgress, ToolConsole, print_notes, print_preflight, print_results_table
 
-_GUESS_SECONDS = 300.0
+_INFERENCE_SECONDS = 300.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,18 +46,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         job = _job(options)
-        print_preflight(_preflight(job), Console(sys.stderr))
-        report = _convert(job)
+        print_preflight(job.preflight, Console(sys.stderr))
+        data = _convert(job)
+        report = read_report(data)
     except EdgePressError as exc:
         Console(sys.stderr).explain(exc)
         if options.json:
             _write_json(options.json, _nothing_made(options, exc))
         return 2
-    print_table(report, Console())
-    print_notes(report, Console())
+    console = ToolConsole()
+    print_results_table(report, console)
+    print_notes(report, console)
     if options.json:
-        _write_json(options.json, report)
-    return 0 if all(outcome["status"] == "converted" for outcome in report["outcomes"]) else 1
+        _write_json(options.json, data)
+    return 0 if len(report.converted) == len(report.outcomes) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -131,29 +136,42 @@ def _floats(text: str) -> tuple[float, ...]:
 
 
 def _job(options: argparse.Namespace) -> Job:
+    """What is asked, and all that is found out before it runs: the model is inspected here and nowhere else."""
     path = options.model or options.onnx
     if path is None or (options.model and options.onnx):
         raise OptionError(
             say("Give exactly one ONNX model."),
             next_step=say("For example: python tools/export_quantize.py model.onnx"),
         )
-    source = inspect(path)
-    for folder in (options.images, options.test_images):
-        if folder is not None:
-            read_folder(folder)  # says at once what is wrong with it
+    source = inspect(path.resolve())
+    counts = [None if folder is None else len(read_folder(folder).files) for folder in _folders(options)]
     inputs = dict(options.input)
     fixed_inputs(source, inputs)  # says at once what is wrong with them
+    preprocessing = _preprocessing(source, options)
+    targets = in_order(options.type)
     return Job(
-        source=path.resolve(),
-        targets=in_order(options.type),
-        preprocessing=_preprocessing(source, options),
+        source=source.path,
+        targets=targets,
+        preprocessing=preprocessing,
         out=(options.out or path.parent).resolve(),
         images=_resolved(options.images),
         test_images=_resolved(options.test_images),
         inputs=inputs,
         ncnn_tools=_tools(options.ncnn_tools),
         ncnn_calibration=options.ncnn_calibration,
+        model=source,
+        preflight=check_targets(
+            source,
+            samples=SampleCounts.expected(counts[0] or 0, counts[1]),
+            given=inputs,
+            targets=targets,
+            size=preprocessing.size,
+        ),
     )
+
+
+def _folders(options: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    return options.images, options.test_images
 
 
 def _tools(choice: str) -> str:
@@ -169,12 +187,7 @@ def _preprocessing(source: Source, options: argparse.Namespace) -> Preprocessing
     """What the options say, and for the rest a proposal."""
     # With mean or std given there is nothing to try out: the rest follows from the model's shapes.
     images = None if options.mean or options.std else options.images
-    arguments = {
-        "source": str(source.path.resolve()),
-        "images": str(images.resolve()) if images else None,
-        "size": options.size,
-    }
-    proposal = Proposal.from_json(call("guess", arguments, timeout=_GUESS_SECONDS))
+    proposal = infer_in_subprocess(source, images, size=options.size, timeout=_INFERENCE_SECONDS)
     return proposal.preprocessing.overridden(
         size=options.size,
         fit=options.fit,
@@ -185,27 +198,11 @@ def _preprocessing(source: Source, options: argparse.Namespace) -> Preprocessing
     )
 
 
-def _preflight(job: Job) -> tuple[Verdict, ...]:
-    """What can be said of the asked targets before anything runs."""
-    folders = [folder for folder in (job.images, job.test_images) if folder is not None]
-    return verdicts(
-        inspect(job.source),
-        has_examples=job.images is not None,
-        given=job.inputs,
-        targets=job.targets,
-        pictures=sum(len(read_folder(folder).files) for folder in folders),
-        size=job.preprocessing.size,
-    )
-
-
 def _convert(job: Job) -> dict[str, Any]:
     """Run the job in a worker process, and wait for it."""
     store = JobStore(home())
-    line = ProgressLine(Console(sys.stderr))
-    try:
-        job_id, state = run_in_foreground(store, job, line.show)
-    finally:
-        line.finish()
+    with JobProgress(ToolConsole(sys.stderr)) as progress:
+        job_id, state = run_in_foreground(store, job, partial(_follow, progress))
     report = store.report(job_id)
     if state.status != "done" or report is None:
         raise EdgePressError(
@@ -216,6 +213,11 @@ def _convert(job: Job) -> dict[str, Any]:
     return report
 
 
+def _follow(progress: JobProgress, state: JobState) -> None:
+    if state.message is not None:
+        progress.update(state.fraction, state.message)
+
+
 def _nothing_made(options: argparse.Namespace, error: EdgePressError) -> dict[str, Any]:
     """The JSON of a job that never started: every target failed for the same reason."""
     failed = [Failed(target, error.reason, error.next_step, error.detail) for target in in_order(options.type)]
@@ -223,13 +225,13 @@ def _nothing_made(options: argparse.Namespace, error: EdgePressError) -> dict[st
         "source": {"path": str(options.model or options.onnx)},
         "preprocessing": None,
         "preflight": [],
-        "outcomes": [outcome_to_json(outcome) for outcome in failed],
+        "outcomes": to_data([outcome_entry(outcome) for outcome in failed]),
     }
 
 
 def _write_json(path: Path, report: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=2, ensure_ascii=False), encoding="utf-8")
+    write_json(path, report, indent=2)
 
 
 if __name__ == "__main__":

@@ -8,52 +8,43 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 if __name__ == "__main__":
-    from core.launch.handover import require_parts
+    from core.setup.own_python import require_packages
 
-    require_parts(Path(__file__).resolve().parent.parent)
+    require_packages(Path(__file__).resolve().parent.parent)
 
-from core.console import Console
-from core.errors import EdgePressError, InputError, ToolError
-from core.publish import check_out_folder
-from core.pytorch import environment
+from core.common.console import Console
+from core.common.errors import EdgePressError, InputError, ToolError
+from core.common.json_files import write_json
+from core.common.publish import check_output_folder
+from core.common.serialization import to_data
+from core.common.text import say
+from core.process.error_json import error_to_json
 from core.pytorch.export import export
 from core.pytorch.request import DEFAULT_OPSET, Exported, ExportRequest, shape_from_text, task_from_name
-from core.queue.wire import error_to_json
-from core.text import Text, say
-from tools.console import ProgressLine
+from core.setup import openmmlab
+from tools.console import JobProgress, ToolConsole
 
 _TASKS = ("mmdet", "mmcls", "mmpretrain", "mmpose", "auto")
-
-
-@dataclass(frozen=True)
-class _State:
-    fraction: float
-    message: Text | None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the process's exit code."""
     options = _parser().parse_args(arguments)
-    console = Console(sys.stderr)
-    line = ProgressLine(console)
+    console = ToolConsole(sys.stderr)
     try:
-        try:
+        with JobProgress(console) as progress:
             if options.json is not None:
-                check_out_folder(options.json.absolute().parent)
-            exported = export(_request(options), lambda fraction, message: line.show(_State(fraction, message)))
-        finally:
-            line.finish()
+                check_output_folder(options.json.absolute().parent)
+            exported = export(_request(options), progress.update)
     except KeyboardInterrupt:
         console.tell(say("Stopped."))
         return 130
@@ -62,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _write_error(options.json, error)
         return 2 if isinstance(error, (InputError, ToolError)) else 1
     _show(exported, Console())
-    _write(options.json, exported.to_json())
+    _write(options.json, {**to_data(exported), "difference": exported.difference})
     return 0
 
 
@@ -70,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="torch2onnx.py",
         description="Export an OpenMMLab checkpoint as ONNX, and make sure that it answers like PyTorch.",
-        epilog=f"It needs the OpenMMLab environment, made once with: {environment.COMMAND}",
+        epilog=f"It needs the OpenMMLab environment, made once with: {openmmlab.COMMAND}",
     )
     parser.add_argument(
         "--config",
@@ -147,7 +138,7 @@ def _write_error(path: Path | None, error: EdgePressError) -> None:
 def _write(path: Path | None, data: object) -> None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(data, indent=2, ensure_ascii=False), encoding="utf-8")
+        write_json(path, data, indent=2)
 
 
 if __name__ == "__main__":

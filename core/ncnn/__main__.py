@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from core.console import Console
-from core.errors import EdgePressError
+from core.common.console import Console
+from core.common.errors import EdgePressError
+from core.common.text import Text, say
 from core.ncnn.model import NcnnModel
 from core.ncnn.param import Layer
 from core.ncnn.weights import TAG_FLOAT16, TAG_FLOAT32, TAG_INT8, TAG_RAW_FLOAT32, Array
-from core.text import Text, say
 
 _BITS = {TAG_FLOAT32: 32, TAG_RAW_FLOAT32: 32, None: 32, TAG_FLOAT16: 16, TAG_INT8: 8}
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.errors import ConversionError
+from core.common.errors import ConversionError
+from core.common.text import say
 from core.ncnn.param import Layer, Param, damaged, parse_param
 from core.ncnn.weights import Array, read_weights, write_weights
-from core.text import say
 
 
 @dataclass(frozen=True)

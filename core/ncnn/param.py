@@ -15,8 +15,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from core.errors import ConversionError
-from core.text import say
+from core.common.errors import ConversionError
+from core.common.text import say
 
 MAGIC = "7767517"
 

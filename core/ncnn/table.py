@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ConversionError
-from core.text import say
+from core.common.errors import ConversionError
+from core.common.text import say
 
 _WEIGHT_KEY = re.compile(r"_param_\d+$")
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ConversionError
+from core.common.errors import ConversionError
+from core.common.text import say
 from core.ncnn.param import Layer, Param, damaged
-from core.text import say
 
 TAG_FLOAT32 = 0x00000000
 TAG_FLOAT16 = 0x01306B47

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import OptionError
-from core.progress import Progress, portion, silent
-from core.publish import check_out_folder, publish
-from core.pytorch import environment
-from core.pytorch.request import Description, Exported, ExportRequest, Task
-from core.queue.call import call, never
-from core.text import say
+from core.common.errors import OptionError
+from core.common.progress import Progress, portion, silent
+from core.common.publish import check_output_folder, publish
+from core.common.serialization import from_data, to_data
+from core.common.text import say
+from core.process.subprocess_call import call_in_subprocess, never_cancelled
+from core.pytorch.request import Description, Exported, ExportRequest, OpenMMLabTask
+from core.setup import openmmlab
 
 _EXPORT_SECONDS = 1800.0
 _DESCRIBE_SECONDS = 300.0
 
 
-def export(request: ExportRequest, progress: Progress = silent, *, cancelled: Callable[[], bool] = never) -> Exported:
+def export(
+    request: ExportRequest, progress: Progress = silent, *, cancelled: Callable[[], bool] = never_cancelled
+) -> Exported:
     """Turn a checkpoint into an ONNX file that answers like torch; takes 10 to 30 seconds.
 
     Args:
@@ -40,25 +44,25 @@ def export(request: ExportRequest, progress: Progress = silent, *, cancelled: Ca
         Cancelled: ``cancelled`` said yes; nothing was written.
     """
     request.check()
-    environment.require()
+    openmmlab.require()
     target = request.target.absolute()
-    check_out_folder(target.parent)
+    check_output_folder(target.parent)
     with tempfile.TemporaryDirectory(prefix="edgepress-", ignore_cleanup_errors=True) as temporary:
         made = Path(temporary) / target.name
-        arguments = {"request": {**request.to_json(), "output": str(made)}}
+        arguments = {"request": to_data(replace(request.absolute(), output=made))}
         answer = _ask("export", arguments, portion(progress, 0.0, 0.98), timeout=_EXPORT_SECONDS, cancelled=cancelled)
         progress(0.98, say("Putting the files in their place"))
         publish([made], target.parent, tag=Path(temporary).name)
     progress(1.0, say("Done"))
-    return Exported.from_json({**answer, "path": str(target)})
+    return replace(from_data(Exported, answer), path=target)
 
 
 def describe(
     config: Path,
-    task: Task | None = None,
+    task: OpenMMLabTask | None = None,
     progress: Progress = silent,
     *,
-    cancelled: Callable[[], bool] = never,
+    cancelled: Callable[[], bool] = never_cancelled,
 ) -> Description:
     """What a config says of its model: the shape to propose, whether it can be exported; takes about 10 seconds.
 
@@ -73,14 +77,15 @@ def describe(
         raise OptionError(
             say('There is no file "{path}".', path=config), next_step=say("Check the path, or pick the file again.")
         )
-    environment.require()
+    openmmlab.require()
     arguments = {"config": str(config.absolute()), "task": task}
-    return Description.from_json(_ask("describe", arguments, progress, timeout=_DESCRIBE_SECONDS, cancelled=cancelled))
+    answer = _ask("describe", arguments, progress, timeout=_DESCRIBE_SECONDS, cancelled=cancelled)
+    return from_data(Description, answer)
 
 
 def _ask(
     name: str, arguments: Mapping[str, Any], progress: Progress, *, timeout: float, cancelled: Callable[[], bool]
 ) -> Any:
     progress(0.0, say("Starting PyTorch"))
-    command = [str(environment.python()), "-m", "core.pytorch.worker"]
-    return call(name, arguments, timeout=timeout, command=command, progress=progress, cancelled=cancelled)
+    command = [str(openmmlab.python()), "-m", "core.pytorch.worker"]
+    return call_in_subprocess(name, arguments, timeout=timeout, command=command, progress=progress, cancelled=cancelled)

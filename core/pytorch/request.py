@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from core.errors import OptionError
+from core.common.errors import OptionError
+from core.common.text import Text, say
 from core.preprocessing import Preprocessing
-from core.text import Text, say
 
-Task = Literal["mmcls", "mmdet", "mmpose"]
+OpenMMLabTask = Literal["mmcls", "mmdet", "mmpose"]
 """Which OpenMMLab package a config belongs to: classification, detection (and segmentation of objects), keypoints."""
 
-TASKS: tuple[Task, ...] = get_args(Task)
+TASKS: tuple[OpenMMLabTask, ...] = get_args(OpenMMLabTask)
 
 OPSETS = range(11, 21)
 """Versions of ONNX that can be written."""
@@ -27,7 +27,7 @@ LARGEST_DIFFERENCE = 1e-4
 MOST_PIXELS = 16 * 2**20
 """Height times width; beyond it, running a model to compare its answers takes more memory than most computers have."""
 
-_ALIASES: Mapping[str, Task] = {"mmpretrain": "mmcls", "mmclassification": "mmcls", "mmdetection": "mmdet"}
+_ALIASES: Mapping[str, OpenMMLabTask] = {"mmpretrain": "mmcls", "mmclassification": "mmcls", "mmdetection": "mmdet"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ExportRequest:
     config: Path | None = None
     """The OpenMMLab config; a Python file, which is run in the worker."""
 
-    task: Task | None = None
+    task: OpenMMLabTask | None = None
     """None: the config's own."""
 
     shape: tuple[int, int] | None = None
@@ -60,6 +60,15 @@ class ExportRequest:
     def target(self) -> Path:
         """The file that will be written."""
         return self.output or self.checkpoint.with_suffix(".onnx")
+
+    def absolute(self) -> ExportRequest:
+        """The same request, whatever folder a worker starts in, with its output named."""
+        return replace(
+            self,
+            checkpoint=self.checkpoint.absolute(),
+            config=None if self.config is None else self.config.absolute(),
+            output=self.target.absolute(),
+        )
 
     def check(self) -> None:
         """Refuse what can be refused without PyTorch.
@@ -109,36 +118,9 @@ class ExportRequest:
                 next_step=say("Name another output file, ending in .onnx."),
             )
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain data with absolute paths; :meth:`from_json` is its inverse."""
-        return {
-            "checkpoint": str(self.checkpoint.absolute()),
-            "config": None if self.config is None else str(self.config.absolute()),
-            "task": self.task,
-            "shape": None if self.shape is None else list(self.shape),
-            "output": str(self.target.absolute()),
-            "opset": self.opset,
-            "dynamic_batch": self.dynamic_batch,
-            "trust_checkpoint": self.trust_checkpoint,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ExportRequest:
-        """Read what :meth:`to_json` wrote."""
-        return cls(
-            checkpoint=Path(data["checkpoint"]),
-            config=None if data["config"] is None else Path(data["config"]),
-            task=data["task"],
-            shape=_pair(data["shape"]),
-            output=Path(data["output"]),
-            opset=int(data["opset"]),
-            dynamic_batch=bool(data["dynamic_batch"]),
-            trust_checkpoint=bool(data["trust_checkpoint"]),
-        )
-
 
 @dataclass(frozen=True)
-class Tensor:
+class ExportedTensor:
     """An input or an output of the file that was written."""
 
     name: str
@@ -147,7 +129,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Check:
+class OutputCheck:
     """How far the ONNX file strays from torch."""
 
     on: Literal["random", "pictures"]
@@ -167,8 +149,8 @@ class Exported:
     kind: str
     """Where it came from: one of :data:`TASKS`, or ``torchscript``, ``torch.export``, ``ultralytics``."""
 
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+    inputs: tuple[ExportedTensor, ...]
+    outputs: tuple[ExportedTensor, ...]
     opset: int
     size_bytes: int
     preprocessing: Preprocessing | None
@@ -177,7 +159,7 @@ class Exported:
     classes: tuple[str, ...]
     """Names of the classes, also in the file's metadata; empty where nothing is known."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[OutputCheck, ...]
     notes: tuple[Text, ...]
     """What else to know, for the person."""
 
@@ -186,44 +168,12 @@ class Exported:
         """The largest of all checks."""
         return max((check.difference for check in self.checks), default=0.0)
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain data; :meth:`from_json` is its inverse."""
-        return {
-            "path": str(self.path),
-            "kind": self.kind,
-            "inputs": [{"name": tensor.name, "shape": list(tensor.shape)} for tensor in self.inputs],
-            "outputs": [{"name": tensor.name, "shape": list(tensor.shape)} for tensor in self.outputs],
-            "opset": self.opset,
-            "size_bytes": self.size_bytes,
-            "preprocessing": None if self.preprocessing is None else self.preprocessing.to_json(),
-            "classes": list(self.classes),
-            "checks": [vars(check) for check in self.checks],
-            "difference": self.difference,
-            "notes": [note.to_json() for note in self.notes],
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Exported:
-        """Read what :meth:`to_json` wrote."""
-        return cls(
-            path=Path(data["path"]),
-            kind=data["kind"],
-            inputs=tuple(Tensor(entry["name"], tuple(entry["shape"])) for entry in data["inputs"]),
-            outputs=tuple(Tensor(entry["name"], tuple(entry["shape"])) for entry in data["outputs"]),
-            opset=int(data["opset"]),
-            size_bytes=int(data["size_bytes"]),
-            preprocessing=_preprocessing(data["preprocessing"]),
-            classes=tuple(data["classes"]),
-            checks=tuple(Check(**entry) for entry in data["checks"]),
-            notes=tuple(Text.from_json(note) for note in data["notes"]),
-        )
-
 
 @dataclass(frozen=True)
 class Description:
     """What a config says of its model, found out by building it; no checkpoint is needed."""
 
-    task: Task
+    task: OpenMMLabTask
     model: str
     """The class of the model, such as ``TopdownPoseEstimator``."""
 
@@ -240,35 +190,8 @@ class Description:
 
     notes: tuple[Text, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain data; :meth:`from_json` is its inverse."""
-        return {
-            "task": self.task,
-            "model": self.model,
-            "shape": list(self.shape),
-            "preprocessing": self.preprocessing.to_json(),
-            "classes": list(self.classes),
-            "parameters": self.parameters,
-            "obstacle": None if self.obstacle is None else self.obstacle.to_json(),
-            "notes": [note.to_json() for note in self.notes],
-        }
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Description:
-        """Read what :meth:`to_json` wrote."""
-        return cls(
-            task=data["task"],
-            model=data["model"],
-            shape=(int(data["shape"][0]), int(data["shape"][1])),
-            preprocessing=Preprocessing.from_json(data["preprocessing"]),
-            classes=tuple(data["classes"]),
-            parameters=int(data["parameters"]),
-            obstacle=None if data["obstacle"] is None else Text.from_json(data["obstacle"]),
-            notes=tuple(Text.from_json(note) for note in data["notes"]),
-        )
-
-
-def task_from_name(name: str) -> Task:
+def task_from_name(name: str) -> OpenMMLabTask:
     """The task that a person means: ``mmpretrain`` is the newer name of ``mmcls``.
 
     Raises:
@@ -305,11 +228,3 @@ def shape_from_text(text: str) -> tuple[int, int]:
 def shape_text(shape: tuple[int, int]) -> str:
     """As it is written on the command line, height first."""
     return f"{shape[0]},{shape[1]}"
-
-
-def _pair(numbers: Any) -> tuple[int, int] | None:
-    return None if numbers is None else (int(numbers[0]), int(numbers[1]))
-
-
-def _preprocessing(data: Any) -> Preprocessing | None:
-    return None if data is None else Preprocessing.from_json(data)

@@ -9,10 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from core.pytorch import environment
-from core.pytorch.request import Task
+from core.pytorch.request import OpenMMLabTask
+from core.setup import openmmlab
 
-_PACKAGES: tuple[tuple[Task, str], ...] = (("mmcls", "mmpretrain"), ("mmdet", "mmdet"), ("mmpose", "mmpose"))
+_PACKAGES: tuple[tuple[OpenMMLabTask, str], ...] = (("mmcls", "mmpretrain"), ("mmdet", "mmdet"), ("mmpose", "mmpose"))
 _DEEPEST = 20
 """Configs that build on each other; more are a circle."""
 
@@ -30,7 +30,7 @@ _ONE_PICTURE = frozenset(
 class ZooEntry:
     """One config of the zoo."""
 
-    task: Task
+    task: OpenMMLabTask
     name: str
     """The file's name without ``.py``, such as ``rtmdet_tiny_8xb32-300e_coco``."""
 
@@ -47,7 +47,7 @@ class ZooEntry:
         return all(word.lower() in text for word in words)
 
 
-def entries(task: Task | None = None, search: str = "") -> tuple[ZooEntry, ...]:
+def entries(task: OpenMMLabTask | None = None, search: str = "") -> tuple[ZooEntry, ...]:
     """The configs whose models can be exported, as far as that shows without building them.
 
     The first call reads some two thousand small files (about two seconds); later ones remember.
@@ -59,7 +59,7 @@ def entries(task: Task | None = None, search: str = "") -> tuple[ZooEntry, ...]:
     Returns:
         In the order of tasks, families and names; empty while the environment is not there.
     """
-    packages = environment.site_packages()
+    packages = openmmlab.site_packages()
     if packages is None:
         return ()
     words = search.split()
@@ -75,7 +75,7 @@ def _read(packages: Path) -> tuple[ZooEntry, ...]:
     return tuple(found)
 
 
-def _walk(task: Task, root: Path) -> Iterator[ZooEntry]:
+def _walk(task: OpenMMLabTask, root: Path) -> Iterator[ZooEntry]:
     for path in root.rglob("*.py"):
         folders = path.relative_to(root).parent.parts
         if _SKIPPED_FOLDERS.isdisjoint(folders):

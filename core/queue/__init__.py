@@ -1,1 +1,1 @@
-"""Jobs: folders on disk, one worker process at a time, and a supervisor that outlives their crashes."""
+"""Jobs on disk, one worker process at a time, and a supervisor that outlives their crashes."""

@@ -7,27 +7,20 @@ import re
 import secrets
 import time
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError, OptionError
-from core.job import Job
-from core.queue.files import patiently, remove
-from core.queue.folder import JobFolder
-from core.queue.lock import FileLock
+from core.common.errors import InputError, OptionError
+from core.common.file_lock import FileLock
+from core.common.json_files import remove, retry_while_locked
+from core.common.text import say
+from core.job.job import Job
+from core.queue.job_folder import JobFolder
 from core.queue.state import JobState as JobState
-from core.text import say
 
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 _ABANDONED = 3600.0  # seconds after which a half made or half deleted folder has no owner any more
-
-
-def home() -> Path:
-    """The folder in which EdgePress keeps its jobs: ``EDGEPRESS_HOME``, or ``.edgepress`` in the person's own."""
-    chosen = os.environ.get("EDGEPRESS_HOME")
-    return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".edgepress"
 
 
 class JobStore:
@@ -48,7 +41,7 @@ class JobStore:
         made = self._jobs / f".new-{secrets.token_hex(8)}"
         try:
             made.mkdir(parents=True)
-            JobFolder(made).fill(_absolute(job))
+            JobFolder(made).fill(job.absolute())
             return self._name(made)
         except OSError as exc:
             remove(made)
@@ -144,7 +137,7 @@ class JobStore:
             )
         try:
             bin_folder = self._jobs / f".old-{secrets.token_hex(8)}"
-            patiently(lambda: folder.path.rename(bin_folder))
+            retry_while_locked(lambda: folder.path.rename(bin_folder))
         except OSError as exc:
             raise InputError(
                 say("The files of this job are in use by another program."),
@@ -189,14 +182,3 @@ class JobStore:
                     if not (self._jobs / job_id).exists():
                         raise
             time.sleep(0.001)
-
-
-def _absolute(job: Job) -> Job:
-    """The same job, whatever folder a worker starts in."""
-    return replace(
-        job,
-        source=job.source.absolute(),
-        out=job.out.absolute(),
-        images=None if job.images is None else job.images.absolute(),
-        test_images=None if job.test_images is None else job.test_images.absolute(),
-    )

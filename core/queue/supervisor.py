@@ -10,14 +10,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from core.errors import InputError
-from core.job import Job
-from core.queue import words
-from core.queue.attempt import Attempt, Listener
-from core.queue.lock import FileLock
-from core.queue.processes import WORKER, end_orphan
+from core.common.errors import InputError
+from core.common.file_lock import FileLock
+from core.common.paths import home
+from core.job.job import Job
+from core.process import messages
+from core.process.worker_process import end_orphan
+from core.queue.job_run import WORKER, JobRun, Listener
 from core.queue.state import JobState
-from core.queue.store import JobStore, home
+from core.queue.store import JobStore
 
 _LOG = logging.getLogger(__name__)
 _POLL = 0.5
@@ -97,7 +98,7 @@ class Supervisor:
 
     def _run(self, job_id: str) -> bool:
         try:
-            return Attempt(self.store, job_id, command=self._command, stop=self._stop).run()
+            return JobRun(self.store, job_id, command=self._command, stop=self._stop).run()
         except OSError:  # a full disk must not end the thread
             _LOG.exception("The job %s cannot be run", job_id)
             self._settled.add(job_id)
@@ -151,9 +152,9 @@ def _end_ownerless(store: JobStore, job_id: str) -> bool:
                 end_orphan(state.pid, folder.path)
             folder.remove_leftovers()
         if state.is_active and folder.is_unwanted:
-            folder.end(replace(state, status="cancelled", reason=words.cancelled()))
+            folder.end(replace(state, status="cancelled", reason=messages.cancelled()))
         elif state.status == "running":
-            reason, next_step = words.interrupted()
+            reason, next_step = messages.interrupted()
             folder.end(replace(state, status="interrupted", reason=reason, next_step=next_step))
     except InputError:
         return True  # deleted in the meantime
@@ -183,7 +184,7 @@ def run_in_foreground(
     job_id = store.create(job)
     try:
         # A supervisor may have been quicker to take it; then this waits for that one.
-        while not Attempt(store, job_id, command=command, on_state=tell).run() and store.state(job_id).is_active:
+        while not JobRun(store, job_id, command=command, on_state=tell).run() and store.state(job_id).is_active:
             tell(store.state(job_id))
             time.sleep(_GLANCE)
     except KeyboardInterrupt:

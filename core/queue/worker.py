@@ -12,17 +12,17 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from core.errors import EdgePressError
-from core.job import Job
-from core.progress import Progress
-from core.queue.folder import JobFolder
-from core.queue.parent import die_with_parent
-from core.queue.state import JobState, share
-from core.text import Text, say
-from core.unexpected import unexpected
+from core.common.errors import EdgePressError
+from core.common.progress import clamp_fraction
+from core.common.text import Text, say
+from core.common.unexpected_errors import describe_unexpected_error
+from core.job.job import Job
+from core.process.lifecycle import die_with_parent, exit_immediately
+from core.queue.job_folder import JobFolder
+from core.queue.state import JobState
 
-Run = Callable[[Job, Path, Progress], object]
-"""What a worker does: the job, its folder, and a listener."""
+Run = Callable[[Job, Path, "StateWriter"], object]
+"""What a worker does: the job, its folder, and where to write the progress."""
 
 _INTERVAL = 0.2
 
@@ -43,10 +43,16 @@ class StateWriter:
         """Take note of it; a new kind of sentence is written at once, because a crash is told by the last one."""
         with self._guard:
             is_new = self._state.message is None or message.template != self._state.message.template
-            self._state = replace(self._state, fraction=share(fraction), message=message)
+            self._state = replace(self._state, fraction=clamp_fraction(fraction), message=message)
             self._is_fresh = True
             if is_new or time.monotonic() - self._written >= _INTERVAL:
                 self._write()
+
+    def on_targets_made(self, count: int) -> None:
+        """Take note of how many targets have been made, or tried."""
+        with self._guard:
+            self._state = replace(self._state, targets_made=count)
+            self._write()
 
     def close(self, state: Callable[[JobState], JobState]) -> None:
         """Write the last state, made from the latest one; nothing is written after it."""
@@ -91,7 +97,7 @@ def main(folder: Path, run: Run | None = None) -> int:
         reason, next_step, detail = exc.reason, exc.next_step, exc.detail
     # The last place that can turn it into words; a traceback in a log helps nobody who does not program.
     except Exception as exc:  # noqa: BLE001
-        reason, next_step, detail = unexpected(exc)
+        reason, next_step, detail = describe_unexpected_error(exc)
     else:
         writer.close(lambda state: replace(state, status="done", fraction=1.0, message=say("Done")))
         return 0
@@ -99,18 +105,11 @@ def main(folder: Path, run: Run | None = None) -> int:
     return 1
 
 
-def _run_job(job: Job, folder: Path, progress: Progress) -> object:
+def _run_job(job: Job, folder: Path, writer: StateWriter) -> object:
     from core.runner import run_job  # heavy: it brings the runtimes
 
-    return run_job(job, folder, progress)
-
-
-def leave(code: int) -> None:
-    """End the process at once: native libraries crash or hang in their farewells, and all is said and saved."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    return run_job(job, folder, writer, on_targets_made=writer.on_targets_made)
 
 
 if __name__ == "__main__":
-    leave(main(Path(sys.argv[1])))
+    exit_immediately(main(Path(sys.argv[1])))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from core.compare.lockstep import Round
-from core.tasks.task import Task
+from core.common.json_files import write_json
+from core.evaluation.paired_comparison import SampleResult
+from core.tasks.base import Task
 
 _THUMBNAIL = (256, 256)
 
@@ -26,7 +26,7 @@ class Gallery:
         self._entries: list[dict[str, Any]] = []
         (folder / "gallery").mkdir(exist_ok=True)
 
-    def add(self, result: Round) -> None:
+    def add(self, result: SampleResult) -> None:
         """Take in everybody's answer to one input; random stand-ins are not shown."""
         if result.sample.picture is None or result.sample.file is None:
             return
@@ -46,7 +46,7 @@ class Gallery:
                         "cosine": cosine,
                         "changed": answer.ranking[:1] != result.source.ranking[:1],
                     }
-                    for target, (answer, cosine) in result.answers.items()
+                    for target, (answer, cosine) in result.candidates.items()
                 },
             }
         )
@@ -54,7 +54,7 @@ class Gallery:
     def write(self) -> None:
         """Sort and write ``gallery.json``."""
         self._entries.sort(key=_changes)
-        (self._folder / "gallery.json").write_text(json.dumps(self._entries, ensure_ascii=False), encoding="utf-8")
+        write_json(self._folder / "gallery.json", self._entries)
 
 
 def _changes(entry: dict[str, Any]) -> tuple[int, float]:

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import ConversionError
+from core.common.errors import ConversionError
+from core.common.text import say
 from core.ncnn.model import NcnnModel
 from core.ncnn.weights import write_weights
 from core.runtimes.predictor import Feeds, Tensor
-from core.text import say
 
 _MOST_AXES = 4  # of ncnn's Mat
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from core.errors import ConversionError
+from core.common.errors import ConversionError
+from core.common.text import say
 from core.runtimes.predictor import Feeds, Tensor
-from core.text import say
 
 _NUMPY_TYPES = {
     "tensor(float)": np.float32,

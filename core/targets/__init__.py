@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from core.target import Target, TargetId
+from collections.abc import Iterable
+
+from core.job.target_id import TargetId
+from core.targets.base import Target
 from core.targets.ncnn_fp16 import NcnnFp16
 from core.targets.ncnn_fp32 import NcnnFp32
 from core.targets.ncnn_quan import NcnnQuan
@@ -14,6 +17,20 @@ TARGETS: tuple[Target, ...] = (OnnxFp16(), OnnxQuanDy(), OnnxQuanSt(), NcnnFp32(
 """Every target, in the order in which they are made and shown."""
 
 
+TARGET_IDS: tuple[TargetId, ...] = tuple(target.id for target in TARGETS)
+"""Their ids, in the same order."""
+
+
 def target_by_id(target_id: TargetId) -> Target:
-    """The target with this id."""
-    return next(target for target in TARGETS if target.id == target_id)
+    """The target with this id.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return {target.id: target for target in TARGETS}[target_id]
+
+
+def in_order(asked: Iterable[str]) -> tuple[TargetId, ...]:
+    """The asked targets, each once, in the order in which they are made; ids that do not exist are left out."""
+    wanted = set(asked)
+    return tuple(target for target in TARGET_IDS if target in wanted)

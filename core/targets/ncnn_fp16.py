@@ -4,36 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.ncnn.half import notes_on_half, to_half
-from core.outcome import Artifact
-from core.progress import Progress
-from core.source import Source
-from core.target import TargetId
-from core.targets.ncnn_rules import refuse_unfit, write
-from core.text import Text, say
-from core.workshop import Workshop
+from core.common.progress import Progress
+from core.common.text import Text, say
+from core.conversion.context import ConversionContext
+from core.fp16.ncnn import notes_on_fp32_layers, to_fp16
+from core.job.outcome import Artifact
+from core.job.target_id import TargetId
+from core.targets.base import Effort
+from core.targets.ncnn_target import NcnnTarget
 
 
-class NcnnFp16:
+class NcnnFp16(NcnnTarget):
     """Derived from the 32-bit conversion, so that pnnx runs once for all."""
 
     id: TargetId = "ncnn_fp16"
     title: Text = say("ncnn, 16 bit")
     sentence: Text = say("For phones and small boards. Half the size, practically the same answers.")
-    needs_images = False
+    suffix = "_fp16"
     least_cosine = 0.99
+    bytes_per_weight = 2.0
+    effort = Effort(1.0, 0.07, 4, 0)
 
-    def file_names(self, stem: str) -> tuple[str, ...]:
-        """The graph and its weights."""
-        return (f"{stem}_fp16.param", f"{stem}_fp16.bin")
-
-    def check(self, source: Source) -> None:
-        """Refuse what ncnn cannot express."""
-        refuse_unfit(source)
-
-    def make(self, workshop: Workshop, folder: Path, progress: Progress) -> Artifact:
+    def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
         """Store the weights in 16 bit."""
         progress(0.0, say("Converting to ncnn"))
-        model = to_half(workshop.ncnn)
-        names = self.file_names(workshop.stem)
-        return write(model, self.id, folder=folder, names=names, notes=notes_on_half(model))
+        model = to_fp16(context.ncnn_model)
+        return self.write(model, folder, context.stem, notes_on_fp32_layers(model))

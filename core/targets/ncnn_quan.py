@@ -1,74 +1,69 @@
-"""ncnn in 8 bit, with ranges measured on the person's pictures and no compiler anywhere."""
+"""ncnn in 8 bit, with ranges measured on the person's samples and no compiler anywhere."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from core.calibration.magnitudes import method_named
-from core.calibration.official import quantise_with_tools
-from core.calibration.recipe import find_recipe
-from core.errors import ConversionError
-from core.ncnn.half import notes_on_half
-from core.ncnn.int8 import quantisable, quantisable_unmeasured
+from core.common.errors import ConversionError
+from core.common.progress import Progress, portion
+from core.common.text import Text, say
+from core.conversion.context import ConversionContext
+from core.fp16.ncnn import notes_on_fp32_layers
+from core.job.outcome import Artifact
+from core.job.target_id import TargetId
 from core.ncnn.model import NcnnModel
-from core.outcome import Artifact
-from core.progress import Progress, portion
-from core.source import Source
-from core.target import TargetId
-from core.targets.ncnn_rules import refuse_unfit, write
-from core.text import Text, say
-from core.workshop import Workshop
+from core.quantization.ncnn.int8 import quantizable_layers, quantizable_without_range
+from core.quantization.ncnn.official_calibration import quantize_with_official_tools
+from core.quantization.ncnn.plan import plan_quantization
+from core.quantization.observers.abs_max import method_named
+from core.targets.base import Effort
+from core.targets.ncnn_target import NcnnTarget
 
 
-class NcnnQuan:
-    """Largest values as ranges, a scale for each channel, and the noisiest layers left in 16 bit."""
+class NcnnQuan(NcnnTarget):
+    """Largest values as ranges, a scale for each channel, and the most sensitive layers left in 16 bit."""
 
     id: TargetId = "ncnn_quan"
     title: Text = say("ncnn, 8 bit")
     sentence: Text = say("For phones and small boards. A quarter of the size. Learns from your pictures.")
     needs_images = True
+    suffix = "_int8"
     least_cosine = 0.9
+    bytes_per_weight = 1.15  # first and depthwise convolutions stay in 16 bit
+    effort = Effort(1.3, 0.08, 4, 4.6)
 
-    def file_names(self, stem: str) -> tuple[str, ...]:
-        """The graph and its weights."""
-        return (f"{stem}_int8.param", f"{stem}_int8.bin")
-
-    def check(self, source: Source) -> None:
-        """Refuse what ncnn cannot express."""
-        refuse_unfit(source)
-
-    def make(self, workshop: Workshop, folder: Path, progress: Progress) -> Artifact:
-        """Measure the ranges over the calibration pictures, then write the weights."""
+    def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
+        """Calibrate on the calibration samples, then write the weights."""
         progress(0.0, say("Converting to ncnn"))
-        model = workshop.ncnn
-        if not quantisable(model) and not quantisable_unmeasured(model):
+        model = context.ncnn_model
+        if not quantizable_layers(model) and not quantizable_without_range(model):
             raise ConversionError(
                 say("This model has no layer that ncnn can compute in 8 bit."),
                 next_step=say("Use the 16 bit target of ncnn instead."),
             )
-        make = _by_ourselves if workshop.ncnn_tools == "own" else _by_the_official_tools
-        quantised, note = make(workshop, model, portion(progress, 0.3, 0.95))
+        quantize = _quantize if context.ncnn_tools == "own" else _quantize_officially
+        quantized, note = quantize(context, model, portion(progress, 0.3, 0.95))
         progress(0.95, say("Writing 8 bit weights"))
-        notes = (*workshop.calibration_notes, note, *notes_on_half(quantised))
-        return write(quantised, self.id, folder=folder, names=self.file_names(workshop.stem), notes=notes)
+        notes = (*context.calibration_notes, note, *notes_on_fp32_layers(quantized))
+        return self.write(quantized, folder, context.stem, notes)
 
 
-def _by_ourselves(workshop: Workshop, model: NcnnModel, progress: Progress) -> tuple[NcnnModel, Text]:
-    recipe = find_recipe(
+def _quantize(context: ConversionContext, model: NcnnModel, progress: Progress) -> tuple[NcnnModel, Text]:
+    plan = plan_quantization(
         model,
-        workshop.calibration_feeds(portion(progress, 0.0, 0.6)),
-        count=workshop.calibration_count,
-        method=method_named(workshop.ncnn_calibration),
+        context.calibration_feeds(portion(progress, 0.0, 0.6)),
+        count=context.calibration_count,
+        method=method_named(context.ncnn_calibration),
         progress=portion(progress, 0.6, 1.0),
     )
-    return recipe.apply(model), _kept_note(len(recipe.keep_float), len(recipe.layers))
+    return plan.apply(model), _kept_note(len(plan.keep_float), len(plan.layers))
 
 
-def _by_the_official_tools(workshop: Workshop, model: NcnnModel, progress: Progress) -> tuple[NcnnModel, Text]:
-    feeds = workshop.calibration_feeds(progress)
-    folder = workshop.folder / "ncnn-tools"
-    note = say("ncnn's own tools measured the ranges (KL) and wrote the weights: {tools}", tools=workshop.ncnn_tools)
-    return quantise_with_tools(model, feeds, choice=workshop.ncnn_tools, folder=folder), note
+def _quantize_officially(context: ConversionContext, model: NcnnModel, progress: Progress) -> tuple[NcnnModel, Text]:
+    feeds = context.calibration_feeds(progress)
+    folder = context.folder / "ncnn-tools"
+    note = say("ncnn's own tools measured the ranges (KL) and wrote the weights: {tools}", tools=context.ncnn_tools)
+    return quantize_with_official_tools(model, feeds, choice=context.ncnn_tools, folder=folder), note
 
 
 def _kept_note(kept: int, layers: int) -> Text:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from core.half_search import HalfModel, find_half
-from core.outcome import Artifact
-from core.progress import Progress, portion
-from core.source import Source
-from core.target import TargetId
-from core.targets.onnx_rules import refuse_unfit, save
-from core.text import Text, say
-from core.workshop import Workshop
+from core.common.progress import Progress, portion
+from core.common.text import Text, say
+from core.conversion.context import ConversionContext
+from core.fp16.node_search import Fp16Model, search_fp16_nodes
+from core.job.outcome import Artifact
+from core.job.target_id import TargetId
+from core.onnx_model.source import Source
+from core.targets.base import Effort
+from core.targets.onnx_target import OnnxTarget, save
 
 _SEARCHED_COSINE = 0.9995
 """More than is asked of the result, which is judged on more inputs than the few of the search."""
@@ -21,34 +22,37 @@ _NAMED = 5
 """How many operators a note names."""
 
 
-class OnnxFp16:
-    """As many steps in 16 bit as agree with the source; inputs and outputs stay float32."""
+class OnnxFp16(OnnxTarget):
+    """As many nodes in 16 bit as agree with the source; inputs and outputs stay float32."""
 
     id: TargetId = "onnx_fp16"
     title: Text = say("ONNX, 16 bit")
     sentence: Text = say("Half the size, practically the same answers. For GPUs and phones that compute in 16 bit.")
-    needs_images = False
     least_cosine = 0.999
+    bytes_per_weight = 2.0
+    effort = Effort(1.8, 0.27, 24, 0)
 
     def file_names(self, stem: str) -> tuple[str, ...]:
         """One ONNX file."""
         return (f"{stem}_fp16.onnx",)
 
-    def check(self, source: Source) -> None:
-        """Refuse what already is 8 or 16 bit, or holds nothing that could be, or cannot be checked."""
-        refuse_unfit(source)
+    def notes(self, source: Source) -> tuple[Text, ...]:
+        """As for every ONNX target, and weights that are 16 bit already."""
+        if "float16" not in source.weight_dtypes:
+            return super().notes(source)
+        return (*super().notes(source), say("Some weights already are 16 bit, so the file shrinks by less than half."))
 
-    def make(self, workshop: Workshop, folder: Path, progress: Progress) -> Artifact:
-        """Convert, and find by trying which steps have to stay in 32 bit."""
+    def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
+        """Convert, and find by trying which nodes have to stay in 32 bit."""
         progress(0.0, say("Turning the weights into 16 bit"))
-        found = find_half(
-            workshop.prepared.fresh(), workshop.trials, least=_SEARCHED_COSINE, progress=portion(progress, 0.1, 0.9)
+        found = search_fp16_nodes(
+            context.prepared.fresh(), context.references, least=_SEARCHED_COSINE, progress=portion(progress, 0.1, 0.9)
         )
-        (name,) = self.file_names(workshop.stem)
+        (name,) = self.file_names(context.stem)
         return Artifact(self.id, (save(found.model, folder / name),), notes=_notes(found))
 
 
-def _notes(found: HalfModel) -> tuple[Text, ...]:
+def _notes(found: Fp16Model) -> tuple[Text, ...]:
     if not found.kept and found.candidates:
         return ()
     if len(found.kept) == found.candidates:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.runtimes.predictor import Tensor
-from core.tasks.task import Answer, TaskName
+from core.tasks.base import Prediction, TaskName
 
 _RANKED = 5
 
@@ -31,24 +31,25 @@ class Classification:
         known = self._names or tuple(sorted(set(folders)))
         self._indices = {_plain(name): index for index, name in enumerate(known)}
 
-    def answer(self, outputs: Mapping[str, Tensor]) -> Answer:
+    def decode(self, outputs: Mapping[str, Tensor]) -> Prediction:
         """Rank the classes by their scores."""
         scores = outputs[self._output].ravel()
         # Stable, so that equal scores rank alike in every file.
         ranking = tuple(int(index) for index in np.argsort(-scores, kind="stable")[:_RANKED])
-        share = shares(scores)[ranking[0]]
-        return Answer(ranking, self.class_name(ranking[0]), float(share))
+        share = to_probabilities(scores)[ranking[0]]
+        return Prediction(ranking, self.class_name(ranking[0]), float(share))
 
-    def truth(self, label: str) -> int | None:
-        """A number is the class itself, anything else a name."""
-        return int(label) if label.isdecimal() and not self._indices.get(label) else self._indices.get(_plain(label))
+    def class_index(self, label: str) -> int | None:
+        """Index of the class with this name; a number that is no class's name is the index itself."""
+        named = self._indices.get(_plain(label))
+        return int(label) if named is None and label.isdecimal() else named
 
     def class_name(self, index: int) -> str:
         """The model's own name for it, or its number."""
         return self._names[index] if index < len(self._names) else str(index)
 
 
-def shares(scores: Tensor) -> NDArray[np.float64]:
+def to_probabilities(scores: Tensor) -> NDArray[np.float64]:
     """Scores, of any shape, as shares of 1 in one row: many models end before the softmax."""
     scores = scores.astype(np.float64).ravel()
     if scores.min() >= 0.0 and abs(scores.sum() - 1.0) < 1e-2:

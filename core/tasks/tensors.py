@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.runtimes.predictor import Tensor
-from core.tasks.task import Answer, TaskName
+from core.tasks.base import Prediction, TaskName
 
 
 class Tensors:
@@ -13,11 +13,11 @@ class Tensors:
 
     name: TaskName = "tensors"
 
-    def answer(self, outputs: Mapping[str, Tensor]) -> Answer:
+    def decode(self, outputs: Mapping[str, Tensor]) -> Prediction:
         """Nothing."""
-        return Answer()
+        return Prediction()
 
-    def truth(self, label: str) -> int | None:
+    def class_index(self, label: str) -> int | None:
         """Nothing."""
         return None
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.launch.instance import ADDRESS, Place
-from core.launch.server import start
 from core.queue.store import JobStore
+from core.setup.instance import ADDRESS, ServerAddress
+from core.setup.server import start
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (
@@ -49,7 +49,7 @@ def app(tmp_path, monkeypatch):
     home.mkdir()
     (home / "settings.json").write_text(json.dumps({"language": "en"}), encoding="utf-8")
     monkeypatch.setenv("EDGEPRESS_HOME", str(home))
-    server = start(Path(sys.executable), ROOT, place=Place(free_port(), os.getpid()), log=tmp_path / "app.log")
+    server = start(Path(sys.executable), ROOT, place=ServerAddress(free_port(), os.getpid()), log=tmp_path / "app.log")
     try:
         server.wait_until_up()
         yield server.place.url

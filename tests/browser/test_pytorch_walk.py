@@ -9,31 +9,31 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from core.pytorch import environment
+from core.setup import openmmlab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # an export and six conversions
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = environment.folder()  # seen now, since each test gets a home of its own
+ENVIRONMENT = openmmlab.folder()  # seen now, since each test gets a home of its own
 CONFIG = "mobilenet-v2_8xb32_in1k"
 PATIENCE = 180_000  # milliseconds
 
 
 @pytest.fixture(autouse=True)
-def openmmlab(monkeypatch):
+def ready_environment(monkeypatch):
     monkeypatch.setenv("EDGEPRESS_OPENMMLAB", str(ENVIRONMENT))
-    if not environment.is_ready():
+    if not openmmlab.is_ready():
         pytest.skip("The environment for PyTorch does not exist; python tools/env_config.py --openmmlab makes it.")
 
 
 @pytest.fixture
-def checkpoint(openmmlab, tmp_path) -> Path:
+def checkpoint(ready_environment, tmp_path) -> Path:
     """Random weights, saved as OpenMMLab saves trained ones."""
-    place = environment.site_packages()
+    place = openmmlab.site_packages()
     config = next(place.glob(f"mmpretrain/.mim/configs/*/{CONFIG}.py"))
     path = tmp_path / "mine" / "net.pth"
     path.parent.mkdir()
-    command = [environment.python(), ROOT / "benchmarks" / "random_checkpoint.py", config, path]
+    command = [openmmlab.python(), ROOT / "benchmarks" / "random_checkpoint.py", config, path]
     subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=120)
     return path
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
-from core.errors import SourceError
+from core.common.errors import SourceError
 from core.netron import NetronViews, view_page
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import OptionError
+from core.common.errors import OptionError
+from core.common.serialization import from_data, to_data
 from core.preprocessing import PAD_GREY, Preprocessing
 
 
@@ -61,7 +62,7 @@ def test_pad_keeps_the_proportions_and_fills_with_grey():
 
 def test_it_survives_the_way_through_json():
     preprocessing = Preprocessing((12, 34), "pad", "bgr", "nhwc", (1, 2.5, 3), (4, 5, 6))
-    assert Preprocessing.from_json(preprocessing.to_json()) == preprocessing
+    assert from_data(Preprocessing, to_data(preprocessing)) == preprocessing
 
 
 @pytest.mark.parametrize(

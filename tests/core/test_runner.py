@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core.errors import ImagesError, InputError, SourceError
-from core.job import Job
-from core.progress import silent
+from core.common.errors import ImagesError, InputError, SourceError
+from core.common.progress import silent
+from core.job.job import Job
 from core.runner import run_job
-from core.target import TARGET_IDS
+from core.targets import TARGET_IDS
 from core.targets.onnx_quan_dy import OnnxQuanDy
 from small import PREPROCESSING, conv_net, pictures, save
 

@@ -8,7 +8,7 @@ import streamlit as st
 from page_reading import APP
 from streamlit.testing.v1 import AppTest
 
-from core.job import Job
+from core.job.job import Job
 from core.queue import supervisor
 from core.queue.state import JobState
 from core.queue.store import JobStore

@@ -3,21 +3,21 @@ from __future__ import annotations
 import pytest
 from page_reading import words
 
-from core.errors import ConversionError
+from core.common.errors import ConversionError
+from core.common.text import say
+from core.inputs.infer_preprocessing import Proposal
 from core.preprocessing import Preprocessing
-from core.text import say
-from pages.parts import preparing_step
+from pages.parts.convert import preprocessing_step
 
 
 @pytest.fixture(autouse=True)
-def quick_guess(monkeypatch):
-    """The real one starts a process; that it works is tested with the queue."""
+def quick_inference(monkeypatch):
+    """The real one starts a process; that it works is tested in tests/core/inputs."""
 
-    def call(name, arguments, *, timeout):
-        reason = say("This model takes no picture, so these settings do not matter.")
-        return {"preprocessing": Preprocessing((32, 32)).to_json(), "reason": reason.to_json()}
+    def infer(source, images, *, timeout):
+        return Proposal(Preprocessing((32, 32)), say("This model takes no picture, so these settings do not matter."))
 
-    monkeypatch.setattr(preparing_step, "call", call)
+    monkeypatch.setattr(preprocessing_step, "infer_in_subprocess", infer)
 
 
 def give(app, key, path):
@@ -44,7 +44,7 @@ def test_a_model_and_pictures_become_a_job(opened, store, model, folder):
 def test_without_pictures_two_targets_say_why_they_cannot_be_made(opened, store, model):
     app = give(opened("convert"), "model", model)
     assert [box.key for box in app.checkbox if box.disabled] == ["make-onnx_quan_st-False", "make-ncnn_quan-False"]
-    assert "Choose example pictures in step 2 first." in words(app)
+    assert "This target needs example pictures, and none were given." in words(app)
     app.button(key="convert").click().run()
     assert store.job(store.ids()[0]).targets == ("onnx_fp16", "onnx_quan_dy", "ncnn", "ncnn_fp16")
 
@@ -86,11 +86,11 @@ def test_broken_pictures_are_counted(opened, model, folder):
     assert "1 of 7 cannot be read" in words(app)
 
 
-def test_a_guess_that_fails_leaves_the_settings_to_the_person(opened, model, monkeypatch):
-    def call(name, arguments, *, timeout):
+def test_an_inference_that_fails_leaves_the_settings_to_the_person(opened, model, monkeypatch):
+    def infer(source, images, *, timeout):
         raise ConversionError(say("It did not work."), next_step=say("Try again."))
 
-    monkeypatch.setattr(preparing_step, "call", call)
+    monkeypatch.setattr(preprocessing_step, "infer_in_subprocess", infer)
     app = give(opened("convert"), "model", model)
     assert "It did not work." in words(app)
     assert not app.button(key="convert").disabled

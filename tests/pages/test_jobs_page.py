@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from page_reading import words
 
+from core.common.text import say
 from core.queue.state import JobState
-from core.text import say
 
 
 def test_jobs_are_listed_with_their_state(opened, store, done):

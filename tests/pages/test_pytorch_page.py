@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from page_reading import words
 
-from core.errors import Cancelled, CheckpointError, ConsentNeeded
+from core.common.errors import Cancelled, CheckpointError, ConsentNeeded
+from core.common.text import say
 from core.preprocessing import Preprocessing
-from core.pytorch import environment
-from core.pytorch.request import Check, Description, Exported, Tensor
+from core.pytorch.request import Description, Exported, ExportedTensor, OutputCheck
 from core.pytorch.zoo import ZooEntry
-from core.text import say
-from pages.parts import config_step
-from pages.parts.export_view import EXPORTING
-from pages.parts.openmmlab import MAKING
+from core.setup import openmmlab
+from pages.parts.pytorch import config_step
+from pages.parts.pytorch.environment_card import OPENMMLAB_INSTALLATION
+from pages.parts.pytorch.export_view import EXPORTING
 
 DESCRIPTION = Description(
     task="mmdet",
@@ -35,7 +35,7 @@ CONSENT = ConsentNeeded(say("The disk is full."), next_step=say("Done."), detail
 @pytest.fixture(autouse=True)
 def nothing_under_way():
     yield
-    for errand in (EXPORTING, MAKING):
+    for errand in (EXPORTING, OPENMMLAB_INSTALLATION):
         errand.cancel()
         errand.forget()
 
@@ -61,7 +61,7 @@ def ready(tmp_path, monkeypatch):
             return DESCRIPTION
         return Description(**{**vars(DESCRIPTION), "obstacle": say("The disk is full.")})
 
-    monkeypatch.setattr(environment, "status", lambda: "ready")
+    monkeypatch.setattr(openmmlab, "status", lambda: "ready")
     monkeypatch.setattr(config_step, "entries", entries)
     monkeypatch.setattr(config_step, "describe", describe)
 
@@ -95,13 +95,13 @@ def exported(model) -> Exported:
     return Exported(
         path=model,
         kind="mmdet",
-        inputs=(Tensor("input", (1, 3, 320, 640)),),
-        outputs=(Tensor("output0", (1, 80, 40, 80)),),
+        inputs=(ExportedTensor("input", (1, 3, 320, 640)),),
+        outputs=(ExportedTensor("output0", (1, 80, 40, 80)),),
         opset=17,
         size_bytes=19_600_000,
         preprocessing=DESCRIPTION.preprocessing,
         classes=(),
-        checks=(Check("random", 5, "output0", 1.9e-6), Check("pictures", 3, "output0", 4e-7)),
+        checks=(OutputCheck("random", 5, "output0", 1.9e-6), OutputCheck("pictures", 3, "output0", 4e-7)),
         notes=(),
     )
 
@@ -120,7 +120,7 @@ def give(app, path: Path):
 
 def wait(errand):
     deadline = time.monotonic() + 10
-    while errand.standing.is_running:
+    while errand.status.is_running:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -138,7 +138,7 @@ def test_without_the_environment_it_is_explained_and_made_with_one_button(opened
             time.sleep(0.01)
         raise Cancelled(say("It was cancelled."), next_step=say("Start it again."))
 
-    monkeypatch.setattr(MAKING, "_work", work)
+    monkeypatch.setattr(OPENMMLAB_INSTALLATION, "_work", work)
     app = opened("pytorch")
     assert "about 1.6 GB" in words(app) and "from the internet" in words(app)
     app.button(key="openmmlab-make").click().run()
@@ -151,7 +151,7 @@ def test_without_the_environment_it_is_explained_and_made_with_one_button(opened
 
 
 def test_an_environment_that_is_half_made_can_be_carried_on_or_removed_in_two_clicks(opened):
-    half = environment.folder()
+    half = openmmlab.folder()
     half.mkdir(parents=True)
     (half / "pyvenv.cfg").touch()
     app = opened("toolbox")

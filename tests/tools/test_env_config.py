@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from copies import copy_into
-from core import toolchain
-from core.errors import ToolError
-from core.launch import handover
-from core.pytorch import environment as openmmlab
-from core.text import say
+from core.common.errors import ToolError
+from core.common.text import say
+from core.setup import openmmlab as openmmlab
+from core.setup import own_python, toolchain
 
 TOOL = Path(__file__).parents[2] / "tools" / "env_config.py"
 FULL = ToolError(say("The disk is full."), next_step=say("Done."))
@@ -186,13 +185,13 @@ def test_a_bare_python_is_left_alone_and_a_folder_of_its_own_is_made_without_int
 
 
 def test_a_python_that_holds_the_parts_is_not_bare():
-    assert not handover.is_bare()
+    assert not own_python.is_bare()
 
 
 def test_a_tool_that_needs_the_parts_says_how_to_get_them(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(handover, "is_bare", lambda: True)
+    monkeypatch.setattr(own_python, "is_bare", lambda: True)
     with pytest.raises(SystemExit) as ended:
-        handover.require_parts(tmp_path)
+        own_python.require_packages(tmp_path)
     assert ended.value.code == 2
     assert "python tools/env_config.py" in capsys.readouterr().err
 

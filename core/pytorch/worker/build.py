@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from core.errors import CheckpointError, ConversionError
-from core.pytorch.request import Task
+from core.common.errors import CheckpointError, ConversionError
+from core.common.text import Text, say
+from core.pytorch.request import OpenMMLabTask
 from core.pytorch.worker.configs import SCOPES, type_name, walk
-from core.text import Text, say
 
 _ONLY_FOR_TRAINING = ("train_cfg", "init_cfg", "pretrained")
 
@@ -26,7 +26,7 @@ def obstacle(config: Any) -> Text | None:
     return None
 
 
-def build(config: Any, task: Task) -> Any:
+def build(config: Any, task: OpenMMLabTask) -> Any:
     """Build the model without weights, ready to answer.
 
     Args:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import CheckpointError, ConsentNeeded
-from core.text import Text, say
+from core.common.errors import CheckpointError, ConsentNeeded
+from core.common.text import Text, say
 
 _SHOWN = 5
 _PREFIX = "module."

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.errors import CheckpointError
-from core.pytorch.request import TASKS, Task
-from core.text import Text, say
+from core.common.errors import CheckpointError
+from core.common.text import Text, say
+from core.pytorch.request import TASKS, OpenMMLabTask
 
-SCOPES: dict[Task, str] = {"mmcls": "mmpretrain", "mmdet": "mmdet", "mmpose": "mmpose"}
+SCOPES: dict[OpenMMLabTask, str] = {"mmcls": "mmpretrain", "mmdet": "mmdet", "mmpose": "mmpose"}
 """The package, and registry, of each task."""
 
 _OLD_NAMES = ("mmcls", "mmpretrain")
@@ -50,7 +50,7 @@ def load(path: Path) -> Any:
     return config
 
 
-def task_of(config: Any, asked: Task | None, path: Path) -> Task:
+def task_of(config: Any, asked: OpenMMLabTask | None, path: Path) -> OpenMMLabTask:
     """The task of a config.
 
     Args:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from core.common.progress import Progress
+from core.common.text import Text, say
 from core.preprocessing import Preprocessing
-from core.progress import Progress
 from core.pytorch.request import TASKS, Exported, ExportRequest
 from core.pytorch.worker import build, onnx_file, verify
-from core.text import Text, say
 
 
 def write_verified(

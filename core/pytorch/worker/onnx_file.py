@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import ConversionError
+from core.common.errors import ConversionError
+from core.common.serialization import to_data
+from core.common.text import say
 from core.preprocessing import Preprocessing
-from core.pytorch.request import ExportRequest, Tensor
-from core.text import say
+from core.pytorch.request import ExportedTensor, ExportRequest
 
 INPUT = "input"
 
@@ -59,18 +60,18 @@ def finish(path: Path, preprocessing: Preprocessing | None, classes: Sequence[st
     model = onnx.load(str(path))
     notes = {}
     if preprocessing is not None:
-        notes["edgepress.preprocessing"] = json.dumps(preprocessing.to_json())
+        notes["edgepress.preprocessing"] = json.dumps(to_data(preprocessing))
     if classes:
         notes["edgepress.classes"] = json.dumps(list(classes), ensure_ascii=False)
     onnx.helper.set_model_props(model, notes)
     onnx.save(model, str(path))
 
 
-def tensors(path: Path) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+def tensors(path: Path) -> tuple[tuple[ExportedTensor, ...], tuple[ExportedTensor, ...]]:
     """Inputs and outputs of the file."""
-    from core.source import inspect
+    from core.onnx_model.source import inspect
 
     source = inspect(path)
-    return tuple(Tensor(entry.name, entry.shape) for entry in source.inputs), tuple(
-        Tensor(entry.name, entry.shape) for entry in source.outputs
+    return tuple(ExportedTensor(entry.name, entry.shape) for entry in source.inputs), tuple(
+        ExportedTensor(entry.name, entry.shape) for entry in source.outputs
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.errors import ConversionError, EdgePressError
-from core.progress import Progress
-from core.pytorch.request import Description, Exported, ExportRequest, Task, shape_text
-from core.pytorch.worker import build, configs, reading, shapes, stand_ins
+from core.common.errors import ConversionError, EdgePressError
+from core.common.progress import Progress
+from core.common.text import Text, say
+from core.pytorch.request import Description, Exported, ExportRequest, OpenMMLabTask, shape_text
+from core.pytorch.worker import build, configs, import_stubs, reading, shapes
 from core.pytorch.worker.checkpoint import Checkpoint, fit, open_checkpoint
 from core.pytorch.worker.finish import write_verified
-from core.text import Text, say
 
 _COMPILED = "needs the compiled mmcv"
 
@@ -30,7 +30,7 @@ def export_config(request: ExportRequest, progress: Progress) -> Exported:
     progress(0.05, say("Opening the checkpoint"))
     checkpoint = open_checkpoint(request.checkpoint, trusted=request.trust_checkpoint)
     progress(0.1, say("Reading the config"))
-    stand_ins.put_in_place()
+    import_stubs.install_import_stubs()
     config = configs.load(request.config)
     task = configs.task_of(config, request.task, request.config)
     own = reading.proposed_shape(config, task)
@@ -50,14 +50,14 @@ def export_config(request: ExportRequest, progress: Progress) -> Exported:
     )
 
 
-def describe_config(path: Path, task: Task | None, progress: Progress) -> Description:
+def describe_config(path: Path, task: OpenMMLabTask | None, progress: Progress) -> Description:
     """Build the model without weights, and say what can be said.
 
     Raises:
         EdgePressError: the config cannot be used.
     """
     progress(0.1, say("Reading the config"))
-    stand_ins.put_in_place()
+    import_stubs.install_import_stubs()
     config = configs.load(path)
     found = configs.task_of(config, task, path)
     shape = reading.proposed_shape(config, found)
@@ -82,7 +82,7 @@ def describe_config(path: Path, task: Task | None, progress: Progress) -> Descri
     )
 
 
-def build_for(config: Any, task: Task, shape: tuple[int, int], own: tuple[int, int]) -> Any:
+def build_for(config: Any, task: OpenMMLabTask, shape: tuple[int, int], own: tuple[int, int]) -> Any:
     """Build for a shape; keypoint heads must know the size of the features, which only a run tells for sure."""
     if shape != own:
         shapes.apply(config, task, shape)
@@ -145,7 +145,7 @@ def _zeros(config: Any, shape: tuple[int, int]) -> Any:
     return torch.zeros(1, reading.channels(config), *shape)
 
 
-def _classes(config: Any, task: Task, checkpoint: Checkpoint) -> tuple[str, ...]:
+def _classes(config: Any, task: OpenMMLabTask, checkpoint: Checkpoint) -> tuple[str, ...]:
     try:
         return reading.classes(config, task, checkpoint.meta)
     except Exception:  # noqa: BLE001 - names are a courtesy, from code of many hands

@@ -6,15 +6,15 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from core.errors import CheckpointError, ConversionError, OptionError
+from core.common.errors import CheckpointError, ConversionError, OptionError
+from core.common.progress import Progress
+from core.common.text import say
 from core.preprocessing import Preprocessing
-from core.progress import Progress
-from core.pytorch.kinds import kind_of
+from core.pytorch.file_kinds import kind_of
 from core.pytorch.request import Exported, ExportRequest
 from core.pytorch.worker import shapes, yolo
 from core.pytorch.worker.checkpoint import not_a_checkpoint
 from core.pytorch.worker.finish import write_verified
-from core.text import say
 
 
 def export_file(request: ExportRequest, progress: Progress) -> Exported:

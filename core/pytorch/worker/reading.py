@@ -6,18 +6,18 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from core.common.text import Text, say
 from core.preprocessing import Fit, Preprocessing
-from core.pytorch.request import Task
+from core.pytorch.request import OpenMMLabTask
 from core.pytorch.worker.configs import SCOPES, type_name
-from core.text import Text, say
 
-_DEFAULT_SHAPES: dict[Task, tuple[int, int]] = {"mmcls": (224, 224), "mmdet": (640, 640), "mmpose": (256, 192)}
+_DEFAULT_SHAPES: dict[OpenMMLabTask, tuple[int, int]] = {"mmcls": (224, 224), "mmdet": (640, 640), "mmpose": (256, 192)}
 _CROPS = ("CenterCrop", "EfficientNetCenterCrop")
 _STRIDE = 32
 """What detectors and their padding are built for, where the config does not say."""
 
 
-def proposed_shape(config: Any, task: Task) -> tuple[int, int]:
+def proposed_shape(config: Any, task: OpenMMLabTask) -> tuple[int, int]:
     """Height and width that the config tests with; a usual size where it does not say."""
     if task == "mmpose":
         return _pose_shape(config) or _DEFAULT_SHAPES[task]
@@ -29,7 +29,7 @@ def proposed_shape(config: Any, task: Task) -> tuple[int, int]:
     return _padded(found, config) if task == "mmdet" else found
 
 
-def preprocessing(config: Any, task: Task, shape: tuple[int, int]) -> Preprocessing:
+def preprocessing(config: Any, task: OpenMMLabTask, shape: tuple[int, int]) -> Preprocessing:
     """Mean, std and colour order as in the config's data preprocessor, for a model input of ``shape``."""
     steps = _preprocessor(config)
     gray = channels(config) == 1
@@ -54,7 +54,7 @@ def channels(config: Any) -> int:
     return 1 if given == 1 or (given is None and grey) else 3
 
 
-def fit_note(config: Any, task: Task) -> Text | None:
+def fit_note(config: Any, task: OpenMMLabTask) -> Text | None:
     """What EdgePress does to pictures in another way than the config; nothing where both agree."""
     if task == "mmpose":
         return say("OpenMMLab cuts each person out of the picture first; give it pictures of one person each.")
@@ -63,7 +63,7 @@ def fit_note(config: Any, task: Task) -> Text | None:
     return None
 
 
-def classes(config: Any, task: Task, meta: Any) -> tuple[str, ...]:
+def classes(config: Any, task: OpenMMLabTask, meta: Any) -> tuple[str, ...]:
     """Names of the classes: the checkpoint's own, else those of the config's data set; empty if they do not fit.
 
     Args:
@@ -82,7 +82,7 @@ def classes(config: Any, task: Task, meta: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
-def _data_set_classes(config: Any, task: Task) -> Any:
+def _data_set_classes(config: Any, task: OpenMMLabTask) -> Any:
     """As the data set of the config says, or its class knows."""
     from mmengine.registry import DATASETS
 
@@ -179,7 +179,7 @@ def _pose_shape(config: Any) -> tuple[int, int] | None:
     return None
 
 
-def _fit(config: Any, task: Task) -> Fit:
+def _fit(config: Any, task: OpenMMLabTask) -> Fit:
     if task == "mmpose":
         return "pad"
     steps = list(_test_steps(config))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from core.errors import OptionError
-from core.pytorch.request import Task, shape_text
+from core.common.errors import OptionError
+from core.common.text import Text, say
+from core.pytorch.request import OpenMMLabTask, shape_text
 from core.pytorch.worker.configs import walk
-from core.text import Text, say
 
 _STRIDES = (32, 64, 128, 16, 8)
 
 
-def apply(config: Any, task: Task, shape: tuple[int, int]) -> None:
+def apply(config: Any, task: OpenMMLabTask, shape: tuple[int, int]) -> None:
     """Let everything in the model that depends on the input size follow it.
 
     Keypoint models name their ``input_size`` (width first) in head and codec, and the size of their heatmaps or

@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core.errors import ConversionError, VerificationError
+from core.common.errors import ConversionError, VerificationError
+from core.common.paths import ASSETS
+from core.common.text import say
 from core.preprocessing import Preprocessing
-from core.pytorch.request import LARGEST_DIFFERENCE, Check
-from core.text import say
+from core.pytorch.request import LARGEST_DIFFERENCE, OutputCheck
 
-PICTURES = Path(__file__).resolve().parent.parent.parent.parent / "assets" / "sample" / "images"
+PICTURES = ASSETS / "sample" / "images"
 
 _SAMPLES = 4
 
@@ -51,7 +52,7 @@ def answer(module: Any, given: Feeds) -> list[list[Any]]:
     return answers
 
 
-def compare(path: Path, given: Feeds, expected: Sequence[Sequence[Any]]) -> tuple[Check, ...]:
+def compare(path: Path, given: Feeds, expected: Sequence[Sequence[Any]]) -> tuple[OutputCheck, ...]:
     """Run the file with onnxruntime and compare each number.
 
     The difference is the largest one of a number, over all feeds of a kind, as a share of the largest number
@@ -64,8 +65,8 @@ def compare(path: Path, given: Feeds, expected: Sequence[Sequence[Any]]) -> tupl
         VerificationError: an output differs by more than :data:`LARGEST_DIFFERENCE`, or in shape.
         ConversionError: onnxruntime does not run the file.
     """
+    from core.onnx_model.source import inspect
     from core.runtimes.onnx import OnnxPredictor
-    from core.source import inspect
 
     predictor = OnnxPredictor(path)
     name = inspect(path).inputs[0].name
@@ -76,7 +77,7 @@ def compare(path: Path, given: Feeds, expected: Sequence[Sequence[Any]]) -> tupl
             rows = [row for row, (what, _) in enumerate(given) if what == kind]
             pairs = [(answers[row][index], expected[row][index]) for row in rows]
             samples = sum(len(given[row][1]) for row in rows)
-            checks.append(Check(kind, samples, output, _difference(pairs, output)))
+            checks.append(OutputCheck(kind, samples, output, _difference(pairs, output)))
     _judge(checks)
     return tuple(checks)
 
@@ -96,7 +97,7 @@ def _difference(pairs: Sequence[tuple[Any, Any]], output: str) -> float:
     return strayed / largest if largest > 0 else strayed
 
 
-def _judge(checks: Sequence[Check]) -> None:
+def _judge(checks: Sequence[OutputCheck]) -> None:
     worst = max(checks, key=lambda check: check.difference if np.isfinite(check.difference) else np.inf)
     if not worst.difference <= LARGEST_DIFFERENCE:
         raise VerificationError(

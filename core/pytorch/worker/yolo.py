@@ -12,13 +12,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from core.errors import CheckpointError, ConsentNeeded, ToolError
+from core.common.errors import CheckpointError, ConsentNeeded, ToolError
+from core.common.progress import Progress
+from core.common.text import Text, say
 from core.preprocessing import Preprocessing
-from core.progress import Progress
 from core.pytorch.request import Exported, ExportRequest
-from core.pytorch.worker import shapes, stand_ins
+from core.pytorch.worker import import_stubs, shapes
 from core.pytorch.worker.finish import write_verified
-from core.text import Text, say
 
 TESTED = "8.4.190"
 """The version of ultralytics that this was tried with."""
@@ -66,7 +66,7 @@ def _open(request: ExportRequest, folder: Path) -> tuple[Any, Any]:
 
     The package takes some names of files for models to fetch from the internet, so it sees a copy with a plain name.
     """
-    stand_ins.put_in_place()
+    import_stubs.install_import_stubs()
     os.environ.update({**_QUIET, "YOLO_CONFIG_DIR": str(folder)})
     copy = folder / "model.pt"
     shutil.copyfile(request.checkpoint, copy)

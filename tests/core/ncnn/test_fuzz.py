@@ -5,15 +5,15 @@ from collections import Counter
 
 import pytest
 
-from core.errors import ConversionError
-from core.ncnn.half import to_half
-from core.ncnn.int8 import quantisable, quantisable_unmeasured, to_int8
-from core.ncnn.mixed import by_rule
+from core.common.errors import ConversionError
+from core.fp16.ncnn import to_fp16
 from core.ncnn.model import NcnnModel
-from core.ncnn.official import to_int8_official, weight_table
 from core.ncnn.param import parse_param
 from core.ncnn.table import Table, parse_table
 from core.ncnn.weights import read_weights, write_weights
+from core.quantization.ncnn.int8 import quantizable_layers, quantizable_without_range, to_int8
+from core.quantization.ncnn.mixed_precision import by_rule
+from core.quantization.ncnn.official_format import to_int8_official, weight_table
 from ncnn_small import TEXT, content, model, param_text
 
 HOSTILE = ("-1", "0", "2147483647", "2147483648", "-2147483648", "1" * 400, "99999999999999999999", "1e9", "nan", "inf")
@@ -85,10 +85,10 @@ def read(text, data):
 
 def use(read):
     """Everything that is done with a file once it is read."""
-    layers = (*quantisable(read), *quantisable_unmeasured(read))
+    layers = (*quantizable_layers(read), *quantizable_without_range(read))
     kept = by_rule(read, layers) if layers else ()
     write_weights(to_int8(read, dict.fromkeys(layers, 1.0), keep_float=kept).weights)
-    write_weights(to_half(read).weights)
+    write_weights(to_fp16(read).weights)
     rows = weight_table(read, dict.fromkeys(layers, 2.0), "aciq").rows
     write_weights(to_int8_official(read, Table(rows)).weights)
 

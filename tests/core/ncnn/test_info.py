@@ -1,8 +1,8 @@
 import io
 
-from core.console import Console
+from core.common.console import Console
 from core.ncnn.__main__ import main
-from core.ncnn.int8 import to_int8
+from core.quantization.ncnn.int8 import to_int8
 from ncnn_small import model
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from core.errors import ConversionError
+from core.common.errors import ConversionError
 from core.ncnn.model import NcnnModel
 from ncnn_small import TEXT, content, model
 

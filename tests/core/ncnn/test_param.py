@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from core.errors import ConversionError
+from core.common.errors import ConversionError
 from core.ncnn.param import parse_param
 from ncnn_small import TEXT, param_text
 

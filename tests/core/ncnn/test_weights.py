@@ -4,7 +4,7 @@ import struct
 import numpy as np
 import pytest
 
-from core.errors import ConversionError
+from core.common.errors import ConversionError
 from core.ncnn.param import parse_param
 from core.ncnn.weights import TAG_FLOAT16, TAG_INT8, Slot, raw, read_weights, slots, stored, write_weights
 from ncnn_small import TEXT, content, model, param_text

@@ -2,18 +2,19 @@ import json
 
 import pytest
 
-from core.errors import OptionError
+from core.common.errors import OptionError
+from core.common.serialization import from_data, to_data
+from core.common.text import say
 from core.preprocessing import Preprocessing
 from core.pytorch.request import (
-    Check,
     Description,
     Exported,
+    ExportedTensor,
     ExportRequest,
-    Tensor,
+    OutputCheck,
     shape_from_text,
     task_from_name,
 )
-from core.text import say
 
 
 @pytest.fixture
@@ -75,23 +76,23 @@ def test_inputs_are_never_written_to(checkpoint):
 
 def test_requests_and_results_survive_json(checkpoint, tmp_path):
     request = ExportRequest(checkpoint, tmp_path / "c.py", "mmpose", (128, 96), tmp_path / "o.onnx", 13, True, True)
-    assert ExportRequest.from_json(json.loads(json.dumps(request.to_json()))) == request
+    assert from_data(ExportRequest, json.loads(json.dumps(to_data(request)))) == request
     exported = Exported(
         path=tmp_path / "o.onnx",
         kind="mmpose",
-        inputs=(Tensor("input", ("batch", 3, 128, 96)),),
-        outputs=(Tensor("output0", ("batch", 17, 192)),),
+        inputs=(ExportedTensor("input", ("batch", 3, 128, 96)),),
+        outputs=(ExportedTensor("output0", ("batch", 17, 192)),),
         opset=13,
         size_bytes=5,
         preprocessing=Preprocessing((128, 96)),
         classes=("猫",),
-        checks=(Check("random", 4, "output0", 1e-6), Check("pictures", 4, "output0", 2e-6)),
+        checks=(OutputCheck("random", 4, "output0", 1e-6), OutputCheck("pictures", 4, "output0", 2e-6)),
         notes=(say("Done"),),
     )
     assert exported.difference == 2e-6
-    assert Exported.from_json(json.loads(json.dumps(exported.to_json()))) == exported
+    assert from_data(Exported, json.loads(json.dumps(to_data(exported)))) == exported
     described = Description("mmpose", "X", (1, 2), Preprocessing((1, 2)), ("a",), 7, say("Done"), (say("Done"),))
-    assert Description.from_json(json.loads(json.dumps(described.to_json()))) == described
+    assert from_data(Description, json.loads(json.dumps(to_data(described)))) == described
 
 
 def test_a_folder_is_no_output(checkpoint, tmp_path):

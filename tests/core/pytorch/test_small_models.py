@@ -7,22 +7,22 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from core.errors import Cancelled, CheckpointError, ConsentNeeded, ConversionError, OptionError, ToolError
+from core.common.errors import Cancelled, CheckpointError, ConsentNeeded, ConversionError, OptionError, ToolError
+from core.onnx_model.source import inspect
 from core.preprocessing import Preprocessing
-from core.pytorch import environment
 from core.pytorch.export import export
-from core.pytorch.kinds import kind_of
+from core.pytorch.file_kinds import kind_of
 from core.pytorch.request import LARGEST_DIFFERENCE, ExportRequest
-from core.source import inspect
+from core.setup import openmmlab
 
-pytestmark = pytest.mark.skipif(not environment.is_ready(), reason="the OpenMMLab environment is not there")
+pytestmark = pytest.mark.skipif(not openmmlab.is_ready(), reason="the OpenMMLab environment is not there")
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("torch")
     script = Path(__file__).with_name("make_files.py")
-    subprocess.run([str(environment.python()), str(script), str(folder)], check=True)
+    subprocess.run([str(openmmlab.python()), str(script), str(folder)], check=True)
     return folder
 
 
@@ -154,18 +154,18 @@ def test_an_ultralytics_checkpoint_asks_for_consent_then_for_its_package(tmp_pat
     with pytest.raises(ConsentNeeded, match="Ultralytics"):
         export(ExportRequest(path, output=tmp_path / "net.onnx"))
     try:
-        import_command = [str(environment.python()), "-c", "import ultralytics"]
+        import_command = [str(openmmlab.python()), "-c", "import ultralytics"]
         subprocess.run(import_command, check=True, capture_output=True)
     except subprocess.CalledProcessError:
         with pytest.raises(ToolError, match="package ultralytics") as caught:
             export(ExportRequest(path, output=tmp_path / "net.onnx", trust_checkpoint=True))
-        assert f"{environment.python()} -m pip install --no-deps ultralytics" in caught.value.detail
+        assert f"{openmmlab.python()} -m pip install --no-deps ultralytics" in caught.value.detail
 
 
 def test_an_ultralytics_checkpoint_is_exported_under_any_name_and_nothing_is_left(tmp_path):
     script = Path(__file__).with_name("make_yolo.py")
     path = tmp_path / "yolov5n 的.pt"
-    made = subprocess.run([str(environment.python()), str(script), str(path)], capture_output=True, check=False)
+    made = subprocess.run([str(openmmlab.python()), str(script), str(path)], capture_output=True, check=False)
     if b"No module named 'ultralytics'" in made.stderr:
         pytest.skip("ultralytics is not in the environment")
     assert made.returncode == 0, made.stderr

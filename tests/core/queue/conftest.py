@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.job import Job
+from core.job.job import Job
 from core.preprocessing import Preprocessing
 from core.queue.store import JobStore
 from core.queue.supervisor import Supervisor

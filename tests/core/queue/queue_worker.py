@@ -9,12 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-from core.errors import ImagesError
-from core.job import Job
-from core.progress import Progress
-from core.queue.files import write_json
-from core.queue.worker import leave, main
-from core.text import say
+from core.common.errors import ImagesError
+from core.common.json_files import write_json
+from core.common.progress import Progress
+from core.common.text import say
+from core.job.job import Job
+from core.process.lifecycle import exit_immediately
+from core.queue.worker import main
 
 
 def work(job: Job, folder: Path, progress: Progress) -> None:
@@ -69,4 +70,4 @@ def _leave_parts(job: Job, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    leave(main(Path(sys.argv[1]), run=work))
+    exit_immediately(main(Path(sys.argv[1]), run=work))

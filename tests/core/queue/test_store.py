@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import InputError, OptionError
+from core.common.errors import InputError, OptionError
+from core.common.paths import home
+from core.common.serialization import from_data
+from core.common.text import say
 from core.queue.state import JobState
-from core.queue.store import JobStore, home
-from core.text import say
+from core.queue.store import JobStore
 
 
 def test_home_follows_the_environment(monkeypatch, tmp_path):
@@ -143,7 +145,9 @@ def test_a_state_survives_the_disk(store, job):
 
 def test_a_strange_fraction_stays_within_the_bar():
     for fraction in ("NaN", "Infinity", "-3", "7"):
-        assert 0.0 <= JobState.from_json(json.loads(f'{{"status": "running", "fraction": {fraction}}}')).fraction <= 1.0
+        assert (
+            0.0 <= from_data(JobState, json.loads(f'{{"status": "running", "fraction": {fraction}}}')).fraction <= 1.0
+        )
 
 
 def test_a_home_that_cannot_be_written_is_said_in_words(job, tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.common.serialization import to_data
 from core.queue import supervisor as supervisor_module
 from core.queue.supervisor import Supervisor, run_in_foreground
 
@@ -226,7 +227,7 @@ def test_a_real_job_whose_source_is_missing_fails_in_words(store, job):
     _, last = run_in_foreground(store, job("done"), lambda state: None)
     assert last.status == "failed"
     assert last.next_step is not None
-    assert "unexpected" not in json.dumps(last.to_json())
+    assert "unexpected" not in json.dumps(to_data(last))
 
 
 def test_there_is_one_supervisor_in_a_process(monkeypatch, tmp_path):

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import time
 
+from core.common.text import say
 from core.queue.worker import StateWriter
-from core.text import say
 
 
 def test_a_thousand_calls_become_a_few_writes_and_the_last_one_is_among_them(store, job, monkeypatch, until):

@@ -3,7 +3,7 @@ import gc
 import numpy as np
 import pytest
 
-from core.errors import ConversionError
+from core.common.errors import ConversionError
 from core.runtimes.ncnn import NcnnPredictor
 from ncnn_small import TEXT, model, param_text
 

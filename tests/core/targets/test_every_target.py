@@ -5,27 +5,25 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core.errors import TargetRefused
-from core.images import read_folder, split
-from core.progress import silent
-from core.runtimes.open import open_artifact
+from core.common.errors import TargetRefused
+from core.common.progress import silent
+from core.conversion.context import ConversionContext
+from core.inputs.images import read_folder, split
+from core.onnx_model.source import inspect
 from core.runtimes.predictor import all_finite
-from core.source import inspect
-from core.target import TARGET_IDS
-from core.targets import TARGETS
-from core.workshop import Workshop
+from core.targets import TARGET_IDS, TARGETS
 from small import PREPROCESSING, conv_net, pictures, save
 
 every_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.id)
 
 
 @pytest.fixture
-def workshop(tmp_path):
+def context(tmp_path):
     source = inspect(conv_net(tmp_path / "我的 net.onnx", opset=11))
     parts = split(read_folder(pictures(tmp_path / "pictures", 12)))
     folder = tmp_path / "work"
     folder.mkdir()
-    return Workshop(source, PREPROCESSING, split=parts, folder=folder)
+    return ConversionContext(source, PREPROCESSING, split=parts, folder=folder)
 
 
 def test_the_ids_are_the_ones_that_commands_know():
@@ -33,19 +31,19 @@ def test_the_ids_are_the_ones_that_commands_know():
 
 
 @every_target
-def test_it_makes_the_files_it_promised(target, workshop, tmp_path):
-    artifact = target.make(workshop, tmp_path, silent)
+def test_it_makes_the_files_it_promised(target, context, tmp_path):
+    artifact = target.make(context, tmp_path, silent)
     assert tuple(file.name for file in artifact.files) == target.file_names("我的 net")
     assert all(file.stat().st_size > 0 for file in artifact.files)
 
 
 @every_target
-def test_its_files_answer_like_the_source(target, workshop, tmp_path):
-    artifact = target.make(workshop, tmp_path, silent)
-    predictor = open_artifact(artifact, workshop.expected, threads=1)
-    answers = predictor.run(workshop.example.feeds)
-    assert list(answers) == list(workshop.expected) and all_finite(answers)
-    for name, expected in workshop.expected.items():
+def test_its_files_answer_like_the_source(target, context, tmp_path):
+    artifact = target.make(context, tmp_path, silent)
+    predictor = target.open(artifact, context.expected, threads=1)
+    answers = predictor.run(context.example.feeds)
+    assert list(answers) == list(context.expected) and all_finite(answers)
+    for name, expected in context.expected.items():
         assert answers[name].shape == expected.shape
         cosine = float(np.vdot(answers[name], expected) / np.linalg.norm(answers[name]) / np.linalg.norm(expected))
         assert cosine >= max(target.least_cosine, 0.98)
@@ -72,18 +70,18 @@ def test_it_refuses_a_model_that_is_already_reduced(target, tmp_path):
 
 
 @every_target
-def test_it_leaves_the_shared_model_as_it_was(target, workshop, tmp_path):
+def test_it_leaves_the_shared_model_as_it_was(target, context, tmp_path):
     """The quantisers of onnxruntime write into the model they are given: the next target must not get that."""
-    before = workshop.prepared.clean.SerializeToString()
-    target.make(workshop, tmp_path, silent)
-    assert workshop.prepared.clean.SerializeToString() == before
+    before = context.prepared.clean.SerializeToString()
+    target.make(context, tmp_path, silent)
+    assert context.prepared.clean.SerializeToString() == before
 
 
 @every_target
-def test_it_leaves_the_source_as_it_was(target, workshop, tmp_path):
-    before = workshop.source.path.read_bytes()
-    target.make(workshop, tmp_path, silent)
-    assert workshop.source.path.read_bytes() == before
+def test_it_leaves_the_source_as_it_was(target, context, tmp_path):
+    before = context.source.path.read_bytes()
+    target.make(context, tmp_path, silent)
+    assert context.source.path.read_bytes() == before
 
 
 def test_8_bit_files_are_small_and_16_bit_files_are_half(tmp_path):
@@ -91,16 +89,18 @@ def test_8_bit_files_are_small_and_16_bit_files_are_half(tmp_path):
     source = inspect(conv_net(tmp_path / "net.onnx", classes=2000))
     folder = tmp_path / "work"
     folder.mkdir()
-    workshop = Workshop(source, PREPROCESSING, split=split(read_folder(pictures(tmp_path / "p", 4))), folder=folder)
-    shares = {target.id: target.make(workshop, tmp_path, silent).size_bytes / source.size_bytes for target in TARGETS}
+    context = ConversionContext(
+        source, PREPROCESSING, split=split(read_folder(pictures(tmp_path / "p", 4))), folder=folder
+    )
+    shares = {target.id: target.make(context, tmp_path, silent).size_bytes / source.size_bytes for target in TARGETS}
     for target, share in shares.items():
         assert share < (0.35 if "quan" in target else 0.55 if "fp16" in target else 1.05), (target, share)
 
 
-def test_dynamic_files_keep_convolutions_fast(workshop, tmp_path):
+def test_dynamic_files_keep_convolutions_fast(context, tmp_path):
     """No ConvInteger, and nothing that onnxruntime would have to dequantise anew for each picture."""
     target = next(target for target in TARGETS if target.id == "onnx_quan_dy")
-    model = onnx.load(str(target.make(workshop, tmp_path, silent).files[0]))
+    model = onnx.load(str(target.make(context, tmp_path, silent).files[0]))
     assert not {"ConvInteger", "DequantizeLinear"} & {node.op_type for node in model.graph.node}
     assert any(tensor.data_type == TensorProto.INT8 and len(tensor.dims) == 4 for tensor in model.graph.initializer)
 

@@ -1,0 +1,71 @@
+"""Put finished files in their place: whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.common.errors import ConversionError, OptionError
+from core.common.text import say
+
+
+def check_output_folder(out: Path) -> None:
+    """Make the folder for the results, and make sure that files can be written there.
+
+    Raises:
+        OptionError: that is not possible.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / f".edgepress-{os.getpid()}.part"
+        probe.touch()
+        probe.unlink()
+    except OSError as exc:
+        raise OptionError(
+            say('Files cannot be written into "{folder}".', folder=out),
+            next_step=say("Choose another folder for the results, or get the permission to write there."),
+            detail=str(exc),
+        ) from exc
+
+
+def publish(files: Sequence[Path], out: Path, *, tag: str) -> tuple[Path, ...]:
+    """Copy the files of one artifact into ``out``, replacing an earlier result of the same name.
+
+    Args:
+        files: finished files in the work folder.
+        out: where they shall be.
+        tag: marks the copies while they are incomplete, so that whoever finds one knows whose it is.
+
+    Raises:
+        ConversionError: the disk is full, or a foreign file is in the way; nothing was changed.
+    """
+    finals = tuple(out / file.name for file in files)
+    _refuse_foreign_bin(finals)
+    partials = tuple(out / f".{file.name}.{tag}.part" for file in files)
+    try:
+        for file, partial in zip(files, partials, strict=True):
+            shutil.copyfile(file, partial)
+        for partial, final in zip(partials, finals, strict=True):
+            partial.replace(final)
+    except OSError as exc:
+        raise ConversionError(
+            say('The result could not be written to "{folder}".', folder=out),
+            next_step=say("Make room on the disk, or choose another folder for the results."),
+            detail=str(exc),
+        ) from exc
+    finally:
+        for partial in partials:
+            partial.unlink(missing_ok=True)
+    return finals
+
+
+def _refuse_foreign_bin(finals: Sequence[Path]) -> None:
+    """A .bin without its .param was not made by us: other tools (OpenVINO) use that name beside the model too."""
+    for final in finals:
+        if final.suffix == ".bin" and final.exists() and not final.with_suffix(".param").exists():
+            raise ConversionError(
+                say('A file "{name}" that belongs to something else is in the way.', name=final.name),
+                next_step=say("Move that file away, or choose another folder for the results."),
+            )

@@ -1,0 +1,60 @@
+"""Frozen dataclasses as plain JSON data and back, by cattrs; paths and sentences included.
+
+A field that a file lacks takes its default, and keys that nobody knows are left out: so files of earlier and later
+versions open. Not for modules that run before anything is installed, since cattrs is a package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cattrs.errors import CattrsError
+from cattrs.preconf.json import JsonConverter, make_converter
+
+from core.common.text import Text
+
+Data = TypeVar("Data")
+
+
+def to_data(value: Any) -> Any:
+    """A dataclass as what :mod:`json` can write; :func:`from_data` is its inverse."""
+    return _converter().unstructure(value)
+
+
+def from_data(kind: type[Data], data: Any) -> Data:
+    """Read what :func:`to_data` wrote.
+
+    Args:
+        kind: the dataclass.
+        data: what was read from a file or another process.
+
+    Raises:
+        ValueError: it is something else, or damaged.
+        EdgePressError: the dataclass itself refuses a value.
+    """
+    try:
+        return _converter().structure(data, kind)
+    except (CattrsError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as exc:
+        raise ValueError(f"no {kind.__name__}: {exc!r}") from exc
+
+
+@cache
+def _converter() -> JsonConverter:
+    converter = make_converter(
+        detailed_validation=False,  # else one error becomes a group of them
+        unstruct_collection_overrides={tuple: list, AbstractSet: sorted},
+    )
+    converter.register_unstructure_hook(Path, str)
+    converter.register_structure_hook(Path, lambda value, _: Path(value))
+    converter.register_unstructure_hook(Text, Text.to_json)
+    converter.register_structure_hook(Text, lambda value, _: _text(value))
+    return converter
+
+
+def _text(value: Any) -> Text:
+    text = Text.from_json(value)
+    str(text)  # a template and values that do not fit must not surprise whoever shows it
+    return text

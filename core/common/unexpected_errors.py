@@ -1,0 +1,26 @@
+"""Words for errors that nobody foresaw."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+
+from core.common.text import Text, say
+
+
+def describe_unexpected_error(exc: BaseException) -> tuple[Text, Text, str]:
+    """Reason, next step and technical detail for an error that nobody foresaw."""
+    detail = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
+    if isinstance(exc, MemoryError):
+        return (
+            say("The memory of this computer was not enough."),
+            say("Close other programs or use a smaller model, then try again."),
+            detail,
+        )
+    if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
+        return say("The disk is full."), say("Delete what you do not need any more, then try again."), detail
+    return (
+        say("Something happened that EdgePress did not expect: {what}", what=f"{type(exc).__name__}: {exc}"),
+        say("Try again. If it happens again, report it together with the technical details."),
+        detail,
+    )

@@ -1,1 +1,0 @@
-"""Measure what a conversion cost: answers, accuracy, speed."""

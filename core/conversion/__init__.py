@@ -1,0 +1,1 @@
+"""The steps that all targets of one job share, each done once."""

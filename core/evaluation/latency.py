@@ -1,0 +1,53 @@
+"""How long one run takes on this computer."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Protocol
+
+import numpy as np
+
+from core.job.comparison import Latency
+from core.runtimes.predictor import Feeds, Predictor
+
+_RUNS = 30
+_WARM_UP = 3
+_SECONDS = 2.0
+"""Slow models get fewer runs, so that measuring one setting stays at about this long."""
+
+
+class OpenPredictor(Protocol):
+    """Loads a model so that it runs with a number of threads."""
+
+    def __call__(self, *, threads: int) -> Predictor:
+        """Load it."""
+
+
+def measure_latency(open_predictor: OpenPredictor, feeds: Feeds) -> Latency:
+    """Time single runs with one thread and with all of this computer's threads.
+
+    Args:
+        open_predictor: loads the model.
+        feeds: one input.
+    """
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    one = _times(open_predictor, feeds, threads=1)
+    every = _times(open_predictor, feeds, threads=threads)
+    return Latency(*one, *every, threads=threads)
+
+
+def _times(open_predictor: OpenPredictor, feeds: Feeds, *, threads: int) -> tuple[float, float]:
+    """Median and 95th percentile, in milliseconds."""
+    predictor = open_predictor(threads=threads)
+    try:
+        times: list[float] = []
+        end = time.perf_counter() + _SECONDS
+        while len(times) < _RUNS + _WARM_UP and (time.perf_counter() < end or len(times) <= _WARM_UP):
+            start = time.perf_counter()
+            predictor.run(feeds)
+            times.append((time.perf_counter() - start) * 1000)
+    finally:
+        predictor.close()
+    median, p95 = np.percentile(times[_WARM_UP:], [50, 95])
+    return float(median), float(p95)

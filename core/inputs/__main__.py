@@ -1,0 +1,41 @@
+"""The process that tries a model out: ``python -m core.inputs FOLDER``; see :mod:`core.inputs.infer_in_subprocess`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from core.common.serialization import from_data, to_data
+from core.inputs.infer_preprocessing import infer_preprocessing
+from core.onnx_model.source import Source
+from core.process.lifecycle import exit_immediately
+from core.process.subprocess_entry import serve
+
+
+def infer(source: Any, images: str | None, size: Sequence[int] | None) -> Any:
+    """Propose the preprocessing of a model.
+
+    Args:
+        source: data of a :class:`Source`.
+        images: path of a folder of example images.
+        size: height and width in pixels, for a model that takes any.
+
+    Returns:
+        Data of a :class:`~core.inputs.infer_preprocessing.Proposal`.
+
+    Raises:
+        EdgePressError: the model or the images cannot be used.
+    """
+    return to_data(
+        infer_preprocessing(
+            from_data(Source, source),
+            None if images is None else Path(images),
+            size=None if size is None else (size[0], size[1]),
+        )
+    )
+
+
+if __name__ == "__main__":
+    exit_immediately(serve(Path(sys.argv[1]), {"infer": infer}))

@@ -1,0 +1,182 @@
+"""Find inputs on which a model runs, where nobody said what it takes."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from core.common.errors import ConversionError, SourceError
+from core.common.text import say
+from core.onnx_model.source import Source, TensorInfo
+from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.predictor import Feeds, Tensor
+
+_SECONDS = 30.0
+_MOST_TRIES = 120
+
+_RATES = (16000, 8000, 44100)
+_SCALARS = (1, 0)
+_LENGTHS = (128, 512, 256, 16, 64, 576, 1, 80, 1024, 3000, 16000)
+"""Lengths of texts, and of pieces of sound in samples or frames."""
+
+_SIDES = (224, 320, 640, 64, 32, 1)
+"""Heights and widths of what has four axes or more."""
+
+_STATE_WORDS = ("state", "hidden", "cache", "past", "mems", "h0", "c0")
+_ONES_WORDS = ("mask", "length", "scale")
+
+
+def find_dummy_inputs(source: Source, given: Feeds) -> dict[str, Tensor]:
+    """One example of every input, on which the model runs.
+
+    Free sizes and the values of numbers are guessed from names and shapes and tried in turn.
+
+    Args:
+        source: the model.
+        given: inputs that are known; free dimensions of the same name take their sizes.
+
+    Raises:
+        SourceError: an input's type is not known, or no try worked.
+    """
+    unknown = [tensor for tensor in source.inputs if tensor.name not in given]
+    for tensor in unknown:
+        _check_type(tensor)
+    sizes = _known_sizes(source, given)
+    predictor = _open(source)
+    error: ConversionError | None = None
+    deadline = time.monotonic() + _SECONDS
+    try:
+        for candidate in itertools.islice(_candidates(unknown, sizes), _MOST_TRIES):
+            try:
+                answers = predictor.run({**given, **candidate})
+            except ConversionError as exc:
+                error = error or exc
+                if time.monotonic() > deadline:
+                    break
+                continue
+            if all(tensor.size for tensor in answers.values()):
+                return {**candidate, **given}
+    finally:
+        predictor.close()
+    raise _does_not_run(error)
+
+
+def randomize(example: Feeds, given: Feeds, random: np.random.Generator) -> dict[str, Tensor]:
+    """The same shapes with other random numbers; states, scalars, masks and what was given stay."""
+    return {name: tensor if name in given else _random_like(name, tensor, random) for name, tensor in example.items()}
+
+
+def _check_type(tensor: TensorInfo) -> None:
+    if tensor.dtype == "unknown":
+        raise SourceError(
+            say('The model does not say what its input "{name}" is.', name=tensor.name),
+            next_step=say("Export the model again, with the types of its inputs."),
+        )
+
+
+def _open(source: Source) -> OnnxPredictor:
+    try:
+        return OnnxPredictor(source.path, threads=1)
+    except ConversionError as exc:
+        raise SourceError(
+            say('The model "{name}" itself cannot be run.', name=source.path.name),
+            next_step=exc.next_step,
+            detail=exc.detail,
+        ) from exc
+
+
+def _does_not_run(error: ConversionError | None) -> SourceError:
+    return SourceError(
+        say("This model does not run on any of the inputs that were tried."),
+        next_step=say(
+            "Give an example of its inputs: a folder with .npy or .npz files (--images), "
+            "and inputs that never change with --input name=value."
+        ),
+        detail="" if error is None else error.detail,
+    )
+
+
+def _known_sizes(source: Source, given: Feeds) -> dict[str, int]:
+    """Free dimension -> its size in what is known."""
+    return {
+        size: own
+        for tensor in source.inputs
+        if tensor.name in given
+        for size, own in zip(tensor.shape, given[tensor.name].shape, strict=True)
+        if isinstance(size, str) and size != "?"
+    }
+
+
+def _candidates(tensors: list[TensorInfo], sizes: Mapping[str, int]) -> Iterator[dict[str, Tensor]]:
+    """Whole sets of inputs, the likely ones first; dimensions of the same name always have the same size."""
+    names = sorted({size for tensor in tensors for size in _free(tensor)} - set(sizes))
+    choices: list[tuple[int, ...]] = [_sizes_of(name, tensors) for name in names]
+    choices += [_values_of(tensor) for tensor in tensors]
+    for choice in sorted(itertools.islice(itertools.product(*(range(len(one)) for one in choices)), 20_000), key=sum):
+        picked = [values[index] for values, index in zip(choices, choice, strict=True)]
+        known = {**sizes, **dict(zip(names, picked, strict=False))}
+        values = picked[len(names) :]
+        yield {tensor.name: _example(tensor, known, value) for tensor, value in zip(tensors, values, strict=True)}
+
+
+def _free(tensor: TensorInfo) -> list[str]:
+    return [_key(tensor, axis) for axis, size in enumerate(tensor.shape) if isinstance(size, str)]
+
+
+def _key(tensor: TensorInfo, axis: int) -> str:
+    """The dimension's name; one without a name is known by its place, first ones are the batch."""
+    size = tensor.shape[axis]
+    if size != "?":
+        return str(size)
+    return "batch" if axis == 0 and len(tensor.shape) > 1 else f"{tensor.name}[{axis}]"
+
+
+def _sizes_of(name: str, tensors: list[TensorInfo]) -> tuple[int, ...]:
+    users = [tensor for tensor in tensors if name in _free(tensor)]
+    is_first = all(len(tensor.shape) > 1 and _key(tensor, 0) == name for tensor in users)
+    if is_first or "batch" in name.lower() or name in ("N", "B"):
+        return (1,)
+    if all(_is_state(tensor) for tensor in users):
+        return (1, *_LENGTHS)
+    return _SIDES if max(len(tensor.shape) for tensor in users) >= 4 else _LENGTHS
+
+
+def _is_state(tensor: TensorInfo) -> bool:
+    return len(tensor.shape) > 1 and any(word in tensor.name.lower() for word in _STATE_WORDS)
+
+
+def _values_of(tensor: TensorInfo) -> tuple[int, ...]:
+    """Numbers to try for a scalar; tensors are filled by what their name says."""
+    if tensor.shape not in ((), (1,)):
+        return (0,)
+    name = tensor.name.lower()
+    return _RATES if name in ("sr", "fs") or "rate" in name else _SCALARS
+
+
+def _example(tensor: TensorInfo, sizes: Mapping[str, int], value: int) -> Tensor:
+    shape = tuple(
+        size if isinstance(size, int) else sizes[_key(tensor, axis)] for axis, size in enumerate(tensor.shape)
+    )
+    dtype = np.dtype(tensor.dtype)
+    if shape in ((), (1,)):
+        return np.full(shape, value, dtype)
+    if any(word in tensor.name.lower() for word in _ONES_WORDS):
+        return np.ones(shape, dtype)
+    if _is_state(tensor):
+        return np.zeros(shape, dtype)
+    return _numbers(shape, dtype, np.random.default_rng(0))
+
+
+def _random_like(name: str, tensor: Tensor, random: np.random.Generator) -> Tensor:
+    if tensor.size == 1 or any(word in name.lower() for word in (*_ONES_WORDS, *_STATE_WORDS)):
+        return tensor
+    return _numbers(tensor.shape, tensor.dtype, random)
+
+
+def _numbers(shape: tuple[int, ...], dtype: np.dtype[np.generic], random: np.random.Generator) -> Tensor:
+    if np.issubdtype(dtype, np.floating):
+        return random.standard_normal(shape).astype(dtype)
+    return random.integers(0, 2, shape).astype(dtype)

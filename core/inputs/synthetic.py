@@ -1,0 +1,37 @@
+"""Synthetic samples, used where the person gave none: smooth random images, and noise in the shapes of an example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from core.inputs.dummy_inputs import randomize
+from core.inputs.samples import Sample, image_feeds
+from core.onnx_model.source import Source
+from core.preprocessing import Preprocessing
+from core.runtimes.predictor import Feeds
+
+SYNTHETIC_SAMPLES = 8
+"""How many random inputs stand in for missing pictures."""
+
+
+def synthetic_images(source: Source, preprocessing: Preprocessing) -> Iterator[Sample]:
+    """Smooth random pictures, the same ones each time."""
+    random = np.random.default_rng(0)
+    for _ in range(SYNTHETIC_SAMPLES):
+        yield Sample(image_feeds(source, preprocessing.tensor(_smooth_picture(random))))
+
+
+def random_arrays(example: Feeds, fixed: Feeds) -> Iterator[Sample]:
+    """Plain noise in the shapes of an example on which the model runs, the same each time."""
+    random = np.random.default_rng(0)
+    for _ in range(SYNTHETIC_SAMPLES):
+        yield Sample(randomize(example, fixed, random))
+
+
+def _smooth_picture(random: np.random.Generator) -> Image.Image:
+    """Coarse noise scaled up: like a photograph, neighbouring pixels resemble each other."""
+    coarse = random.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((384, 384), Image.Resampling.BICUBIC)

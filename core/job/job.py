@@ -1,0 +1,63 @@
+"""One conversion as a person asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from core.job.preflight_result import PreflightResult
+from core.job.target_id import TargetId
+from core.onnx_model.source import Source
+from core.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class Job:
+    """One source with its samples, preprocessing and targets; and what was found out of it when it was set up."""
+
+    source: Path
+    targets: tuple[TargetId, ...]
+    """In the order in which they are made."""
+
+    preprocessing: Preprocessing
+    out: Path
+    """Folder for the finished files."""
+
+    images: Path | None = None
+    """Example images or arrays; split into calibration and test samples unless ``test_images`` is given."""
+
+    test_images: Path | None = None
+
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Inputs that are the same for every sample, as the person wrote them: a sampling rate, a state."""
+
+    ncnn_tools: str = "own"
+    """Who makes 8 bit for ncnn: ``own``, or ncnn's programs: ``official`` (on the PATH), a folder or a .zip file."""
+
+    ncnn_calibration: str = "min-max"
+    """How the ranges of 8 bit for ncnn are chosen: a method of :mod:`core.quantization.observers.abs_max`."""
+
+    model: Source | None = None
+    """The source as it was inspected; None: the worker inspects it."""
+
+    preflight: tuple[PreflightResult, ...] = ()
+    """One for each target; empty: the worker finds it out."""
+
+    @property
+    def inspected(self) -> Source | None:
+        """The description of the source, if there is one and the file has not changed since."""
+        if self.model is None or not self.model.is_current:
+            return None
+        return self.model
+
+    def absolute(self) -> Job:
+        """The same job, whatever folder a worker starts in."""
+        return replace(
+            self,
+            source=self.source.absolute(),
+            out=self.out.absolute(),
+            images=None if self.images is None else self.images.absolute(),
+            test_images=None if self.test_images is None else self.test_images.absolute(),
+            model=None if self.model is None else replace(self.model, path=self.source.absolute()),
+        )

@@ -1,0 +1,65 @@
+"""What became of each target: Converted, Refused or Failed, with everything a face shows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from core.common.text import Text
+from core.job.comparison import Comparison
+from core.job.target_id import TargetId
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished file, or the .param and .bin of one ncnn model."""
+
+    target: TargetId
+    files: tuple[Path, ...]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Input name of the source -> blob name in an ncnn model; empty for ONNX, which keeps its names."""
+
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Output name of the source -> blob name in an ncnn model, in the source's order."""
+
+    notes: tuple[Text, ...] = ()
+    """What was changed or kept, and why."""
+
+    @property
+    def size_bytes(self) -> int:
+        """All its files together."""
+        return sum(path.stat().st_size for path in self.files)
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Made, loaded, run, compared and put in its place."""
+
+    artifact: Artifact
+    comparison: Comparison
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Not tried, because it cannot work."""
+
+    target: TargetId
+    reason: Text
+    next_step: Text
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Tried, and it did not work; no file of it is left."""
+
+    target: TargetId
+    reason: Text
+    next_step: Text
+    detail: str = ""
+    seconds: float = 0.0
+
+
+Outcome: TypeAlias = Converted | Refused | Failed

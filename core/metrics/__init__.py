@@ -1,0 +1,1 @@
+"""How far the outputs of one model stray from another's, accumulated in constant memory."""

@@ -1,0 +1,83 @@
+"""Small helpers for walking and editing ONNX graphs, subgraphs included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import onnx
+from onnx import helper
+
+ONNX_DOMAINS = frozenset({"", "ai.onnx"})
+"""Names of the domain of ONNX's own operators."""
+
+
+def copy_model(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy that can be edited without changing the original."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+def copy_node(node: onnx.NodeProto) -> onnx.NodeProto:
+    """A copy that can be edited without changing the original."""
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    return copy
+
+
+def opset(model: onnx.ModelProto) -> int:
+    """Version of ONNX's own operators that the model uses."""
+    return max(int(entry.version) for entry in model.opset_import if entry.domain in ONNX_DOMAINS)
+
+
+def attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    """A node's attributes as plain Python values."""
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+
+
+def replace_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
+    """Make these the nodes of the graph; they may be nodes of the graph itself, in another order or selection."""
+    # Deleting from a repeated field frees its messages, so that references to them would dangle.
+    copies = [copy_node(node) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
+def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The branches of If, the bodies of Loop and Scan."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def all_graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """The graph itself and every subgraph, at any depth."""
+    yield graph
+    for node in graph.node:
+        for inner in subgraphs(node):
+            yield from all_graphs(inner)
+
+
+def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Every node, those of subgraphs included."""
+    for node in graph.node:
+        yield node
+        for inner in subgraphs(node):
+            yield from all_nodes(inner)
+
+
+def names_read(node: onnx.NodeProto) -> Iterator[str]:
+    """Every tensor name that a node reads, from inside its subgraphs too."""
+    yield from (name for name in node.input if name)
+    for graph in subgraphs(node):
+        for inner in graph.node:
+            yield from names_read(inner)
+        yield from (value.name for value in graph.output)
+
+
+def set_outputs(model: onnx.ModelProto, names: Sequence[str]) -> None:
+    """Make these tensors the outputs of the model; onnxruntime infers their types."""
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)

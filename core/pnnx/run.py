@@ -1,0 +1,162 @@
+"""Run pnnx, the converter from ONNX to ncnn, and judge what it says and leaves behind.
+
+pnnx is a program inside the wheel of the same name. The wheel's Python code needs torch, the
+program does not; so the program is looked for and run, and the package never imported.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import EncodeError
+
+from core.common.errors import ConversionError, ToolError
+from core.common.text import Text, say
+from core.ncnn.param import Param, parse_param
+from core.pnnx.program import find_pnnx
+
+_MINUTES = 10
+_TYPE_SUFFIXES = {
+    onnx.TensorProto.FLOAT: "f32",
+    onnx.TensorProto.FLOAT16: "f16",
+    onnx.TensorProto.DOUBLE: "f64",
+    onnx.TensorProto.INT64: "i64",
+    onnx.TensorProto.INT32: "i32",
+    onnx.TensorProto.INT16: "i16",
+    onnx.TensorProto.INT8: "i8",
+    onnx.TensorProto.UINT8: "u8",
+    onnx.TensorProto.BOOL: "bool",
+}
+# Anywhere in a line: pnnx and the runtime inside it write to the same log, at times on the same line.
+_BAD_LINE = re.compile(r"(?:^|\s)ignore \S+ \S+ param |FATAL ERROR|CreateSession failed|fopen .*failed")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class PnnxResult:
+    """What pnnx wrote, not yet proved by running it."""
+
+    param: Param
+    weights: bytes
+    log: str
+
+
+def run_pnnx(model: onnx.ModelProto, folder: Path) -> PnnxResult:
+    """Convert a model whose every dimension is fixed.
+
+    Args:
+        model: the model.
+        folder: an empty folder; pnnx writes half a dozen files into it.
+
+    Raises:
+        ToolError: pnnx is not installed.
+        ConversionError: it crashed, took too long, or met an operator that ncnn does not have.
+    """
+    program = find_pnnx()
+    if program is None:
+        raise ToolError(
+            say("pnnx, which turns ONNX into ncnn, is not installed."),
+            next_step=say("Open the page Toolbox and press the button, or run: python tools/env_config.py"),
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(_serialised(model))
+    code, log = _run(program, folder, [f"inputshape={_input_shapes(model)}", "fp16=0", *_outputs()])
+    param_path, bin_path = folder / "model.ncnn.param", folder / "model.ncnn.bin"
+    if code != 0 or not param_path.is_file() or not bin_path.is_file():
+        raise _refused(say("pnnx could not read the model."), f"exit code {code}\n{_tail(log)}")
+    param = parse_param(param_path.read_text(encoding="utf-8", errors="replace"))
+    _judge(param, log, model)
+    return PnnxResult(param, bin_path.read_bytes(), log)
+
+
+def _serialised(model: onnx.ModelProto) -> bytes:
+    try:
+        return bytes(model.SerializeToString())
+    except (EncodeError, ValueError) as exc:  # protobuf's limit; which of the two depends on its build
+        raise _refused(say("The model is larger than 2 GB, which pnnx cannot read."), str(exc)) from exc
+
+
+def _outputs() -> list[str]:
+    return ["ncnnparam=model.ncnn.param", "ncnnbin=model.ncnn.bin"]
+
+
+def _input_shapes(model: onnx.ModelProto) -> str:
+    parts = []
+    for value in model.graph.input:
+        tensor = value.type.tensor_type
+        sizes = ",".join(str(dim.dim_value) for dim in tensor.shape.dim)
+        parts.append(f"[{sizes}]{_TYPE_SUFFIXES.get(tensor.elem_type, 'f32')}")
+    return ",".join(parts)
+
+
+def _run(program: Path, folder: Path, arguments: list[str]) -> tuple[int, str]:
+    """Exit code and log. The whole worker is killed on cancel, and its children with it."""
+    # pnnx resolves external data and its own outputs from the current folder.
+    try:
+        done = subprocess.run(
+            [str(program), "model.onnx", *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60 * _MINUTES,
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise _refused(say("pnnx took longer than {minutes} minutes.", minutes=_MINUTES), "") from exc
+    except OSError as exc:
+        raise ToolError(
+            say("pnnx could not be started."),
+            next_step=say("Open the page Toolbox, which installs it again."),
+            detail=str(exc),
+        ) from exc
+    return done.returncode, _COLOURS.sub("", done.stdout.decode("utf-8", errors="replace"))
+
+
+def _judge(param: Param, log: str, model: onnx.ModelProto) -> None:
+    """Exit code 0 means little: what pnnx could not convert, it copies or leaves out."""
+    unknown = sorted({layer.type for layer in param.layers if not is_ncnn_type(layer.type)})
+    if unknown:
+        raise _refused(
+            say("ncnn has no counterpart for these parts of the model: {operators}.", operators=_named(unknown, model)),
+            "\n".join(layer.text for layer in param.layers if layer.type in unknown)[:2000],
+        )
+    bad = [line for line in log.splitlines() if _BAD_LINE.search(line)]
+    if bad:
+        raise _refused(
+            say("pnnx left out a part of the model that it does not understand: {line}", line=bad[0][:120]),
+            "\n".join(bad[:20]),
+        )
+
+
+def _named(types: Sequence[str], model: onnx.ModelProto) -> str:
+    """Operators as the ONNX model calls them, each with the first node that has it; ``Tensor.slice`` is a Slice."""
+    names = []
+    for kind in types:
+        plain = kind.rpartition(".")[2].lower()
+        node = next((node for node in model.graph.node if node.op_type.lower() == plain), None)
+        names.append(kind if node is None else f'{node.op_type} ("{node.name or node.output[0]}")')
+    return ", ".join(names)
+
+
+def is_ncnn_type(name: str) -> bool:
+    """Whether the installed ncnn has a layer of this type."""
+    import ncnn
+
+    return "." not in name and "::" not in name and ncnn.layer_to_index(name) >= 0
+
+
+def _tail(log: str) -> str:
+    return "\n".join(log.splitlines()[-20:])
+
+
+def _refused(reason: Text, detail: str) -> ConversionError:
+    return ConversionError(
+        reason,
+        next_step=say("Use the ONNX targets, or export the model with simpler operators."),
+        detail=detail,
+    )

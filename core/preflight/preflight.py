@@ -1,0 +1,115 @@
+"""Say of every target, before anything runs, whether it will work, what it takes and gives, and what to know."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from core.common.errors import TargetRefused
+from core.common.text import Text, say
+from core.inputs.images import SampleCounts
+from core.job.preflight_result import PreflightResult
+from core.job.target_id import TargetId
+from core.onnx_model.source import Source
+from core.preflight.estimate import USUAL_SAMPLES, Estimate, estimate, installed_memory, memory_text
+from core.targets import TARGETS
+from core.targets.base import Target
+
+_NOTED_MEMORY_SHARE, _REFUSED_MEMORY_SHARE = 0.7, 2.0
+"""Shares of the computer's memory from which a target gets a warning, and is refused."""
+
+
+def check_targets(
+    source: Source,
+    *,
+    samples: SampleCounts = USUAL_SAMPLES,
+    given: Collection[str] = (),
+    targets: Collection[TargetId] | None = None,
+    size: tuple[int, int] | None = None,
+) -> tuple[PreflightResult, ...]:
+    """What is known of every target from the file alone; nothing is run.
+
+    Args:
+        source: the model.
+        samples: how many examples there are; without calibration samples, targets that need them are refused.
+        given: names of inputs that are given once and for all.
+        targets: only these; None for all.
+        size: height and width that images are brought to.
+    """
+    asked = [target for target in TARGETS if targets is None or target.id in targets]
+    return tuple(_check(target, source, samples, given, size) for target in asked)
+
+
+def _check(
+    target: Target,
+    source: Source,
+    samples: SampleCounts,
+    given: Collection[str],
+    size: tuple[int, int] | None,
+) -> PreflightResult:
+    try:
+        target.check(source)
+        if target.needs_images and not samples.calibration:
+            raise _examples_missing(source, given)
+        effort = estimate(source, target, samples=samples, size=size)
+        _check_memory(effort)
+    except TargetRefused as exc:
+        return PreflightResult(target.id, "cannot", (), exc.reason, exc.next_step)
+    notes = (*_input_notes(source, given), *target.notes(source), *_memory_notes(effort))
+    return PreflightResult(
+        target.id,
+        "note" if notes else "works",
+        notes,
+        size_bytes=_size(target, source),
+        seconds=effort.seconds,
+        memory_bytes=effort.memory_bytes,
+    )
+
+
+def _examples_missing(source: Source, given: Collection[str]) -> TargetRefused:
+    if source.without(given).takes_image:
+        return TargetRefused(
+            say("This target needs example pictures, and none were given."),
+            next_step=say("Choose a folder with pictures like those that the model will see."),
+        )
+    return TargetRefused(
+        say("Its ranges are measured on examples of the inputs, and none were given."),
+        next_step=say("Choose a folder with .npy or .npz files, one for each example."),
+    )
+
+
+def _check_memory(effort: Estimate) -> None:
+    """An estimate may be wrong by half, so only what is far too large is refused."""
+    if effort.memory_bytes > _REFUSED_MEMORY_SHARE * installed_memory():
+        raise TargetRefused(
+            say(
+                "Making it takes {needed} of memory, and this computer has {installed}.",
+                needed=memory_text(effort.memory_bytes),
+                installed=memory_text(installed_memory()),
+            ),
+            next_step=say(
+                "Use a smaller picture size, a smaller variant of the model, or a computer with more memory."
+            ),
+        )
+
+
+def _memory_notes(effort: Estimate) -> Iterator[Text]:
+    if effort.memory_bytes > _NOTED_MEMORY_SHARE * installed_memory():
+        yield say(
+            "It may need more memory than this computer has ({needed} of {installed}): close other programs first.",
+            needed=memory_text(effort.memory_bytes),
+            installed=memory_text(installed_memory()),
+        )
+
+
+def _input_notes(source: Source, given: Collection[str]) -> Iterator[Text]:
+    if not source.without(given).takes_image:
+        yield say(
+            "The model takes no single picture, so it is checked on your .npy or .npz files, "
+            "or else on numbers that are found by trying."
+        )
+
+
+def _size(target: Target, source: Source) -> int:
+    """What the weights will take, and what the file holds besides them, in bytes."""
+    besides = max(0, source.size_bytes - 4 * source.parameters)
+    return round(besides + target.bytes_per_weight * min(source.parameters, source.size_bytes / 4))

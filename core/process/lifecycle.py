@@ -1,0 +1,44 @@
+"""How a worker process ends: with its parent, since nobody wants its result any more, or by itself at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+
+import psutil
+
+from core.process.worker_process import descendants
+
+
+def die_with_parent() -> None:
+    """Take over standard input, and end this process and its children when its other end closes."""
+    pipe = os.dup(0)
+    # A read that waits on the standard input itself blocks Windows from loading some libraries, and
+    # tools started by the worker would inherit the pipe.
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    threading.Thread(target=_watch, args=(pipe,), daemon=True, name="parent watch").start()
+
+
+def _watch(pipe: int) -> None:
+    # os.read, because a buffered read in a daemon thread aborts the interpreter when it ends normally.
+    with suppress(OSError):
+        while os.read(pipe, 1):
+            pass
+    for process in descendants(os.getpid()):
+        with suppress(psutil.Error):
+            process.kill()
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(1)
+
+
+def exit_immediately(code: int) -> None:
+    """End the process at once: native libraries crash or hang in their farewells, and all is said and saved."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

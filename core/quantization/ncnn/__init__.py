@@ -1,0 +1,1 @@
+"""8-bit ncnn, by EdgePress itself or by the official ncnn tools."""

@@ -1,0 +1,195 @@
+"""ncnn's own command line tools, for those who have them: found, run, and judged by what they leave behind.
+
+They are never needed. Where they are wanted, the calibration pictures go to ``ncnn2table`` as tensors that our own
+preprocessing made, and of what ``ncnn2int8`` writes only the weights are taken: its ``.param`` loses parameters.
+Both give exit code 0 on most failures, so the files are what counts.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.common.errors import ConversionError, ToolError
+from core.common.text import say
+from core.ncnn.model import NcnnModel
+from core.ncnn.table import Table, parse_table
+from core.ncnn.weights import read_weights
+from core.quantization.ncnn.official_format import ClippingMethod, to_int8_official
+
+_MINUTES = 60
+
+
+@dataclass(frozen=True)
+class OfficialTools:
+    """The two programs of one ncnn build."""
+
+    ncnn2table: Path
+    ncnn2int8: Path
+
+
+def open_tools(choice: str, *, folder: Path) -> OfficialTools:
+    """The tools that a person asked for.
+
+    Args:
+        choice: ``official`` for those on the PATH, or a folder, or a release of ncnn as a .zip file.
+        folder: where a release may be unpacked.
+
+    Raises:
+        ToolError: they are not there.
+    """
+    place = None if choice == "official" else Path(choice)
+    if place is not None and place.suffix.lower() == ".zip":
+        place = _unpack(place, folder)
+    tools = find_tools(place)
+    if tools is None:
+        raise ToolError(
+            say("The official tools ncnn2table and ncnn2int8 were not found: {place}", place=choice),
+            next_step=say("Give the folder or the .zip file that holds them, or leave out the official tools."),
+        )
+    return tools
+
+
+def _unpack(release: Path, folder: Path) -> Path:
+    try:
+        with zipfile.ZipFile(release) as archive:
+            archive.extractall(folder)  # it keeps inside the folder, whatever the names in the archive say
+        for path in folder.rglob("ncnn2*"):
+            path.chmod(0o755)  # unpacked files are no programs otherwise
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as exc:
+        raise ToolError(
+            say('The file "{name}" cannot be unpacked.', name=release.name),
+            next_step=say("Download the release of ncnn again, or leave out the official tools."),
+            detail=str(exc),
+        ) from exc
+    return folder
+
+
+def find_tools(folder: Path | None = None) -> OfficialTools | None:
+    """Look for the tools.
+
+    Args:
+        folder: where to look, at any depth, such as an unpacked release of ncnn; the PATH if None.
+    """
+    found = {name: _find(name, folder) for name in ("ncnn2table", "ncnn2int8")}
+    table, int8 = found["ncnn2table"], found["ncnn2int8"]
+    return None if table is None or int8 is None else OfficialTools(table, int8)
+
+
+def _find(name: str, folder: Path | None) -> Path | None:
+    if folder is None:
+        program = shutil.which(name)
+        return Path(program) if program else None
+    suffix = ".exe" if sys.platform == "win32" else ""
+    return next((path.resolve() for path in sorted(folder.rglob(name + suffix)) if path.is_file()), None)
+
+
+def calibrate(
+    tools: OfficialTools, model: NcnnModel, tensors: Iterable[NDArray[Any]], *, method: ClippingMethod, folder: Path
+) -> Table:
+    """Let ``ncnn2table`` measure.
+
+    Args:
+        tools: the programs.
+        model: in 32 bit, with one input.
+        tensors: the calibration samples, without a batch axis, all of one shape.
+        method: how it clips.
+        folder: an empty folder for its files.
+
+    Raises:
+        ToolError: the program cannot be started, or takes too long.
+        ConversionError: it left no table that fits the model behind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save(folder / "model.param", folder / "model.bin")
+    shape, names = _write_samples(tensors, folder)
+    (folder / "samples.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    # It cuts paths at a blank: hence plain names in its current folder.
+    arguments = ["model.param", "model.bin", "samples.txt", "model.table", f"method={method}", "type=1", "thread=1"]
+    log = _run(tools.ncnn2table, [*arguments, f"shape=[{','.join(map(str, shape))}]"], folder)
+    table = _read_table(folder / "model.table", log)
+    broken = [key for key, row in table.rows.items() if "_param_" not in key and not np.isfinite(row).all()]
+    if broken or not table.rows:
+        raise _no_result("ncnn2table", f"no input scale for {', '.join(broken[:5])}\n{log}")
+    return table
+
+
+def quantize(tools: OfficialTools, model: NcnnModel, table: Table, *, folder: Path) -> NcnnModel:
+    """Let ``ncnn2int8`` write the weights.
+
+    Args:
+        tools: the programs.
+        model: in 32 bit.
+        table: scales for its layers.
+        folder: an empty folder for its files.
+
+    Raises:
+        ToolError: the program cannot be started, or takes too long.
+        ConversionError: it left no weights that fit the model behind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save(folder / "model.param", folder / "model.bin")
+    (folder / "model.table").write_text(table.write(), encoding="utf-8")
+    log = _run(tools.ncnn2int8, ["model.param", "model.bin", "int8.param", "int8.bin", "model.table"], folder)
+    ours = to_int8_official(model, table)
+    try:
+        weights = read_weights(ours.param, (folder / "int8.bin").read_bytes())
+    except (OSError, ConversionError) as exc:
+        raise _no_result("ncnn2int8", f"{exc}\n{log}") from exc
+    return NcnnModel(ours.param, weights, model.inputs, model.outputs)
+
+
+def _write_samples(tensors: Iterable[NDArray[Any]], folder: Path) -> tuple[tuple[int, ...], list[str]]:
+    """One .npy file a sample; returns their shape as ncnn counts it, width first, and their names."""
+    names: list[str] = []
+    shape: tuple[int, ...] = ()
+    for index, tensor in enumerate(tensors):
+        names.append(f"{index}.npy")
+        np.save(folder / names[-1], np.ascontiguousarray(tensor, np.float32))
+        shape = tensor.shape[::-1]
+    return shape, names
+
+
+def _read_table(path: Path, log: str) -> Table:
+    try:
+        return parse_table(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ConversionError) as exc:
+        raise _no_result("ncnn2table", f"{exc}\n{log}") from exc
+
+
+def _run(program: Path, arguments: list[str], folder: Path) -> str:
+    """What it prints, at most its last lines."""
+    try:
+        done = subprocess.run(
+            [str(program), *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60 * _MINUTES,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise ToolError(
+            say('The program "{name}" could not be run.', name=program.name),
+            next_step=say("Check that it belongs to this computer's system, or leave out the official tools."),
+            detail=str(exc),
+        ) from exc
+    lines = done.stdout.decode("utf-8", errors="replace").splitlines()
+    return "\n".join([f"exit code {done.returncode}", *lines[-20:]])
+
+
+def _no_result(name: str, detail: str) -> ConversionError:
+    return ConversionError(
+        say('The program "{name}" did not give a result that can be used.', name=name),
+        next_step=say("Leave out the official tools: EdgePress does the same by itself."),
+        detail=detail[:2000],
+    )

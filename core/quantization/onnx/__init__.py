@@ -1,0 +1,1 @@
+"""8-bit ONNX: static (QDQ), dynamic and weight-only quantization."""

@@ -1,0 +1,117 @@
+"""Dynamic quantization to 8 bit: matrix products with ranges found at run time, convolutions as weight-only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from core.common.progress import Progress
+from core.common.text import say
+from core.metrics.reference_check import ReferenceSamples, measure_similarity
+from core.quantization.onnx.matrix_products import quantize_matrix_products
+from core.quantization.onnx.weight_only import FLOAT_SHARE, OUTPUT_AXES, store_weights_as_int8
+
+_DYNAMIC = ("MatMul", "Gemm", "LSTM", "Attention", "Gather", "EmbedLayerNormalization")
+"""What onnxruntime runs well with ranges found at run time. Convolutions are not among them: they
+become ConvInteger, which runs many times slower than float and costs several percent of the answers."""
+
+_COMPUTES = frozenset({"MatMulInteger", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "QAttention", "QGemm"})
+"""What the dynamically quantized nodes become."""
+
+_MORE_AXES: Mapping[str, int] = {**OUTPUT_AXES, "MatMul": -1, "Gemm": 1, "LSTM": 1, "GRU": 1, "RNN": 1}
+"""Operator -> axis of the output channels, where everything with weights is stored in 8 bit."""
+
+
+@dataclass(frozen=True)
+class _Scheme:
+    """One way to divide a model into dynamic, weight-only and float."""
+
+    dynamic: Sequence[str]
+    """Operators that are quantized dynamically."""
+
+    weight_only: Mapping[str, int]
+    """Of the rest, operator -> axis of the output channels of the weights that are stored in 8 bit."""
+
+    float_share: float
+    """Share of all weights that may stay in float."""
+
+
+_SCHEMES = (
+    _Scheme(_DYNAMIC, _MORE_AXES, FLOAT_SHARE),
+    _Scheme((), _MORE_AXES, FLOAT_SHARE),
+    _Scheme((), _MORE_AXES, 0.2),
+    _Scheme((), OUTPUT_AXES, 0.1),
+    _Scheme((), OUTPUT_AXES, 0.3),
+)
+"""From the smallest and fastest to the most exact; tried in this order."""
+
+_GOOD_COSINE = 0.99
+"""Cosine similarity from which no further scheme is tried."""
+
+
+@dataclass(frozen=True)
+class DynamicModel:
+    """What one scheme gave."""
+
+    model: onnx.ModelProto
+    weight_only: int
+    """Weight tensors that are stored in 8 bit and computed in float."""
+
+    is_dynamic: bool
+    """Whether other nodes were quantized dynamically."""
+
+    cosine: float
+    """Similarity of the worst output over the reference samples; 1 from 0.99 on."""
+
+
+def quantize_dynamic(
+    fresh_model: Callable[[], onnx.ModelProto],
+    references: ReferenceSamples,
+    *,
+    max_bytes: int,
+    scratch: Path,
+    progress: Progress,
+) -> DynamicModel | None:
+    """Try the schemes in turn until one gives good answers; else take the one with the best.
+
+    Args:
+        fresh_model: gives a copy of the clean model, which the quantizer may write into.
+        references: inputs with the source's outputs.
+        max_bytes: size that the result must stay below.
+        scratch: a file that is written on the way.
+        progress: told at every scheme.
+
+    Returns:
+        None where no scheme gives a smaller model that runs.
+    """
+    found: list[DynamicModel] = []
+    for index, scheme in enumerate(_SCHEMES):
+        progress(index / len(_SCHEMES), say("Quantising the weights, recipe {number}", number=index + 1))
+        quantized = _apply(scheme, fresh_model(), references, scratch)
+        if quantized is not None:
+            found.append(quantized)
+            if quantized.cosine >= _GOOD_COSINE:
+                break
+    smaller = [quantized for quantized in found if quantized.model.ByteSize() < max_bytes]
+    return max(smaller, key=lambda quantized: quantized.cosine, default=None)
+
+
+def _apply(scheme: _Scheme, model: onnx.ModelProto, references: ReferenceSamples, scratch: Path) -> DynamicModel | None:
+    """None if the scheme changes nothing, or gives a model that does not run."""
+    if scheme.dynamic:
+        try:
+            model = quantize_matrix_products(model, scheme.dynamic, scratch)
+        # onnxruntime's quantizer raises whatever a graph that it does not expect makes it meet.
+        except Exception:  # noqa: BLE001
+            return None
+    count = store_weights_as_int8(model, scheme.weight_only, share=scheme.float_share)
+    products = sum(node.op_type in _COMPUTES for node in model.graph.node)
+    del model.graph.value_info[:]  # small files consist of little else
+    differences = measure_similarity(model, references) if count or products else None
+    if differences is None:
+        return None
+    cosine = min(1.0 if difference.is_within(_GOOD_COSINE) else difference.cosine for difference in differences)
+    return DynamicModel(model, count, bool(scheme.dynamic), cosine)

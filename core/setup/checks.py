@@ -1,0 +1,41 @@
+"""Everything that must pass before EdgePress is called sound, step by step."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One tool and what it is given."""
+
+    name: str
+    arguments: tuple[str, ...]
+    """What follows the interpreter."""
+
+    def run(self, python: Path, root: Path) -> bool:
+        """Run it with its output on this console; whether it passed."""
+        environment = {**os.environ, "PYTHONUTF8": "1"}
+        return subprocess.run([str(python), *self.arguments], cwd=root, env=environment, check=False).returncode == 0
+
+
+def steps(pytest_arguments: Sequence[str]) -> tuple[Check, ...]:
+    """The steps in their order, the quickest first.
+
+    Args:
+        pytest_arguments: handed to pytest; without any, it runs every test.
+    """
+    return (
+        Check("ruff check", ("-m", "ruff", "check", ".")),
+        Check("ruff format", ("-m", "ruff", "format", "--check", ".")),
+        Check("mypy", ("-m", "mypy")),
+        Check("import-linter", ("-c", _LINT_IMPORTS)),
+        Check("interrogate", ("-m", "interrogate", ".")),
+        Check("pytest", ("-m", "pytest", *pytest_arguments)),
+    )

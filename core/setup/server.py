@@ -1,0 +1,92 @@
+"""The app's server process: start it, wait until it answers, and stop it without leftovers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from core.common.errors import ToolError
+from core.common.text import Text, say
+from core.setup.instance import ADDRESS, ServerAddress
+
+_PATIENCE_TO_START = 120.0
+_PATIENCE_TO_STOP = 8.0
+_DETAIL_LINES = 15
+
+
+class Server:
+    """A running app, which writes its log to a file."""
+
+    def __init__(self, process: subprocess.Popen[bytes], place: ServerAddress, log: Path) -> None:
+        self._process = process
+        self.place = place
+        self.log = log
+
+    def wait_until_up(self) -> None:
+        """Return as soon as the app answers.
+
+        Raises:
+            ToolError: it ended at once, or does not answer in two minutes.
+        """
+        deadline = time.monotonic() + _PATIENCE_TO_START
+        while not self.place.answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise self._ended(say("EdgePress did not start."))
+            time.sleep(0.05)
+
+    def wait_until_down(self) -> None:
+        """Return never, as long as the app lives; Ctrl-C is heard on every system.
+
+        Raises:
+            ToolError: the app ended by itself.
+        """
+        while self._process.poll() is None:
+            time.sleep(0.2)  # an endless wait() cannot be interrupted on Windows
+        raise self._ended(say("EdgePress ended unexpectedly."))
+
+    def stop(self) -> None:
+        """Ask it to end, and insist after some seconds."""
+        if os.name == "posix":  # on Windows terminate() is a kill; there the Ctrl-C has reached the app already
+            self._process.terminate()
+        try:
+            self._process.wait(timeout=_PATIENCE_TO_STOP)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _ended(self, reason: Text) -> ToolError:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return ToolError(
+            reason,
+            next_step=say("Please start it again. The whole log is in {file}", file=str(self.log)),
+            detail="\n".join(lines[-_DETAIL_LINES:]),
+        )
+
+
+def start(python: Path, root: Path, *, place: ServerAddress, log: Path, handles: tuple[int, ...] = ()) -> Server:
+    """Start the app of one copy of EdgePress.
+
+    Args:
+        python: interpreter of its environment.
+        root: the copy, where ``app.py`` lies.
+        place: where it shall answer.
+        log: file for everything that it prints; the one before is replaced.
+        handles: open files that it inherits (not on Windows).
+    """
+    command = [str(python), "-m", "streamlit", "run", "app.py"]
+    command += ["--server.port", str(place.port), "--server.address", ADDRESS]
+    command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"},
+            pass_fds=handles,
+        )
+    return Server(process, place, log)

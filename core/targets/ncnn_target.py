@@ -1,0 +1,96 @@
+"""What the ncnn targets share: the format, what they refuse, what to note, how they are written and opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from core.common.errors import TargetRefused
+from core.common.text import Text, say
+from core.job.outcome import Artifact
+from core.job.target_id import TargetId
+from core.ncnn.model import NcnnModel
+from core.onnx_model.source import Source
+from core.runtimes.ncnn import NcnnPredictor
+from core.runtimes.predictor import Predictor, Tensor
+from core.targets.base import ModelFormat
+from core.targets.source_rules import refuse_if_random, refuse_if_reduced
+
+NCNN = ModelFormat("ncnn", ".param")
+
+_NEVER = frozenset({"If", "Loop", "Scan", "NonMaxSuppression", "NonZero", "Unique", "SequenceAt", "Optional"})
+"""Operators that ncnn cannot have: its graph has no branches, and its sizes do not depend on values."""
+
+_DOUBTFUL = frozenset(
+    {"ArgMax", "ArgMin", "BitShift", "Compress", "Det", "Equal", "EyeLike", "GatherElements", "GatherND", "Greater"}
+    | {"GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "Mod", "OneHot", "RoiAlign", "ScatterElements"}
+    | {"ScatterND", "TopK", "Trilu", "Where", "Xor", "MaxUnpool", "STFT", "DFT", "RandomNormalLike", "StringNormalizer"}
+)
+"""ncnn has no layer for them; in many models they disappear when constants are folded."""
+
+
+class NcnnTarget:
+    """Base of the targets whose artifact is a .param and a .bin file."""
+
+    id: TargetId
+    format = NCNN
+    needs_images = False
+    suffix: str
+    """Between the source's name and the endings of the files."""
+
+    def file_names(self, stem: str) -> tuple[str, ...]:
+        """The graph and its weights."""
+        return (f"{stem}{self.suffix}.param", f"{stem}{self.suffix}.bin")
+
+    def check(self, source: Source) -> None:
+        """Refuse what ncnn cannot express."""
+        refuse_unfit(source)
+
+    def notes(self, source: Source) -> tuple[Text, ...]:
+        """Operators that ncnn may lack, and sizes that get fixed."""
+        return tuple(_notes(source))
+
+    def write(self, model: NcnnModel, folder: Path, stem: str, notes: tuple[Text, ...] = ()) -> Artifact:
+        """Write .param and .bin into ``folder``."""
+        param_name, bin_name = self.file_names(stem)
+        files = model.save(folder / param_name, folder / bin_name)
+        return Artifact(self.id, files, model.inputs, model.outputs, notes)
+
+    def open(self, artifact: Artifact, expected: Mapping[str, Tensor], *, threads: int) -> Predictor:
+        """Load it in ncnn, which knows neither the source's names nor a batch axis: both are put back."""
+        model = NcnnModel.load(*artifact.files, inputs=artifact.inputs, outputs=artifact.outputs)
+        return NcnnPredictor(model, expected, threads=threads)
+
+
+def _notes(source: Source) -> Iterator[Text]:
+    doubtful = sorted(_DOUBTFUL & set(source.operators))
+    if doubtful:
+        yield say(
+            "ncnn may have nothing for these operators, unless they disappear when constants are folded: {operators}.",
+            operators=", ".join(doubtful),
+        )
+    if not all(tensor.is_static for tensor in source.inputs):
+        yield say("The model takes inputs of any size; in ncnn its inner sizes are fixed to those that you choose.")
+
+
+def refuse_unfit(source: Source) -> None:
+    """Refuse what ncnn cannot express, before pnnx is asked.
+
+    Raises:
+        TargetRefused: the source is 8 or 16 bit already, draws random numbers, has an operator that ncnn cannot have,
+            or takes several pictures at once.
+    """
+    refuse_if_reduced(source)
+    refuse_if_random(source)
+    unfit = sorted(_NEVER & set(source.operators)) + list(source.foreign_operators)
+    if unfit:
+        raise TargetRefused(
+            say("ncnn has nothing for these operators of the model: {operators}.", operators=", ".join(unfit)),
+            next_step=say("Use the ONNX targets, or export the model without them (for detectors: without its NMS)."),
+        )
+    batches = [tensor.shape[0] for tensor in source.inputs if len(tensor.shape) == 4]
+    if any(isinstance(batch, int) and batch != 1 for batch in batches):
+        raise TargetRefused(
+            say("ncnn takes one picture at a time, but this model takes {count}.", count=batches[0]),
+            next_step=say("Export the model for one picture at a time (batch size 1)."),
+        )

@@ -1,0 +1,47 @@
+"""Sources of which no smaller file can be made, or none could be checked, whatever the target."""
+
+from __future__ import annotations
+
+from core.common.errors import TargetRefused
+from core.common.text import say
+from core.onnx_model.source import Source
+
+_RANDOM = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
+)
+
+
+def refuse_if_reduced(source: Source) -> None:
+    """Refuse a source that somebody already made small.
+
+    Raises:
+        TargetRefused: it already computes in 8 bit, or its weights already are 16 bit.
+    """
+    if source.is_quantized:
+        raise TargetRefused(
+            say("This model is already an 8 bit model; reducing it again would only lose accuracy."),
+            next_step=say("Pick the original model from before it was quantised."),
+        )
+    if source.is_half:
+        raise TargetRefused(
+            say("This model is already a 16 bit model."),
+            next_step=say("Pick the original 32 bit model, from which all files can be made."),
+        )
+
+
+def refuse_if_random(source: Source) -> None:
+    """Refuse a source that answers differently each time, since no file could be held against it.
+
+    Raises:
+        TargetRefused: it draws random numbers.
+    """
+    drawing = sorted(_RANDOM & set(source.operators))
+    if drawing:
+        raise TargetRefused(
+            say(
+                "This model draws random numbers ({operators}), so its answers differ each time and "
+                "cannot be compared.",
+                operators=", ".join(drawing),
+            ),
+            next_step=say("Export the model with the noise as an input, or without it."),
+        )

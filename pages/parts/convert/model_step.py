@@ -1,0 +1,154 @@
+"""Step 1 of Convert: which model, and what is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.common.errors import EdgePressError, InputError
+from core.onnx_model.source import Source, TensorInfo, inspect
+from core.queue.supervisor import get_supervisor
+from pages.parts.convert import draft
+from pages.parts.widgets import number_format, uploads
+from pages.parts.widgets.error_message import show_detail, show_error
+from pages.parts.widgets.language import t
+from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.path_chooser import ask_for_path
+
+_UPLOADS = "model-uploads"
+_SHOWN_CLASSES = 6
+
+
+def choose_model() -> Source | None:
+    """Draw the step; the model once a usable one is chosen."""
+    with st.container(border=True, key="step-model"):
+        st.subheader(f":primary[:material/counter_1:] {t('Model')}", anchor=False)
+        path = draft.current().source
+        source = None if path is None else _read(path)
+        if source is None:
+            _ask()
+        else:
+            _show(source)
+    return source
+
+
+def _read(path: Path) -> Source | None:
+    try:
+        return read_source(path)
+    except EdgePressError as exc:
+        show_error(exc)
+        return None
+
+
+def read_source(path: Path) -> Source:
+    """Read a model, once for as long as the file stays the same.
+
+    Raises:
+        SourceError: it cannot be used.
+    """
+    try:
+        stamp = path.stat().st_mtime_ns
+    except OSError:
+        return inspect(path)  # says what is wrong
+    return _inspect(str(path), stamp)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _inspect(path: str, stamp: int) -> Source:  # noqa: ARG001 - the time of the last change is part of the cache's key
+    return inspect(Path(path))
+
+
+def _ask() -> None:
+    st.caption(t("The trained model that you want to make small, as an .onnx file. It is only read, never changed."))
+    left, right = st.columns(2, gap="large")
+    with left:
+        _ask_for_upload()
+    with right:
+        label = t("Or where it lies on this computer")
+        path = ask_for_path("model", "model", label=label, placeholder="model.onnx")
+    if path is not None:
+        draft.change(source=path)
+        st.rerun()
+
+
+def _ask_for_upload() -> None:
+    round_number = st.session_state.setdefault(_UPLOADS, 0)
+    files = st.file_uploader(
+        t("Drop the file here"),
+        accept_multiple_files=True,
+        key=f"{_UPLOADS}-{round_number}",
+        help=t("A model whose weights lie in a second file (.data) needs both: drop them together."),
+    )
+    if not files:
+        return
+    try:
+        uploads.sweep(get_supervisor().store)
+        path = uploads.save_model(files)
+    except InputError as exc:
+        show_error(exc)
+        return
+    # A new key empties the field, and with it the copy in memory.
+    st.session_state[_UPLOADS] = round_number + 1
+    draft.change(source=path)
+    st.rerun()
+
+
+def _show(source: Source) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(f"**{plain(source.path.name)}**", width="content")
+        if st.button(t("Choose another model"), key="model-other", icon=":material/swap_horiz:", type="tertiary"):
+            draft.change(source=None)
+            st.rerun()
+    st.markdown(describe(source))
+    with st.container(horizontal=True, gap="small"):
+        st.badge(number_format.size(source.size_bytes), icon=":material/hard_drive:", color="gray")
+        st.badge(
+            t("{count} weights", count=number_format.count(source.parameters)), icon=":material/numbers:", color="gray"
+        )
+        operations = sum(source.operators.values())
+        st.badge(t("{count} operations", count=operations), icon=":material/account_tree:", color="gray")
+        st.badge(t("ONNX version {version}", version=source.opset), icon=":material/sell:", color="gray")
+    show_detail(_technical(source))
+
+
+def describe(source: Source) -> str:
+    """What the model takes and gives, in plain words, as markdown."""
+    answers = ", ".join(_numbers(tensor) for tensor in source.outputs)
+    if not source.takes_image:
+        inputs = ", ".join(_numbers(tensor) for tensor in source.inputs)
+        return t("It takes {inputs} and answers with {outputs}.", inputs=inputs, outputs=answers)
+    height, width = source.image_size
+    if isinstance(height, int) and isinstance(width, int):
+        picture = t("one picture of {width} × {height} pixels", width=width, height=height)
+    else:
+        picture = t("one picture of any size")
+    names = source.class_names
+    if not names:
+        return t("It takes {inputs} and answers with {outputs}.", inputs=picture, outputs=answers)
+    shown = ", ".join(plain(name) for name in names[:_SHOWN_CLASSES]) + (", …" if names[_SHOWN_CLASSES:] else "")
+    values = {"picture": picture, "count": len(names), "names": shown}
+    if any(tensor.shape[1:] == (len(names),) for tensor in source.outputs):
+        return t("It takes {picture} and says which of {count} things it shows: {names}.", **values)
+    return t("It takes {picture} and finds {count} kinds of things in it: {names}.", **values)
+
+
+def _numbers(tensor: TensorInfo) -> str:
+    count = 1
+    # The first axis counts the pictures; exporters leave it free, and one is given at a time.
+    batch, *sizes = tensor.shape or (1,)
+    for size in [batch, *sizes] if isinstance(batch, int) or not sizes else sizes:
+        if not isinstance(size, int):
+            return t("a varying amount of numbers")
+        count *= size
+    return t("{count} numbers", count=f"{count:,}")
+
+
+def _technical(source: Source) -> str:
+    """The same for those who know the terms; these are names, so they are not translated."""
+    lines = [f"path: {source.path}", f"opset: {source.opset}"]
+    for kind, tensors in (("input", source.inputs), ("output", source.outputs)):
+        lines += [f"{kind}: {tensor.name} {tensor.dtype}[{', '.join(map(str, tensor.shape))}]" for tensor in tensors]
+    lines.append("operators: " + ", ".join(f"{name} × {count}" for name, count in source.operators.items()))
+    lines.append("weights: " + ", ".join(sorted(source.weight_dtypes)))
+    return "\n".join(lines)

@@ -1,0 +1,163 @@
+"""The last step of From PyTorch: picture size, options, the button, and what to say where it did not work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+
+from core.common.errors import Cancelled, ConsentNeeded, EdgePressError
+from core.common.publish import check_output_folder
+from core.pytorch.request import OPSETS, Description, ExportRequest
+from pages.parts.pytorch import export_draft
+from pages.parts.pytorch.export_view import EXPORTING
+from pages.parts.widgets import uploads
+from pages.parts.widgets.error_message import show_detail, show_error
+from pages.parts.widgets.language import t
+from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.path_chooser import ask_for_path
+
+_MOST_PIXELS = 8192
+
+
+def settle_export(checkpoint: Path, description: Description | None, *, number: int) -> None:
+    """Draw the step.
+
+    Args:
+        checkpoint: the file with the weights.
+        description: what the config says; None for a file without one.
+        number: of the step.
+    """
+    with st.container(border=True, key="step-export"):
+        st.subheader(f":primary[:material/counter_{number}:] {t('ONNX file')}", anchor=False)
+        shape = _ask_shape(description)
+        with st.expander(t("More"), icon=":material/tune:"):
+            _ask_options()
+        request = export_draft.current().request(checkpoint, shape=shape)
+        _show_out(request)
+        error = _error_of(request)
+        if isinstance(error, ConsentNeeded):
+            _ask_consent(request, error)
+            return
+        if error is not None:
+            _show_error(error)
+        if st.button(t("Make the ONNX file"), type="primary", icon=":material/bolt:", key="export", width="stretch"):
+            _start(request)
+
+
+def _ask_shape(description: Description | None) -> tuple[int, int] | None:
+    """Two fields with the proposal in them; without one, empty fields mean that the file says it."""
+    proposed = None if description is None else description.shape
+    now = export_draft.current().shape or proposed
+    place = t("as the file says")
+    key = f"export-{export_draft.current().config}"
+    columns = st.columns(2)
+    sides = []
+    for column, label, index in zip(columns, (t("Height in pixels"), t("Width in pixels")), (0, 1), strict=True):
+        value = None if now is None else now[index]
+        with column:
+            sides.append(
+                st.number_input(label, 1, _MOST_PIXELS, value, step=1, key=f"{key}-{index}", placeholder=place)
+            )
+    height, width = sides
+    if proposed is None:
+        st.caption(t("A TorchScript file does not say its size: give it here. Files of the other kinds know theirs."))
+    if height is None or width is None:
+        return None
+    shape = int(height), int(width)
+    if shape != export_draft.current().shape:
+        export_draft.change(shape=None if shape == proposed else shape)
+    if proposed is not None and shape != proposed:
+        _note_other_shape(proposed)
+    return shape
+
+
+def _note_other_shape(proposed: tuple[int, int]) -> None:
+    height, width = proposed
+    st.caption(
+        ":orange[:material/info:] "
+        + t(
+            "The config was made for {width} × {height} pixels. At another size the answers are usually less right.",
+            width=width,
+            height=height,
+        )
+    )
+
+
+def _ask_options() -> None:
+    draft = export_draft.current()
+    left, right = st.columns(2, gap="large", vertical_alignment="bottom")
+    with left:
+        opset = st.selectbox(
+            t("ONNX version (opset)"),
+            list(OPSETS),
+            index=OPSETS.index(draft.opset),
+            key="export-opset",
+            help=t("17 suits most tools. Choose another only if the program that will run the model asks for it."),
+        )
+    with right:
+        dynamic_batch = st.toggle(
+            t("Take any number of pictures at once"),
+            draft.dynamic_batch,
+            key="export-batch",
+            help=t("For servers. On phones and small boards one picture at a time is usual; ncnn takes no other."),
+        )
+    export_draft.change(opset=opset, dynamic_batch=dynamic_batch)
+    folder = ask_for_path("folder", "export-out", label=t("Another folder for the ONNX file"))
+    if folder is not None:
+        export_draft.change(out=folder)
+        st.rerun()
+
+
+def _show_out(request: ExportRequest) -> None:
+    target = request.target
+    if uploads.is_upload(target):
+        st.caption(t("The ONNX file can be downloaded when it is made, or converted at once."))
+        return
+    st.markdown(t("It will be written to {path}", path=f"**{plain(target)}**"))
+    if target.exists():
+        st.caption(":orange[:material/info:] " + t("This file exists already and will be replaced."))
+
+
+def _start(request: ExportRequest) -> None:
+    try:
+        request.check()
+        check_output_folder(request.target.parent)
+    except EdgePressError as exc:
+        show_error(exc)
+        return
+    EXPORTING.start(request)
+    st.rerun()
+
+
+def _error_of(request: ExportRequest) -> EdgePressError | None:
+    """Why this very request failed the last time; a changed one has not failed yet."""
+    status = EXPORTING.status
+    if not status.arguments or replace(status.arguments[0], trust_checkpoint=False) != request:
+        return None
+    return status.error
+
+
+def _show_error(error: EdgePressError) -> None:
+    if isinstance(error, Cancelled):
+        st.info(t("It was cancelled. No file was written."), icon=":material/info:")
+    else:
+        show_error(error)
+
+
+def _ask_consent(request: ExportRequest, error: ConsentNeeded) -> None:
+    """The safe way of opening the file was tried and refused; what the other way means, in plain words."""
+    meaning = t(
+        "Such a program could read, change or send away your files. Files that you trained yourself, or that come from "
+        "a place you trust, are usually harmless."
+    )
+    st.warning(f"**{plain(t(error.reason))}**\n\n{meaning}", icon=":material/gpp_maybe:")
+    show_detail(error.detail)
+    with st.container(horizontal=True, gap="small"):
+        if st.button(t("I trust this file: open it"), icon=":material/lock_open:", key="export-trust"):
+            _start(replace(request, trust_checkpoint=True))
+        if st.button(t("Do not open it"), type="primary", icon=":material/block:", key="export-distrust"):
+            EXPORTING.forget()
+            export_draft.change(checkpoint=None)
+            st.rerun()

@@ -1,0 +1,31 @@
+"""Errors as people can use them: what is wrong, and what to do next."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.common.errors import EdgePressError
+from core.common.text import Text
+from pages.parts.widgets.language import t
+from pages.parts.widgets.markdown import plain
+
+
+def show_error(error: EdgePressError) -> None:
+    """Draw an error."""
+    show_error_text(error.reason, error.next_step, error.detail)
+
+
+def show_error_text(reason: Text, next_step: Text | None, detail: str = "") -> None:
+    """Draw what is wrong, the next step, and technical detail for those who open it."""
+    lines = [f"**{plain(t(reason))}**"]
+    if next_step is not None:
+        lines.append(plain(t(next_step)))
+    st.error("\n\n".join(lines), icon=":material/error:")
+    show_detail(detail)
+
+
+def show_detail(detail: str) -> None:
+    """Draw technical detail, closed; nothing where there is none."""
+    if detail:
+        with st.expander(t("Technical details"), icon=":material/terminal:"):
+            st.code(detail, language=None, wrap_lines=True)

@@ -1,0 +1,185 @@
+"""A window inside the page for walking through the folders of this computer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import ascii_uppercase
+
+import streamlit as st
+
+from core.common.text import Text, say
+from core.inputs.images import SUFFIXES as PICTURES
+from pages.parts.widgets import number_format
+from pages.parts.widgets.language import t
+from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.system_window import SUFFIXES, PathKind
+
+_MOST_SHOWN = 200
+_WALKED = "browser-folder"
+_HEIGHT = 380
+_MOUNTS = ("/Volumes", "/media", "/mnt")
+
+_TITLES: Mapping[PathKind, Text] = {
+    "model": say("Choose a model"),
+    "folder": say("Choose a folder with pictures"),
+    "config": say("Choose a config"),
+    "checkpoint": say("Choose a file with weights"),
+}
+_NOTHING: Mapping[PathKind, Text] = {
+    "model": say("No folder and no ONNX model in here."),
+    "folder": say("No folders in here."),
+    "config": say("No folder and no config (.py) in here."),
+    "checkpoint": say("No folder and no file with weights (.pth, .pt, .pt2, .ckpt) in here."),
+}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in one folder; hidden files are left out."""
+
+    folders: tuple[Path, ...]
+    files: tuple[Path, ...]
+    """Those that can be chosen."""
+
+    pictures: int
+    readable: bool = True
+
+
+def list_folder(folder: Path, suffixes: tuple[str, ...] = ()) -> Listing:
+    """Look into a folder; one that may not be read counts as empty.
+
+    Args:
+        folder: where to look.
+        suffixes: how the names end of the files that can be chosen, in small letters.
+    """
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name.casefold())
+    except OSError:
+        return Listing((), (), 0, readable=False)
+    seen = [entry for entry in entries if not entry.name.startswith((".", "$"))]
+    folders = tuple(Path(entry.path) for entry in seen if _is_folder(entry))
+    names = [Path(entry.path) for entry in seen if Path(entry.path) not in set(folders)]
+    files = tuple(path for path in names if path.suffix.lower() in suffixes)
+    return Listing(folders, files, sum(path.suffix.lower() in PICTURES for path in names))
+
+
+def open_browser(kind: PathKind, result_key: str, start: Path) -> None:
+    """Open the window; the choice goes into the session under ``result_key``.
+
+    Args:
+        kind: what is to be chosen.
+        result_key: where the chosen path is put.
+        start: the folder that is shown first.
+    """
+    st.session_state[_WALKED] = _existing(start)
+    st.dialog(t(_TITLES[kind]), width="medium", icon=":material/folder_open:")(_draw)(kind, result_key)
+
+
+def _draw(kind: PathKind, result_key: str) -> None:
+    folder: Path = st.session_state[_WALKED]
+    listing = list_folder(folder, SUFFIXES.get(kind, ()))
+    _draw_places(folder)
+    wanted = st.text_input(
+        t("Search in this folder"),
+        key=f"browser-search-{folder}",
+        icon=":material/search:",
+        placeholder=t("Search in this folder"),
+        label_visibility="collapsed",
+        live=True,
+    )
+    with st.container(height=_HEIGHT, border=True, gap=None):
+        _draw_entries(listing, kind, result_key, wanted or "")
+    if kind == "folder":
+        _draw_choice(folder, listing, result_key)
+
+
+def _draw_places(folder: Path) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            t("Up"),
+            icon=":material/arrow_upward:",
+            key="browser-up",
+            disabled=folder.parent == folder,
+            on_click=_walk,
+            args=(folder.parent,),
+        )
+        for index, place in enumerate(_places()):
+            name = t("Home") if place == Path.home() else str(place)
+            st.button(plain(name), key=f"browser-place-{index}", type="tertiary", on_click=_walk, args=(place,))
+    st.caption(plain(folder))
+
+
+def _draw_entries(listing: Listing, kind: PathKind, result_key: str, wanted: str) -> None:
+    entries = (*listing.folders, *listing.files)
+    found = [path for path in entries if wanted.casefold() in path.name.casefold()]
+    if not found:
+        st.caption(_nothing(listing, kind))
+    for path in found[:_MOST_SHOWN]:
+        if path in listing.files:
+            label = f"{plain(path.name)} · {_size(path)}"
+            if st.button(label, key=f"browser-file-{path}", icon=":material/deployed_code:", type="tertiary"):
+                _choose(result_key, path)
+        else:
+            st.button(
+                plain(path.name),
+                key=f"browser-folder-{path}",
+                icon=":material/folder:",
+                type="tertiary",
+                on_click=_walk,
+                args=(path,),
+            )
+    if len(found) > _MOST_SHOWN:
+        st.caption(t("{count} more are not shown. Search for the name.", count=len(found) - _MOST_SHOWN))
+
+
+def _nothing(listing: Listing, kind: PathKind) -> str:
+    if not listing.readable:
+        return t("This folder cannot be opened.")
+    return t(_NOTHING[kind])
+
+
+def _draw_choice(folder: Path, listing: Listing, result_key: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.caption(t("{count} pictures directly in this folder; subfolders count too.", count=listing.pictures))
+        if st.button(t("Use this folder"), key="browser-use", type="primary", icon=":material/check:"):
+            _choose(result_key, folder)
+
+
+def _choose(result_key: str, path: Path) -> None:
+    st.session_state[result_key] = path
+    st.rerun()
+
+
+def _walk(folder: Path) -> None:
+    st.session_state[_WALKED] = folder
+
+
+def _places() -> Sequence[Path]:
+    """Where people begin to look: their own folder, and the drives or mounted disks."""
+    roots = [f"{letter}:\\" for letter in ascii_uppercase] if sys.platform == "win32" else ["/", *_MOUNTS]
+    return (Path.home(), *(Path(root) for root in roots if Path(root).is_dir()))
+
+
+def _existing(folder: Path) -> Path:
+    for candidate in (folder, *folder.parents):
+        if candidate.is_dir():
+            return candidate
+    return Path.home()
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _size(path: Path) -> str:
+    try:
+        return number_format.size(path.stat().st_size)
+    except OSError:
+        return number_format.NOTHING

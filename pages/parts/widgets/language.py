@@ -1,0 +1,74 @@
+"""Which language the reader reads, remembered from one visit to the next, and the pages' way to speak it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import streamlit as st
+
+from core.common.console import system_language
+from core.common.json_files import read_json, write_json
+from core.common.paths import home
+from core.common.text import LANGUAGES, Language, Text, say
+
+_NAMES: dict[Language, str] = {"en": "English", "zh": "中文"}
+_CHOSEN = "language"
+_CONTROL = "language-control"
+
+
+def t(text: str | Text, **values: Any) -> str:
+    """Say something in the reader's language.
+
+    Args:
+        text: an English template, or a sentence that came from the core.
+        values: what goes into the template.
+    """
+    return (text if isinstance(text, Text) else say(text, **values)).in_language(current())
+
+
+def current() -> Language:
+    """The language of this visit: what was chosen now or earlier, or else the browser's, or the system's."""
+    if _CHOSEN not in st.session_state:
+        st.session_state[_CHOSEN] = _remembered() or _of_browser() or system_language()
+    chosen: Language = st.session_state[_CHOSEN]
+    return chosen
+
+
+def choose() -> None:
+    """Draw the switch between the languages."""
+    st.segmented_control(
+        "Language / 语言",
+        LANGUAGES,
+        default=current(),
+        format_func=_NAMES.__getitem__,
+        required=True,
+        key=_CONTROL,
+        on_change=_remember,
+        label_visibility="collapsed",
+    )
+
+
+def _remember() -> None:
+    chosen = st.session_state[_CONTROL]
+    if chosen not in LANGUAGES:
+        return
+    st.session_state[_CHOSEN] = chosen
+    with suppress(OSError):  # a full disk costs the memory of it, not the choice
+        path = home() / "settings.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"language": chosen})
+
+
+def _remembered() -> Language | None:
+    try:
+        settings = read_json(home() / "settings.json")
+    except (OSError, ValueError):
+        return None
+    found = settings.get("language") if isinstance(settings, dict) else None
+    return found if found in LANGUAGES else None
+
+
+def _of_browser() -> Language | None:
+    locale = (st.context.locale or "").lower()
+    return "zh" if locale.startswith("zh") else "en" if locale.startswith("en") else None

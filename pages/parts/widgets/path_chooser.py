@@ -1,0 +1,68 @@
+"""Three ways to a path on this computer: type it, walk to it in the page, or use the system's own window."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import streamlit as st
+
+from core.common.paths import home
+from pages.parts.widgets import system_window
+from pages.parts.widgets.folder_browser import open_browser
+from pages.parts.widgets.language import t
+from pages.parts.widgets.system_window import PathKind
+
+_LAST_FOLDER = "last-folder"
+
+
+def ask_for_path(kind: PathKind, key: str, *, label: str, placeholder: str = "") -> Path | None:
+    """Draw the three ways.
+
+    Args:
+        kind: whether a model or a folder is wanted.
+        key: tells this question from others on the page.
+        label: what to type into the field.
+        placeholder: an example.
+
+    Returns:
+        The path, once, when it has just been given; it need not exist.
+    """
+    result_key = f"{key}-chosen"
+    st.text_input(label, key=f"{key}-typed", placeholder=placeholder, on_change=_take_typed, args=(key,))
+    with st.container(horizontal=True, gap="small"):
+        if st.button(t("Browse"), key=f"{key}-browse", icon=":material/folder_open:"):
+            open_browser(kind, result_key, _start())
+        if system_window.is_available() and st.button(
+            t("Window of the system"), key=f"{key}-system", icon=":material/open_in_new:"
+        ):
+            with st.spinner(t("Choose in the window that has opened.")):
+                st.session_state[result_key] = system_window.ask(kind, _start())
+    chosen: Path | None = st.session_state.pop(result_key, None)
+    if chosen is not None:
+        st.session_state[_LAST_FOLDER] = chosen.parent
+    return chosen
+
+
+def typed_path(words: str) -> Path | None:
+    """A path as people paste it: in quotes, as a file address, or with ~ for their own folder."""
+    cleaned = words.strip().strip("\"'").strip()
+    if cleaned.startswith("file://"):
+        cleaned = unquote(urlsplit(cleaned).path)
+        if os.name == "nt":  # file:///C:/models/x.onnx
+            cleaned = cleaned.lstrip("/")
+    return Path(os.path.expanduser(cleaned)).absolute() if cleaned else None  # noqa: PTH111 - leaves ~nobody as it is
+
+
+def _take_typed(key: str) -> None:
+    path = typed_path(st.session_state[f"{key}-typed"] or "")
+    if path is not None:
+        st.session_state[f"{key}-chosen"] = path
+
+
+def _start() -> Path:
+    last = st.session_state.get(_LAST_FOLDER)
+    if isinstance(last, Path) and not last.is_relative_to(home()):
+        return last
+    return Path.home()

@@ -1,0 +1,48 @@
+import io
+
+import pytest
+
+from core.common.console import Console, system_language
+from core.common.errors import ToolError
+from core.common.text import say
+
+
+def console_with(encoding):
+    buffer = io.BytesIO()
+    return buffer, io.TextIOWrapper(buffer, encoding=encoding, newline="")
+
+
+@pytest.mark.parametrize(
+    ("environ", "language"),
+    [
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({}, "en"),
+        ({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, "en"),
+        ({"EDGEPRESS_LANGUAGE": "zh", "LANG": "en_US.UTF-8"}, "zh"),
+        ({"EDGEPRESS_LANGUAGE": "en", "LANG": "zh_CN.UTF-8"}, "en"),
+    ],
+)
+def test_the_language_is_the_systems_unless_edgepress_is_told_otherwise(environ, language, monkeypatch):
+    monkeypatch.setattr("core.common.console._windows_speaks_chinese", lambda: False)
+    assert system_language(environ) == language
+
+
+def test_a_chinese_console_reads_chinese():
+    buffer, stream = console_with("utf-8")
+    Console(stream, "zh").tell(say("EdgePress is running: {url}", url="http://x"))
+    assert buffer.getvalue().decode() == "EdgePress 正在运行：http://x\n"
+
+
+def test_a_console_without_chinese_letters_gets_english_instead_of_a_crash():
+    buffer, stream = console_with("cp1252")
+    console = Console(stream, "zh")
+    console.tell(say("EdgePress did not start."))
+    console.write("model 模型.onnx")
+    assert buffer.getvalue() == b"EdgePress did not start.\nmodel ??.onnx\n"
+
+
+def test_an_error_is_told_with_its_next_step_and_detail():
+    buffer, stream = console_with("utf-8")
+    Console(stream, "en").explain(ToolError(say("The disk is full."), next_step=say("Done."), detail="Errno 28"))
+    assert buffer.getvalue().decode().splitlines() == ["The disk is full.", "Done.", "Technical detail:", "Errno 28"]

@@ -1,0 +1,38 @@
+import numpy as np
+
+from core.quantization.ncnn.int8 import quantizable_layers
+from core.quantization.ncnn.plan import plan_quantization
+from ncnn_small import model, param_text
+
+
+def samples(count):
+    random = np.random.default_rng(6)
+    for _ in range(count):
+        yield {"x0": random.standard_normal((1, 3, 8, 8)).astype(np.float32)}
+
+
+def small():
+    return model(
+        param_text("Convolution a 1 1 in0 b1 0=32 1=1 5=1 6=96", "Convolution b 1 1 b1 out0 0=128 1=3 6=36864")
+    )
+
+
+def test_ranges_are_measured_on_all_pictures_and_layers_heard_on_a_few():
+    heard = []
+    recipe = plan_quantization(
+        small(), samples(10), count=10, progress=lambda share, message: heard.append(str(message))
+    )
+    largest = max(float(np.abs(sample["x0"]).max()) for sample in samples(10))
+    assert recipe.ranges[1] == np.float32(largest) and len(heard) == 1
+    assert recipe.layers == (1, 2) and recipe.keep_float == {1} and set(recipe.noise) == {2}
+
+
+def test_applied_it_quantizes_all_but_the_layers_that_stay():
+    source = small()
+    made = plan_quantization(source, samples(3), count=3).apply(source)
+    assert [layer.integer(8) for layer in made.param.layers] == [0, 0, 2]
+
+
+def test_a_model_without_such_layers_gets_an_empty_recipe():
+    plain = model(param_text("ReLU r 1 1 in0 out0"))
+    assert not quantizable_layers(plain) and not plan_quantization(plain, samples(2), count=2).layers

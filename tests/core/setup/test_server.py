@@ -1,0 +1,65 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.common.errors import ToolError
+from core.setup import server
+from core.setup.instance import ServerAddress, choose_port
+
+ANSWERING = """
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+port = int(sys.argv[sys.argv.index("--server.port") + 1])
+address = sys.argv[sys.argv.index("--server.address") + 1]
+HTTPServer((address, port), Handler).serve_forever()
+"""
+
+
+def start(tmp_path: Path, program: str) -> server.Server:
+    """Start ``program`` in the place of Streamlit."""
+    (tmp_path / "streamlit").mkdir()
+    (tmp_path / "streamlit" / "__init__.py").write_bytes(b"")
+    (tmp_path / "streamlit" / "__main__.py").write_text(program, encoding="utf-8")
+    place = ServerAddress(port=choose_port(None), pid=os.getpid())
+    return server.start(Path(sys.executable), tmp_path, place=place, log=tmp_path / "logs" / "app.log")
+
+
+def test_an_app_that_answers_is_up_and_stops_when_asked(tmp_path):
+    app = start(tmp_path, ANSWERING)
+    app.wait_until_up()
+    assert app.place.answers()
+    app._process.terminate()  # on Windows nobody pressed Ctrl-C here
+    app.stop()
+    assert not app.place.answers()
+
+
+def test_an_app_that_ignores_the_request_is_ended_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "_PATIENCE_TO_STOP", 0.3)
+    app = start(tmp_path, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)" + ANSWERING)
+    app.wait_until_up()
+    app.stop()
+    assert app._process.poll() is not None
+
+
+def test_an_app_that_does_not_start_is_explained_by_the_end_of_its_log(tmp_path):
+    app = start(tmp_path, "raise SystemExit('模型 lost its way')")
+    with pytest.raises(ToolError) as caught:
+        app.wait_until_up()
+    assert "did not start" in str(caught.value.reason)
+    assert "app.log" in str(caught.value.next_step)
+    assert "模型 lost its way" in caught.value.detail
+
+
+def test_an_app_that_ends_by_itself_is_reported(tmp_path):
+    app = start(tmp_path, "print('the end')")
+    with pytest.raises(ToolError, match="unexpectedly"):
+        app.wait_until_down()

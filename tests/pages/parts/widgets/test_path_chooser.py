@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pages.parts.widgets.folder_browser import list_folder
+from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.path_chooser import typed_path
+
+
+@pytest.mark.parametrize("words", ["  /data/a b.onnx ", '"/data/a b.onnx"', "file:///data/a%20b.onnx"])
+@pytest.mark.skipif(sys.platform == "win32", reason="paths as other systems write them")
+def test_paths_are_understood_as_people_paste_them(words):
+    assert typed_path(words) == Path("/data/a b.onnx")
+
+
+def test_a_tilde_is_the_persons_own_folder():
+    assert typed_path("~/x.onnx") == Path.home() / "x.onnx"
+    assert typed_path("~nobody-at-all/x") is not None
+
+
+def test_nothing_typed_is_no_path():
+    assert typed_path(' "" ') is None
+
+
+def test_a_folder_lists_what_can_be_chosen(tmp_path):
+    for name in ("b", "A", ".hidden"):
+        (tmp_path / name).mkdir()
+    for name in ("x.ONNX", "y.png", "z.JPG", ".secret.png", "readme.txt"):
+        (tmp_path / name).touch()
+    listing = list_folder(tmp_path, (".onnx",))
+    assert [path.name for path in listing.folders] == ["A", "b"]
+    assert [path.name for path in listing.files] == ["x.ONNX"]
+    assert (listing.pictures, listing.readable) == (2, True)
+
+
+def test_a_folder_that_cannot_be_read_is_no_error(tmp_path):
+    assert not list_folder(tmp_path / "nowhere").readable
+
+
+@pytest.mark.parametrize("name", ["a_b*c*.onnx", "[x](http://evil)", ":material/bolt:", "$x$", "<b>", "`a`", "a\nb"])
+def test_names_from_outside_mean_nothing_in_markdown(name):
+    shown = plain(name)
+    assert shown.replace("\\", "") == name.replace("\n", " ")
+    assert all(shown[index - 1] == "\\" for index, sign in enumerate(shown) if sign in "*_[]():$<>`")
