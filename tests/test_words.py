@@ -18,13 +18,14 @@ CATALOGUES = sorted((ROOT / "assets" / "languages" / "zh").glob("*.json"))
 
 
 def templates(path: Path) -> list[str]:
-    """The literal first arguments of say(...) and t(...)."""
+    """The literal first arguments of say(...) and t(...), and the first two of plural(...)."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
             continue
-        if getattr(node.func, "id", getattr(node.func, "attr", "")) in ("say", "t"):
-            found.append(node.args[0].value)
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        if name in ("say", "t", "plural"):
+            found += [argument.value for argument in node.args[: 2 if name == "plural" else 1]]
     return found
 
 

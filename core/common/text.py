@@ -68,6 +68,18 @@ def say(template: str, **values: Any) -> Text:
     return Text(template, values)
 
 
+def plural(singular: str, many: str, *, count: int, **values: Any) -> Text:
+    """Make a :class:`Text` whose English depends on a number: ``1 image``, ``2 images``.
+
+    Args:
+        singular: template for a count of 1.
+        many: template for every other count.
+        count: goes into the template as ``{count}``.
+        values: whatever else goes into it.
+    """
+    return Text(singular if count == 1 else many, {"count": count, **values})
+
+
 def _plain(value: Any) -> str | int | float | bool | None:
     return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
 

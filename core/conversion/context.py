@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.common.errors import EdgePressError
 from core.common.progress import Progress
-from core.common.text import Text, say
+from core.common.text import Text, plural, say
 from core.conversion.prepare import PreparedModel, prepare_model, run_source
 from core.inputs.arrays import fixed_inputs
 from core.inputs.augmentation import augment, augmentation_count
@@ -182,9 +182,21 @@ class ConversionContext:
         """What the person should know about the job as a whole."""
         notes = self.prepared.notes if "prepared" in self.__dict__ else ()
         if self.reader.skipped:
-            notes += (say("{count} pictures could not be read and were skipped.", count=len(self.reader.skipped)),)
+            notes += (
+                plural(
+                    "{count} picture could not be read and was skipped.",
+                    "{count} pictures could not be read and were skipped.",
+                    count=len(self.reader.skipped),
+                ),
+            )
         if self.split.duplicates:
-            notes += (say("{count} pictures that occur twice were counted once.", count=self.split.duplicates),)
+            notes += (
+                plural(
+                    "{count} picture that occurs twice was counted once.",
+                    "{count} pictures that occur twice were counted once.",
+                    count=self.split.duplicates,
+                ),
+            )
         return notes
 
     @property
