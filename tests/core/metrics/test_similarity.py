@@ -108,3 +108,14 @@ def test_answers_that_are_no_numbers_agree_with_each_other_and_with_nothing_else
     assert same.compute().cosine == 1 and same.compute().is_within(0.999)
     other.update(odd, np.array([1.0, 2.0, np.inf, -np.inf], np.float32))
     assert not other.compute().is_within(0.9)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_infinity_or_nan_on_one_side_only_is_the_worst_difference(value):
+    finite, spoilt = np.array([1.0, 2.0, 3.0], np.float32), np.array([1.0, value, 3.0], np.float32)
+    for a, b in ((finite, spoilt), (spoilt, finite)):
+        metric = SimilarityMetric("y")
+        assert metric.update(a, b) == 0.0
+        difference = metric.compute()
+        assert (difference.cosine, difference.sqnr_db) == (0.0, -math.inf)
+        assert not difference.is_within(0.0) and not math.isfinite(difference.largest)
