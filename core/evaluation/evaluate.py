@@ -1,4 +1,4 @@
-"""Evaluate the new files against the source: outputs first, then latency, then the judgement of each."""
+"""Evaluate the new files against the source: outputs first, then latency, then the verification of each."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from core.tasks.base import Task
 _COMPARED = 0.7
 """Share of the progress bar for the comparison of outputs; the rest is for measuring latency."""
 
-_NOTED_AGREEMENT = 0.9
-"""Share of equal top-1 classes below which a classifier gets a warning."""
+_WARNED_AGREEMENT = 0.9
+"""Top-1 agreement below which a classifier gets a warning."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class UnverifiedArtifact:
     target: Target
     artifact: Artifact
     seconds: float
-    """What making it took."""
+    """Time it took to make."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that was measured in one job."""
+    """All measurements of one job."""
 
     source: ClassificationMetrics
     source_latency: Latency
@@ -50,11 +50,11 @@ class Evaluation:
     images: int
     """Test samples used; 0 where synthetic samples took their place."""
 
-    def judge(self, target: Target) -> tuple[Comparison, tuple[Text, ...]]:
-        """The figures of one file, with what is to be noted about them.
+    def verify(self, target: Target) -> tuple[Comparison, tuple[Text, ...]]:
+        """The measurements of one file, with warnings about them.
 
         Raises:
-            ConversionError: the file does not load, does not run, or strays too far from the source.
+            ConversionError: the file does not load, does not run, or differs too much from the source.
         """
         candidate = self.candidates[target.id]
         if candidate.error is not None:
@@ -68,7 +68,7 @@ class Evaluation:
         )
         failing = [output for output in comparison.outputs if not output.is_within(target.least_cosine)]
         if failing:
-            raise _strays(failing, target.least_cosine)
+            raise _too_different(failing, target.least_cosine)
         return comparison, tuple(_warnings(comparison, target.least_cosine))
 
 
@@ -87,13 +87,13 @@ def evaluate(
         context: the source and the test samples.
         task: decodes outputs to predictions.
         on_sample: called with all predictions for each sample.
-        progress: told at every sample.
+        progress: called at every sample.
     """
     progress(0.0, say("Loading the new files"))
     # One thread for each model: they run side by side, and results cannot depend on the number of cores.
     source = OnnxPredictor(context.source.path, threads=1)
     candidates = {one.target.id: _candidate(one, context) for one in artifacts}
-    samples = _labelled(context, task, portion(progress, 0.0, _COMPARED))
+    samples = _with_truth(context, task, portion(progress, 0.0, _COMPARED))
     metrics = run_paired(samples, source=source, candidates=candidates, task=task, on_sample=on_sample)
     for predictor in (source, *(candidate.predictor for candidate in candidates.values())):
         if predictor is not None:
@@ -118,8 +118,8 @@ def _candidate(one: UnverifiedArtifact, context: ConversionContext) -> Candidate
         return Candidate(None, similarity, error=exc)
 
 
-def _labelled(context: ConversionContext, task: Task, progress: Progress) -> Iterator[tuple[Sample, int | None]]:
-    """The test samples with the index of their true class, where the person gave one."""
+def _with_truth(context: ConversionContext, task: Task, progress: Progress) -> Iterator[tuple[Sample, int | None]]:
+    """The test samples with the index of their true class, where a label is known."""
     count = max(1, len(context.split.test))
     for index, sample in enumerate(context.test_samples()):
         progress(index / count, say("Comparing with the original: picture {done} of {all}", done=index + 1, all=count))
@@ -137,10 +137,10 @@ def _measure_latencies(
     return latencies
 
 
-def _strays(failing: Sequence[OutputDifference], least_cosine: float) -> VerificationError:
+def _too_different(failing: Sequence[OutputDifference], least_cosine: float) -> VerificationError:
     return VerificationError(
         say(
-            "The result strays too far from the original: "
+            "The result differs too much from the original: "
             "its similarity is {cosine} of 1, and at least {least} is needed.",
             cosine=f"{min(output.worst.cosine for output in failing):.3f}",
             least=least_cosine,
@@ -153,14 +153,14 @@ def _strays(failing: Sequence[OutputDifference], least_cosine: float) -> Verific
 
 
 def _warnings(comparison: Comparison, least_cosine: float) -> Iterator[Text]:
-    if comparison.agreement is not None and comparison.agreement < _NOTED_AGREEMENT:
+    if comparison.agreement is not None and comparison.agreement < _WARNED_AGREEMENT:
         yield say(
             "It gives the original's answer to only {percent}% of the pictures: look at the gallery before you use it.",
             percent=round(100 * comparison.agreement),
         )
     if comparison.cosine < least_cosine:
         yield say(
-            "On these inputs the original answers next to nothing, so the comparison says little: "
+            "On these inputs the outputs of the original are nearly zero, so the comparison says little: "
             "choose pictures that show what the model looks for."
         )
     if not comparison.images:

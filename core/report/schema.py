@@ -1,30 +1,23 @@
-"""The result of a job as plain data: what ``--json`` prints, what ``report.json`` holds, and what the pages read.
+"""The report of a job: what ``--json`` prints, ``report.json`` holds and the pages read.
 
-Sentences stand here twice: in English for other programs, and under ``words`` with their parts, from which the pages
-say them in the reader's language.
+Every sentence is there twice: in English for other programs, and under ``words`` as a :class:`Text`, which the pages
+show in the reader's language.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from typing_extensions import assert_never
-
 from core.common.errors import InputError
 from core.common.serialization import from_data
 from core.common.text import Text, say
-from core.evaluation.evaluate import Evaluation
-from core.inputs.images import Split
-from core.job.comparison import Accuracy, Comparison, Latency, OutputDifference
-from core.job.job import Job
-from core.job.outcome import Converted, Failed, Outcome, Refused
-from core.job.preflight_result import PreflightResult, PreflightStatus
+from core.job.comparison import Latency
+from core.job.preflight_result import PreflightStatus
 from core.job.target_id import TargetId
-from core.onnx_model.source import Source, TensorInfo
+from core.onnx_model.source import TensorInfo
 from core.preprocessing import Preprocessing
 from core.tasks.base import TaskName
 
@@ -32,8 +25,8 @@ OutcomeStatus: TypeAlias = Literal["converted", "refused", "failed"]
 
 
 @dataclass(frozen=True)
-class Words:
-    """The sentences of an entry with their parts."""
+class Texts:
+    """The sentences of an entry, for translation."""
 
     reason: Text | None = None
     next_step: Text | None = None
@@ -41,15 +34,15 @@ class Words:
 
 
 @dataclass(frozen=True)
-class JobWords:
-    """The sentences that concern the whole job, with their parts."""
+class JobTexts:
+    """The sentences that concern the whole job, for translation."""
 
     notes: tuple[Text, ...]
 
 
 @dataclass(frozen=True)
 class SourceEntry:
-    """What was measured of the source."""
+    """The source, and what was measured of it."""
 
     path: Path
     size_bytes: int
@@ -59,7 +52,7 @@ class SourceEntry:
     outputs: tuple[TensorInfo, ...]
     operators: Mapping[str, int]
     top1: float | None
-    """Share of right answers, 0 to 1, where labels are known."""
+    """Top-1 accuracy, 0 to 1, where labels are known."""
 
     top5: float | None
     latency_ms: Latency | None
@@ -75,7 +68,7 @@ class SkippedFile:
 
 @dataclass(frozen=True)
 class ImagesEntry:
-    """How many samples served for what."""
+    """How many samples were used for what."""
 
     calibration: int
     test: int
@@ -85,19 +78,19 @@ class ImagesEntry:
 
 @dataclass(frozen=True)
 class OutputEntry:
-    """One output of a file, against the source's; infinite decibels (no difference at all) are None."""
+    """One output of a file, against the source's; an infinite SQNR (no difference at all) is None."""
 
     name: str
     cosine: float
     sqnr_db: float | None
     largest: float
     scores: OutputEntry | None = None
-    """Of its columns between 0 and 1 alone, where coordinates would drown them."""
+    """Of a detector's columns of scores (0 to 1) alone: coordinates in pixels would outweigh them."""
 
 
 @dataclass(frozen=True)
 class ComparisonEntry:
-    """The figures of one file, against the source."""
+    """The metrics of one file, against the source."""
 
     images: int
     cosine: float
@@ -125,10 +118,10 @@ class OutcomeEntry:
     notes: tuple[str, ...]
     seconds: float
     comparison: ComparisonEntry | None
-    words: Words
+    words: Texts
 
     def speed_up(self, source: SourceEntry) -> float | None:
-        """How many times as fast as the source it is, with one thread."""
+        """How many times as fast as the source it is, on one thread."""
         own = None if self.comparison is None else self.comparison.latency_ms
         if own is None or source.latency_ms is None or not own.median_one_thread:
             return None
@@ -141,7 +134,7 @@ class OutcomeEntry:
 
 @dataclass(frozen=True)
 class PreflightEntry:
-    """What was known of one target before anything ran."""
+    """What pre-flight found about one target."""
 
     target: TargetId
     status: PreflightStatus
@@ -151,7 +144,7 @@ class PreflightEntry:
     size_bytes: int | None
     seconds: float | None
     memory_bytes: float | None
-    words: Words
+    words: Texts
 
 
 @dataclass(frozen=True)
@@ -164,7 +157,7 @@ class Report:
     classes: tuple[str, ...]
     images: ImagesEntry
     notes: tuple[str, ...]
-    words: JobWords
+    words: JobTexts
     preflight: tuple[PreflightEntry, ...]
     outcomes: tuple[OutcomeEntry, ...]
 
@@ -175,7 +168,7 @@ class Report:
 
 
 def read_report(data: Any) -> Report:
-    """Read a report, of this version or an earlier one.
+    """Read a report of this version or an earlier one.
 
     Raises:
         InputError: it is damaged, or something else.
@@ -188,155 +181,3 @@ def read_report(data: Any) -> Report:
             next_step=say("Start the conversion again; files that were made before are untouched."),
             detail=repr(exc),
         ) from exc
-
-
-def make_report(
-    job: Job,
-    source: Source,
-    *,
-    task: TaskName,
-    split: Split,
-    skipped: Mapping[Path, str],
-    evaluation: Evaluation,
-    outcomes: tuple[Outcome, ...],
-    notes: tuple[Text, ...],
-    preflight: tuple[PreflightResult, ...],
-) -> Report:
-    """Write down a job.
-
-    Args:
-        job: what was asked.
-        source: the model.
-        task: what it is for.
-        split: the samples.
-        skipped: samples that could not be read, and why.
-        evaluation: what was measured.
-        outcomes: what became of each target.
-        notes: what concerns the whole job.
-        preflight: what was known of each target before anything ran.
-    """
-    return Report(
-        source=_source_entry(source, evaluation),
-        preprocessing=job.preprocessing,
-        task=task,
-        classes=source.class_names,
-        images=ImagesEntry(
-            calibration=len(split.calibration),
-            test=len(split.test),
-            skipped=tuple(SkippedFile(str(file), why) for file, why in skipped.items()),
-            duplicates=split.duplicates,
-        ),
-        notes=tuple(map(str, notes)),
-        words=JobWords(notes),
-        preflight=tuple(map(_preflight_entry, preflight)),
-        outcomes=tuple(map(outcome_entry, outcomes)),
-    )
-
-
-def _source_entry(source: Source, evaluation: Evaluation) -> SourceEntry:
-    top1, top5 = _accuracy(evaluation.source.accuracy)
-    return SourceEntry(
-        path=source.path,
-        size_bytes=source.size_bytes,
-        opset=source.opset,
-        parameters=source.parameters,
-        inputs=source.inputs,
-        outputs=source.outputs,
-        operators=source.operators,
-        top1=top1,
-        top5=top5,
-        latency_ms=evaluation.source_latency,
-    )
-
-
-def _preflight_entry(result: PreflightResult) -> PreflightEntry:
-    return PreflightEntry(
-        target=result.target,
-        status=result.status,
-        reason=None if result.reason is None else str(result.reason),
-        next_step=None if result.next_step is None else str(result.next_step),
-        notes=tuple(map(str, result.notes)),
-        size_bytes=result.size_bytes,
-        seconds=result.seconds,
-        memory_bytes=result.memory_bytes,
-        words=Words(result.reason, result.next_step, result.notes),
-    )
-
-
-def outcome_entry(outcome: Outcome) -> OutcomeEntry:
-    """One target's entry."""
-    match outcome:
-        case Converted():
-            return _converted(outcome)
-        case Refused():
-            return _not_made(outcome, "refused")
-        case Failed():
-            return _not_made(outcome, "failed", detail=outcome.detail, seconds=outcome.seconds)
-        case _:
-            assert_never(outcome)
-
-
-def _converted(outcome: Converted) -> OutcomeEntry:
-    artifact = outcome.artifact
-    return OutcomeEntry(
-        target=artifact.target,
-        status="converted",
-        reason=None,
-        next_step=None,
-        detail="",
-        files=artifact.files,
-        size_bytes=artifact.size_bytes,
-        inputs=artifact.inputs,
-        outputs=artifact.outputs,
-        notes=tuple(map(str, artifact.notes)),
-        seconds=round(outcome.seconds, 3),
-        comparison=_comparison_entry(outcome.comparison),
-        words=Words(notes=artifact.notes),
-    )
-
-
-def _not_made(
-    outcome: Refused | Failed, status: OutcomeStatus, *, detail: str = "", seconds: float = 0.0
-) -> OutcomeEntry:
-    return OutcomeEntry(
-        target=outcome.target,
-        status=status,
-        reason=str(outcome.reason),
-        next_step=str(outcome.next_step),
-        detail=detail,
-        files=(),
-        size_bytes=None,
-        inputs={},
-        outputs={},
-        notes=(),
-        seconds=round(seconds, 3),
-        comparison=None,
-        words=Words(outcome.reason, outcome.next_step),
-    )
-
-
-def _comparison_entry(comparison: Comparison) -> ComparisonEntry:
-    top1, top5 = _accuracy(comparison.accuracy)
-    return ComparisonEntry(
-        images=comparison.images,
-        cosine=comparison.cosine,
-        sqnr_db=_finite(comparison.sqnr_db),
-        agreement=comparison.agreement,
-        top1=top1,
-        top5=top5,
-        outputs=tuple(map(_output_entry, comparison.outputs)),
-        latency_ms=comparison.latency,
-    )
-
-
-def _output_entry(output: OutputDifference) -> OutputEntry:
-    scores = None if output.scores is None else _output_entry(output.scores)
-    return OutputEntry(output.name, output.cosine, _finite(output.sqnr_db), output.largest, scores)
-
-
-def _accuracy(accuracy: Accuracy | None) -> tuple[float | None, float | None]:
-    return (None, None) if accuracy is None else (accuracy.top1, accuracy.top5)
-
-
-def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None

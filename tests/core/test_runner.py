@@ -90,7 +90,7 @@ def test_a_broken_picture_is_skipped_counted_and_told(tmp_path):
     report = run(job, tmp_path)
     assert report["outcomes"][0]["status"] == "converted"
     assert [skipped["file"].endswith("zz.jpg") for skipped in report["images"]["skipped"]] == [True]
-    assert "1 pictures could not be read" in report["notes"][0]
+    assert "1 picture could not be read" in report["notes"][0]
 
 
 def test_the_gallery_shows_every_answer_most_changed_first(tmp_path):
