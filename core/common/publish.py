@@ -1,4 +1,4 @@
-"""Put finished files in their place: whole, or not at all."""
+"""Publish finished files into the output folder: complete, or not at all."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from core.common.text import say
 
 
 def check_output_folder(out: Path) -> None:
-    """Make the folder for the results, and make sure that files can be written there.
+    """Make the output folder, and check that files can be written there.
 
     Raises:
-        OptionError: that is not possible.
+        OptionError: they cannot.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -35,8 +35,8 @@ def publish(files: Sequence[Path], out: Path, *, tag: str) -> tuple[Path, ...]:
 
     Args:
         files: finished files in the work folder.
-        out: where they shall be.
-        tag: marks the copies while they are incomplete, so that whoever finds one knows whose it is.
+        out: the output folder.
+        tag: part of the copies' names while they are incomplete: the job that they belong to.
 
     Raises:
         ConversionError: the disk is full, or a foreign file is in the way; nothing was changed.
@@ -62,7 +62,7 @@ def publish(files: Sequence[Path], out: Path, *, tag: str) -> tuple[Path, ...]:
 
 
 def _refuse_foreign_bin(finals: Sequence[Path]) -> None:
-    """A .bin without its .param was not made by us: other tools (OpenVINO) use that name beside the model too."""
+    """A .bin without its .param is not ncnn's: OpenVINO, for one, uses that name beside the model too."""
     for final in finals:
         if final.suffix == ".bin" and final.exists() and not final.with_suffix(".param").exists():
             raise ConversionError(

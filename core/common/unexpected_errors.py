@@ -1,4 +1,4 @@
-"""Words for errors that nobody foresaw."""
+"""Readable descriptions of unexpected exceptions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core.common.text import Text, say
 
 
 def describe_unexpected_error(exc: BaseException) -> tuple[Text, Text, str]:
-    """Reason, next step and technical detail for an error that nobody foresaw."""
+    """Reason, next step and technical detail (the traceback) of an unexpected exception."""
     detail = "".join(traceback.format_exception(type(exc), exc, exc.__traceback__))
     if isinstance(exc, MemoryError):
         return (
