@@ -113,8 +113,8 @@ def _split(job: Job) -> Split:
 
 
 def _preflight(job: Job, context: ConversionContext) -> tuple[PreflightResult, ...]:
-    """The results from when the job was set up, or else of a check now: one for each target, in the job's order."""
-    if tuple(result.target for result in job.preflight) == job.targets:
+    """One result for each target, in the job's order: those from when the job was set up, if they are still valid."""
+    if context.source is job.model and tuple(result.target for result in job.preflight) == job.targets:
         return job.preflight
     return check_targets(
         context.source,

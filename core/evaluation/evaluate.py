@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from core.common.errors import ConversionError, VerificationError
+from core.common.errors import VerificationError
 from core.common.progress import Progress, portion
 from core.common.text import Text, say
+from core.common.unexpected_errors import as_conversion_error
 from core.conversion.context import ConversionContext
-from core.evaluation.latency import OpenPredictor, measure_latency
+from core.evaluation.latency import measure_latency
 from core.evaluation.paired_comparison import Candidate, SampleResult, run_paired
 from core.inputs.samples import Sample
 from core.job.comparison import Comparison, Latency, OutputDifference
@@ -99,12 +100,8 @@ def evaluate(
         if predictor is not None:
             predictor.close()
 
-    openers = {
-        one.target.id: partial(one.target.open, one.artifact, context.expected)
-        for one in artifacts
-        if candidates[one.target.id].error is None
-    }
-    latencies = _measure_latencies(openers, context, portion(progress, _COMPARED, 1.0))
+    remaining = [one for one in artifacts if candidates[one.target.id].error is None]
+    latencies = _measure_latencies(remaining, candidates, context, portion(progress, _COMPARED, 1.0))
     source_latency = measure_latency(partial(OnnxPredictor, context.source.path), context.example.feeds)
     images = metrics.samples if context.has_test_samples else 0
     return Evaluation(metrics, source_latency, candidates, latencies, images)
@@ -114,8 +111,8 @@ def _candidate(one: UnverifiedArtifact, context: ConversionContext) -> Candidate
     similarity = ModelSimilarity(tuple(context.expected))
     try:
         return Candidate(one.target.open(one.artifact, context.expected, threads=1), similarity)
-    except ConversionError as exc:
-        return Candidate(None, similarity, error=exc)
+    except Exception as exc:  # noqa: BLE001 - one file that cannot be loaded must not cost the others
+        return Candidate(None, similarity, error=as_conversion_error(exc))
 
 
 def _with_truth(context: ConversionContext, task: Task, progress: Progress) -> Iterator[tuple[Sample, int | None]]:
@@ -128,12 +125,20 @@ def _with_truth(context: ConversionContext, task: Task, progress: Progress) -> I
 
 
 def _measure_latencies(
-    openers: Mapping[TargetId, OpenPredictor], context: ConversionContext, progress: Progress
+    artifacts: Sequence[UnverifiedArtifact],
+    candidates: Mapping[TargetId, Candidate],
+    context: ConversionContext,
+    progress: Progress,
 ) -> dict[TargetId, Latency]:
+    """The latency of each file; one that does not run with all threads gets an error."""
     latencies = {}
-    for index, (target, opener) in enumerate(openers.items()):
-        progress(index / len(openers), say("Measuring the speed on this computer"))
-        latencies[target] = measure_latency(opener, context.example.feeds)
+    for index, one in enumerate(artifacts):
+        progress(index / len(artifacts), say("Measuring the speed on this computer"))
+        try:
+            open_predictor = partial(one.target.open, one.artifact, context.expected)
+            latencies[one.target.id] = measure_latency(open_predictor, context.example.feeds)
+        except Exception as exc:  # noqa: BLE001 - likewise
+            candidates[one.target.id].error = as_conversion_error(exc)
     return latencies
 
 

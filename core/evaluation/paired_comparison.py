@@ -10,6 +10,7 @@ from functools import partial
 
 from core.common.errors import ConversionError, VerificationError
 from core.common.text import say
+from core.common.unexpected_errors import as_conversion_error
 from core.inputs.samples import Sample
 from core.job.target_id import TargetId
 from core.metrics.classification import ClassificationMetrics
@@ -95,11 +96,12 @@ def _run_candidate(
     try:
         outputs = candidate.predictor.run(feeds)
         _check_outputs(expected, outputs)
-    except ConversionError as exc:
-        candidate.error = exc
+        cosine = candidate.similarity.update(expected, outputs)
+        prediction = task.decode(outputs)
+    # An unexpected error with one file, ours or a runtime's, must not cost the others.
+    except Exception as exc:  # noqa: BLE001
+        candidate.error = as_conversion_error(exc)
         return None
-    cosine = candidate.similarity.update(expected, outputs)
-    prediction = task.decode(outputs)
     candidate.classification.update(prediction, source, truth)
     return prediction, cosine
 
