@@ -193,7 +193,7 @@ def test_what_was_found_when_the_job_was_set_up_is_not_looked_for_again(tmp_path
     assert [outcome["status"] for outcome in report["outcomes"]] == ["converted"] * 2
 
 
-def test_a_refusal_from_when_the_job_was_set_up_stands(tmp_path, monkeypatch):
+def test_a_refusal_from_when_the_job_was_set_up_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr("core.preflight.preflight.installed_memory", lambda: 10_000_000)
     job = set_up(job_for(tmp_path, targets=("onnx_fp16",)))
     monkeypatch.undo()
@@ -202,7 +202,7 @@ def test_a_refusal_from_when_the_job_was_set_up_stands(tmp_path, monkeypatch):
 
 
 def test_a_model_that_changed_since_is_inspected_and_checked_anew(tmp_path, monkeypatch):
-    """It stood as an ordinary model when the job was set up, and holds no weights now."""
+    """It was an ordinary model when the job was set up, and has no weights now."""
     job = set_up(job_for(tmp_path, targets=("onnx_fp16",)))
     save(
         [helper.make_node("Softmax", ["input"], ["scores"])],

@@ -91,7 +91,7 @@ def test_a_file_that_fails_with_several_threads_fails_alone(conversion, path, er
     assert evaluation.verify(DYNAMIC)[0].latency and opened == [1, 1]
 
 
-def test_a_classifier_that_often_changes_its_answer_gets_a_warning(conversion, path, tmp_path):
+def test_a_classifier_that_often_changes_its_prediction_gets_a_warning(conversion, path, tmp_path):
     class Tolerant(OnnxQuanDy):
         least_cosine = -1.0
 
