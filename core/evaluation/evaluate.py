@@ -14,6 +14,7 @@ from core.conversion.context import ConversionContext
 from core.evaluation.latency import measure_latency
 from core.evaluation.paired_comparison import Candidate, SampleResult, run_paired
 from core.inputs.samples import Sample
+from core.inputs.synthetic import SYNTHETIC_SAMPLES
 from core.job.comparison import Comparison, Latency, OutputDifference
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
@@ -117,7 +118,7 @@ def _candidate(one: UnverifiedArtifact, context: ConversionContext) -> Candidate
 
 def _with_truth(context: ConversionContext, task: Task, progress: Progress) -> Iterator[tuple[Sample, int | None]]:
     """The test samples with the index of their true class, where a label is known."""
-    count = max(1, len(context.split.test))
+    count = len(context.split.test) if context.has_test_samples else SYNTHETIC_SAMPLES
     for index, sample in enumerate(context.test_samples()):
         progress(index / count, say("Comparing with the original: picture {done} of {all}", done=index + 1, all=count))
         label = context.split.labels.get(sample.file) if sample.file else None

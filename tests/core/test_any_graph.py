@@ -40,7 +40,8 @@ def share_right(outcomes: Counter[tuple[str, str]], target: str, examples: int) 
     return outcomes[target, RIGHT] / examples
 
 
-# The shares below are two thirds of the lowest of SEEDS seeds, so that refusing more than today does not pass unseen.
+# Without a minimum of right files, a converter that refuses everything would pass. Each minimum is two thirds of the
+# lowest share in a dozen runs with different seeds; the comments give the range.
 
 
 def test_random_graphs_come_out_right_or_are_explained():
@@ -76,5 +77,5 @@ def test_damaged_files_come_out_right_or_are_explained():
         changes=byte_changes,
         keep=st.sampled_from([1.0] * 8 + [0.99, 0.01]),
     )
-    assert share_right(outcomes, "onnx_fp16", 300) > 0.18, outcomes  # 0.27 to 0.39
-    assert share_right(outcomes, "onnx_quan_dy", 300) > 0.08, outcomes  # 0.12 to 0.22
+    assert share_right(outcomes, "onnx_fp16", 300) > 0.18, outcomes  # 0.27 to 0.47
+    assert share_right(outcomes, "onnx_quan_dy", 300) > 0.08, outcomes  # 0.12 to 0.24

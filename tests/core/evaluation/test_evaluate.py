@@ -116,6 +116,12 @@ def test_outputs_near_zero_get_a_warning(path, tmp_path):
     assert "nearly zero" in str(notes[-1])
 
 
+def test_synthetic_samples_are_counted_too(path, tmp_path):
+    conversion, counts = ConversionContext(inspect(path), PREPROCESSING, split=Split(), folder=tmp_path), []
+    run(conversion, unverified(FP16, path), progress=lambda _, text: counts.append(text.values))
+    assert [one for one in counts if one] == [{"done": done, "all": 8} for done in range(1, 9)]
+
+
 def test_progress_rises_from_the_first_sample_to_the_last_file(conversion, path):
     seen = []
     run(conversion, unverified(FP16, path), unverified(DYNAMIC, path), progress=lambda done, _: seen.append(done))
