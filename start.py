@@ -48,12 +48,12 @@ def main(arguments: list[str]) -> int:
             return run_tests(console, options)
         return start(console, options)
     except KeyboardInterrupt:
-        console.tell(say("Stopped."))
+        console.print(say("Stopped."))
         return 130
     except EdgePressError as error:
-        console.explain(error)
+        console.error(error)
     except OSError as error:  # a disk that fills up, a file that a virus scanner holds ...
-        console.explain(ToolError(say("EdgePress did not start."), next_step=installer.TRY_AGAIN, detail=str(error)))
+        console.error(ToolError(say("EdgePress did not start."), next_step=installer.TRY_AGAIN, detail=str(error)))
     return 1
 
 
@@ -66,7 +66,7 @@ def start(console: Console, options: argparse.Namespace) -> int:
         python = _prepare(console, options, environment.RUN)
         place = instance.ServerAddress(port=instance.choose_port(options.port), pid=os.getpid())
         log = home() / "logs" / "app.log"
-        console.tell(say("Starting EdgePress ..."))
+        console.print(say("Starting EdgePress ..."))
         app = server.start(python, ROOT, place=place, log=log, handles=mine.handles())
         return _accompany(console, options, app, mine)
     finally:
@@ -78,12 +78,12 @@ def run_tests(console: Console, options: argparse.Namespace) -> int:
     python = _prepare(console, options, environment.TEST)
     results = []
     for step in checks.steps(options.pytest_arguments):
-        console.tell(say("== {step}", step=step.name))
+        console.print(say("== {step}", step=step.name))
         began = time.monotonic()
         results.append((step.name, step.run(python, ROOT), time.monotonic() - began))
     for name, passed, seconds in results:
         verdict = say("passed") if passed else say("FAILED")
-        console.tell(say("{step}: {verdict} ({seconds} s)", step=name, verdict=verdict, seconds=f"{seconds:.1f}"))
+        console.print(say("{step}: {verdict} ({seconds} s)", step=name, verdict=verdict, seconds=f"{seconds:.1f}"))
     return 0 if all(passed for _, passed, _ in results) else 1
 
 
@@ -92,16 +92,16 @@ def _accompany(console: Console, options: argparse.Namespace, app: server.Server
     try:
         app.wait_until_up()
         mine.announce(app.place)
-        console.tell(say("EdgePress is running: {url}", url=app.place.url))
-        console.tell(say("To stop it, press Ctrl-C or close this window."))
+        console.print(say("EdgePress is running: {url}", url=app.place.url))
+        console.print(say("To stop it, press Ctrl-C or close this window."))
         _open_browser(options, app.place.url)
         app.wait_until_down()
     except KeyboardInterrupt:
-        console.tell(say("Stopping EdgePress ..."))
+        console.print(say("Stopping EdgePress ..."))
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave half of it alive
         app.stop()
-    console.tell(say("EdgePress has stopped."))
+    console.print(say("EdgePress has stopped."))
     return 0
 
 
@@ -112,7 +112,7 @@ def _join(console: Console, options: argparse.Namespace, other: instance.Instanc
             say("EdgePress is being started or stopped in another window."),
             next_step=say("Wait until that window says it is running; or close that window, then start again."),
         )
-    console.tell(say("EdgePress is running already: {url}", url=place.url))
+    console.print(say("EdgePress is running already: {url}", url=place.url))
     _open_browser(options, place.url)
     return 0
 
@@ -125,25 +125,25 @@ def _prepare(console: Console, options: argparse.Namespace, requirements: tuple[
         return mine.python
     warning = environment.python_warning()
     if warning:
-        console.tell(warning)
+        console.print(warning)
 
     def hear(fraction: float, message: Text) -> None:
-        console.tell(say("[{percent}%] {message}", percent=f"{fraction * 100:3.0f}", message=message), indent=2)
+        console.print(say("[{percent}%] {message}", percent=f"{fraction * 100:3.0f}", message=message), indent=2)
 
     for shortfall in environment.prepare(mine, order, progress=hear):
-        console.tell(say("The three ncnn targets are not available for now; the next start tries again:"))
-        console.explain(shortfall)
+        console.print(say("The three ncnn targets are not available for now; the next start tries again:"))
+        console.error(shortfall)
     _check_toolchain(console, mine)
     return mine.python
 
 
 def _check_toolchain(console: Console, mine: environment.Environment) -> None:
     """Show the parts once, in the environment itself; a broken one is named but does not stop the start."""
-    console.tell(say("Checking the parts:"))
+    console.print(say("Checking the parts:"))
     command = [str(mine.python), str(ROOT / "tools" / "env_config.py"), "--check"]
     checked = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONUTF8": "1"}, check=False)
     if checked.returncode != 0:
-        console.tell(say("Some parts are not ready, as the table says. The rest of EdgePress works."))
+        console.print(say("Some parts are not ready, as the table says. The rest of EdgePress works."))
 
 
 def _open_browser(options: argparse.Namespace, url: str) -> None:

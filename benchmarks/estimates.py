@@ -1,6 +1,6 @@
-"""Hold what pre-flight estimates against what a sweep measured: time and memory of each model's job.
+"""Compare pre-flight's estimates with measurements: time and memory of each model's job.
 
-Reads the figures that ``benchmarks/models.py`` left in its WORK folder, where the models still have to lie::
+Reads the figures that ``benchmarks/models.py`` left in its WORK folder, where the models must still be::
 
     python benchmarks/estimates.py WORK/figures --table docs/estimates.md
 """
@@ -24,13 +24,13 @@ from core.onnx_model.source import inspect
 from core.preflight.estimate import USUAL_SAMPLES, duration_text, estimate, memory_text, relative_slowness
 from core.targets import target_by_id
 
-_INTRODUCTION = """# Estimates, held against measurements
+_INTRODUCTION = """# Estimates against measurements
 
-Before anything runs, pre-flight says how long a target will take and how much memory. It counts the multiplications of
-one run and the numbers that its steps give out, at the size of the pictures, and knows from a product of two matrices
-how fast this computer is. Written by `benchmarks/estimates.py` from the figures of the sweep in [models.md](models.md):
-all targets of a model in one job, with comparison and timing. On a computer that does other things meanwhile, measured
-times are upper bounds.
+Before anything runs, pre-flight estimates how long a target will take and how much memory. It counts the
+multiply-accumulates of one run and the elements of all activations, at the size of the pictures, and times a small
+matrix multiplication to know how fast this computer is. Written by `benchmarks/estimates.py` from the measurements in
+[models.md](models.md): all targets of a model in one job, with comparison and timing. On a computer that runs other
+programs meanwhile, measured times are upper bounds.
 """
 
 
@@ -43,12 +43,12 @@ class Row:
     """Estimated and measured."""
 
     memory: tuple[float, float]
-    """Bytes, likewise."""
+    """Bytes, estimated and measured."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table, and write it where asked."""
-    parser = argparse.ArgumentParser(description="Hold estimates against a sweep's measurements.")
+    parser = argparse.ArgumentParser(description="Compare estimates with measurements.")
     parser.add_argument("figures", type=Path, help="folder with the figures of benchmarks/models.py")
     parser.add_argument("--table", type=Path, help="write the table to this Markdown file")
     options = parser.parse_args(arguments)
@@ -61,14 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _rows(path: Path) -> Iterator[Row]:
     figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    tried = [outcome for outcome in figures["outcomes"] if outcome["status"] != "refused"]
-    if not tried or not Path(figures["source"]["path"]).is_file():
+    made = [outcome for outcome in figures["outcomes"] if outcome["status"] != "refused"]
+    if not made or not Path(figures["source"]["path"]).is_file():
         return
     source = inspect(Path(figures["source"]["path"]))
     size = figures["preprocessing"]["size"] if source.takes_image else None
     efforts = [
         estimate(source, target_by_id(outcome["target"]), samples=_samples(figures), size=size and tuple(size))
-        for outcome in tried
+        for outcome in made
     ]
     yield Row(
         figures["name"],
@@ -78,7 +78,7 @@ def _rows(path: Path) -> Iterator[Row]:
 
 
 def _samples(figures: dict[str, Any]) -> SampleCounts:
-    """As the job had them; sweeps of earlier versions did not note it."""
+    """As the job had them; figures of earlier versions lack them."""
     images = figures.get("images")
     return USUAL_SAMPLES if images is None else SampleCounts(images["calibration"], images["test"])
 
@@ -90,8 +90,8 @@ def _page(rows: Sequence[Row]) -> Iterator[str]:
         near = np.mean((ratios > 0.5) & (ratios < 2))
         yield f"- Of {len(rows)} models, {near:.0%} of the estimates of {what} are within a factor of two; median"
         yield f"  {np.median(ratios):.2f} of what was measured, from {ratios.min():.2f} to {ratios.max():.2f}."
-    slowness = f"{relative_slowness():.1f} times as long for the product as the one behind the constants"
-    yield f"- This computer took {slowness}.\n"
+    speed = f"{relative_slowness():.1f} times as long for the matrix multiplication as the reference computer"
+    yield f"- This computer took {speed}.\n"
     yield "| model | time, estimated | measured | memory, estimated | measured |"
     yield "|---|---|---|---|---|"
     for row in rows:

@@ -17,15 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from random_graphs import build, convert, damage, steps
+from random_graphs import LayerSpec, build, byte_changes, convert, damage, layer_specs
 
 _OPSETS = [9, 11, 12, 13, 15, 16, 17, 18, 20, 21]
 
-changes = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=8)
-
 
 def main() -> None:
-    """Try both kinds and count what became of them."""
+    """Try both kinds and count the outcomes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=1000, help="of each kind")
     parser.add_argument("--seed", type=int, default=0)
@@ -37,25 +35,24 @@ def main() -> None:
 
     @seed(options.seed)
     @many
-    @given(steps, st.sampled_from(_OPSETS), st.booleans())
-    def graphs(recipe: list[tuple[str, int, float]], opset: int, free: bool) -> None:
-        for target, became in convert(build(recipe, opset=opset, free=free)).items():
-            counts["graph", target, became] += 1
+    @given(layer_specs, st.sampled_from(_OPSETS), st.booleans())
+    def graphs(layers: list[LayerSpec], opset: int, free_batch: bool) -> None:
+        for target, outcome in convert(build(layers, opset=opset, free_batch=free_batch)).items():
+            counts["graph", target, outcome] += 1
 
     @seed(options.seed)
     @many
-    @given(
-        steps, st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=8), st.sampled_from([1.0] * 9 + [0.9])
-    )
-    def damaged(recipe: list[tuple[str, int, float]], places: list[tuple[float, int]], keep: float) -> None:
-        for target, became in convert(damage(build(recipe, opset=17, free=False), places, keep=keep)).items():
-            counts["damaged", target, became] += 1
+    @given(layer_specs, byte_changes, st.sampled_from([1.0] * 9 + [0.9]))
+    def damaged(layers: list[LayerSpec], changes: list[tuple[float, int]], keep: float) -> None:
+        content = damage(build(layers, opset=17, free_batch=False), changes, keep=keep)
+        for target, outcome in convert(content).items():
+            counts["damaged", target, outcome] += 1
 
     start = time.perf_counter()
     graphs()
     damaged()
-    for (kind, target, became), count in sorted(counts.items(), key=lambda item: (item[0][:2], -item[1])):
-        print(f"{count:6d}  {kind:8s}  {target:13s}  {became[:90]}")
+    for (kind, target, outcome), count in sorted(counts.items(), key=lambda item: (item[0][:2], -item[1])):
+        print(f"{count:6d}  {kind:8s}  {target:13s}  {outcome[:90]}")
     print(f"{time.perf_counter() - start:.0f} s")
 
 

@@ -1,4 +1,4 @@
-"""Do a whole job: make every target, evaluate all of them against the source, judge, publish, report."""
+"""Run a whole job: make every target, evaluate all files against the source, verify, publish, report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from core.common.errors import EdgePressError, ImagesError, TargetRefused
 from core.common.json_files import write_json
@@ -24,27 +25,30 @@ from core.job.preflight_result import PreflightResult
 from core.onnx_model.source import Source, inspect
 from core.preflight.preflight import check_targets
 from core.report.gallery import Gallery
-from core.report.report import Report, make_report
+from core.report.make_report import make_report
+from core.report.schema import Report
 from core.targets import target_by_id
 from core.targets.base import Target
 from core.tasks.recognize import recognize_task
 
 _MADE, _EVALUATED = 0.5, 0.98
-"""Where the progress bar stands when the files are made, and when they are compared and timed."""
+"""Fractions of the progress bar when all files are made, and when they are evaluated."""
+
+_MakeResult: TypeAlias = UnverifiedArtifact | Refused | Failed
 
 
 def _ignore(count: int) -> None:
-    """Take no note."""
+    """For callers that do not show it."""
 
 
 def run_job(job: Job, folder: Path, progress: Progress, *, on_targets_made: Callable[[int], None] = _ignore) -> Report:
-    """Run a job; needs a process of its own, since native libraries may take it down.
+    """Run a job; call it in a process of its own, since native libraries may crash it.
 
     Args:
         job: what to do.
         folder: the job's folder; gets ``report.json``, ``gallery.json`` and ``gallery/``.
-        progress: told at every sample.
-        on_targets_made: told how many targets have been made, or tried: before each one, and after the last.
+        progress: called at every sample.
+        on_targets_made: called with how many targets have been made, or tried: before each one, and after the last.
 
     Returns:
         What was also written to ``report.json``.
@@ -78,15 +82,15 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
     preflight = _preflight(job, context)
     task = recognize_task(context.sampled, context.expected, labels=tuple(samples.labels.values()))
 
-    attempts = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made)
-    artifacts = [attempt for attempt in attempts if isinstance(attempt, UnverifiedArtifact)]
+    made = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made)
+    artifacts = [result for result in made if isinstance(result, UnverifiedArtifact)]
     gallery = Gallery(folder, task)
     evaluation = evaluate(
         artifacts, context, task=task, on_sample=gallery.add, progress=portion(progress, _MADE, _EVALUATED)
     )
     gallery.write()
     progress(_EVALUATED, say("Putting the files in their place"))
-    outcomes = [_finish(attempt, evaluation, context.source, out=job.out, tag=folder.name) for attempt in attempts]
+    outcomes = [_finish(result, evaluation, context.source, out=job.out, tag=folder.name) for result in made]
     return make_report(
         job,
         context.source,
@@ -109,8 +113,8 @@ def _split(job: Job) -> Split:
 
 
 def _preflight(job: Job, context: ConversionContext) -> tuple[PreflightResult, ...]:
-    """As it was found when the job was set up, or found now: one result for each target of the job, in its order."""
-    if tuple(result.target for result in job.preflight) == job.targets:
+    """One result for each target, in the job's order: those from when the job was set up, if they are still valid."""
+    if context.source is job.model and tuple(result.target for result in job.preflight) == job.targets:
         return job.preflight
     return check_targets(
         context.source,
@@ -126,44 +130,44 @@ def _make_all(
     context: ConversionContext,
     progress: Progress,
     on_targets_made: Callable[[int], None],
-) -> list[UnverifiedArtifact | Refused | Failed]:
-    attempts: list[UnverifiedArtifact | Refused | Failed] = []
+) -> list[_MakeResult]:
+    made: list[_MakeResult] = []
     for result in preflight:
-        on_targets_made(len(attempts))
+        on_targets_made(len(made))
         if result.reason is not None and result.next_step is not None:
-            attempts.append(Refused(result.target, result.reason, result.next_step))
+            made.append(Refused(result.target, result.reason, result.next_step))
             continue
-        part = portion(progress, len(attempts) / len(preflight), (len(attempts) + 1) / len(preflight))
-        attempts.append(_make(target_by_id(result.target), context, part))
-    on_targets_made(len(attempts))
-    return attempts
+        part = portion(progress, len(made) / len(preflight), (len(made) + 1) / len(preflight))
+        made.append(_make(target_by_id(result.target), context, part))
+    on_targets_made(len(made))
+    return made
 
 
-def _make(target: Target, context: ConversionContext, progress: Progress) -> UnverifiedArtifact | Refused | Failed:
-    """Make one target; the one place where an error becomes an outcome before the evaluation."""
+def _make(target: Target, context: ConversionContext, progress: Progress) -> _MakeResult:
+    """Make one target; an error becomes its outcome."""
     start = time.perf_counter()
     folder = context.folder / target.id
     folder.mkdir()
 
-    def naming(fraction: float, message: Text) -> None:
+    def with_title(fraction: float, message: Text) -> None:
         progress(fraction, say("{target}: {step}", target=target.title, step=message))
 
-    naming(0.0, say("starting"))
+    with_title(0.0, say("starting"))
     try:
         _check_calibration(target, context)
-        artifact = target.make(context, folder, naming)
+        artifact = target.make(context, folder, with_title)
     except TargetRefused as exc:
         return Refused(target.id, exc.reason, exc.next_step)
     except EdgePressError as exc:
         return Failed(target.id, exc.reason, exc.next_step, exc.detail, time.perf_counter() - start)
-    # A mistake in the making of one file, here or in a library, must not cost the others.
+    # An unexpected error in one target, ours or a library's, must not cost the others.
     except Exception as exc:  # noqa: BLE001
         return Failed(target.id, *describe_unexpected_error(exc), time.perf_counter() - start)
     return UnverifiedArtifact(target, artifact, time.perf_counter() - start)
 
 
 def _check_calibration(target: Target, context: ConversionContext) -> None:
-    """Files may be there of which none can be read; that shows only now."""
+    """There may be files of which none can be read; pre-flight only counts them."""
     if target.needs_images and not context.can_calibrate:
         raise ImagesError(
             say("None of the pictures or arrays can be used with this model."),
@@ -171,24 +175,22 @@ def _check_calibration(target: Target, context: ConversionContext) -> None:
         )
 
 
-def _finish(
-    attempt: UnverifiedArtifact | Refused | Failed, evaluation: Evaluation, source: Source, *, out: Path, tag: str
-) -> Outcome:
-    """Judge what was made, and publish it if it is good."""
-    if not isinstance(attempt, UnverifiedArtifact):
-        return attempt
+def _finish(made: _MakeResult, evaluation: Evaluation, source: Source, *, out: Path, tag: str) -> Outcome:
+    """Verify what was made, and publish it if it passes."""
+    if not isinstance(made, UnverifiedArtifact):
+        return made
     try:
-        comparison, notes = evaluation.judge(attempt.target)
-        files = publish(attempt.artifact.files, out, tag=tag)
+        comparison, notes = evaluation.verify(made.target)
+        files = publish(made.artifact.files, out, tag=tag)
     except EdgePressError as exc:
-        return Failed(attempt.target.id, exc.reason, exc.next_step, exc.detail, attempt.seconds)
-    artifact = replace(attempt.artifact, files=files, notes=(*attempt.artifact.notes, *notes))
+        return Failed(made.target.id, exc.reason, exc.next_step, exc.detail, made.seconds)
+    artifact = replace(made.artifact, files=files, notes=(*made.artifact.notes, *notes))
     if artifact.size_bytes > source.size_bytes:
-        artifact = replace(artifact, notes=(*artifact.notes, _growth()))
-    return Converted(artifact, comparison, attempt.seconds)
+        artifact = replace(artifact, notes=(*artifact.notes, _larger_than_source()))
+    return Converted(artifact, comparison, made.seconds)
 
 
-def _growth() -> Text:
+def _larger_than_source() -> Text:
     return say(
         "The file is larger than the original, which has hardly any weights or computes them anew at each start."
     )

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.common.errors import EdgePressError
 from core.queue.supervisor import get_supervisor
-from core.report.report import Report
+from core.report.schema import Report
 from core.targets import target_by_id
 from pages.parts.results.gallery import show_gallery
 from pages.parts.results.result_card import show_card

@@ -1,9 +1,10 @@
-"""Small random graphs and damaged files, and what must become of them; shared by the tests and the long sweep."""
+"""Property-based testing: small random graphs and damaged files, converted and checked by onnxruntime alone."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import onnx
@@ -22,47 +23,41 @@ from core.targets import target_by_id
 from small import PREPROCESSING
 
 CHANNELS, SIDE = 8, 6
-MOST_NOISE = {"onnx_fp16": 0.07, "onnx_quan_dy": 0.7, "onnx_quan_st": 0.7}
-"""Length of the difference over the length of the answer: the independent measure of "right"."""
 
-_EQUAL = ["Relu", "Sigmoid", "Tanh", "Abs", "Neg", "Sqrt", "Exp", "Softmax", "Identity", "Dropout", "Erf", "Floor"]
-_SPECIAL = ["Conv", "Depthwise", "MatMul", "Add", "Mul", "Cast", "Resize", "Concat", "Transpose", "If", "Shape"]
-_SPECIAL += ["ConstantOfShape", "Constant", "Where", "LayerNormalization", "ReduceMean", "Clip", "Shared"]
-_SPECIAL += [
-    "Residual",
-    "SecondInput",
-    "Tap",
-    "LSTM",
-    "GRU",
-    "ConvTranspose",
-    "Gemm",
-    "Embedding",
-    "Double",
-    "Attention",
+MAX_ERROR = {"onnx_fp16": 0.07, "onnx_quan_dy": 0.7, "onnx_quan_st": 0.7}
+"""Target -> largest relative error of a right file, |output - expected| / |expected| over all samples."""
+
+RIGHT = "right"
+
+LayerSpec: TypeAlias = tuple[str, int, float]
+"""Operator or pattern, seed of its weights, scale of its weights."""
+
+_ELEMENTWISE = [
+    *("Relu", "Sigmoid", "Tanh", "Abs", "Neg", "Sqrt", "Exp", "Softmax", "Identity", "Dropout", "Erf", "Floor"),
 ]
-_SPECIAL += [
-    "Reductions",
-    "BatchNormalization",
-    "SharedWeight",
-    "SplitParts",
-    "PadAndSlice",
-    "PRelu",
-    "Loop",
-    "Sequence",
+_PATTERNS = [
+    *("Conv", "Depthwise", "MatMul", "Add", "Mul", "Cast", "Resize", "Concat", "Transpose", "If", "Shape"),
+    *("ConstantOfShape", "Constant", "Where", "LayerNormalization", "ReduceMean", "Clip", "Shared", "Residual"),
+    *("SecondInput", "SecondOutput", "LSTM", "GRU", "ConvTranspose", "Gemm", "Embedding", "Double", "Attention"),
+    *("Reductions", "BatchNormalization", "SharedWeight", "SplitParts", "PadAndSlice", "PRelu", "Loop", "Sequence"),
 ]
 
-steps = st.lists(
+layer_specs = st.lists(
     st.tuples(
-        st.sampled_from(_EQUAL + 2 * _SPECIAL), st.integers(0, 2**16), st.sampled_from([1e-6, 1e-2, 1, 1, 1, 1e5])
+        st.sampled_from(_ELEMENTWISE + 2 * _PATTERNS),
+        st.integers(0, 2**16),
+        st.sampled_from([1e-6, 1e-2, 1, 1, 1, 1e5]),
     ),
     min_size=1,
     max_size=9,
 )
-"""Recipes of graphs: operator, seed of its weights, their size."""
+
+byte_changes = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=8)
+"""Place as a fraction of the length, and the new value."""
 
 
 class _Builder:
-    """Adds operators one after the other; every tensor has the shape (1, CHANNELS, SIDE, SIDE)."""
+    """Adds layers one after the other; every tensor between them has the shape (1, CHANNELS, SIDE, SIDE)."""
 
     def __init__(self, opset: int) -> None:
         self.opset = opset
@@ -70,15 +65,15 @@ class _Builder:
         self.weights: list[TensorProto] = []
         self.last = "x"
         self.inputs = ["x"]
-        self.taps: list[str] = []
+        self.more_outputs: list[str] = []
 
     def add(self, operator: str, seed: int, scale: float) -> None:
         random = np.random.default_rng(seed)
-        make = getattr(self, f"_{operator.lower()}", None)
-        if make is None:
+        add_pattern = getattr(self, f"_{operator.lower()}", None)
+        if add_pattern is None:
             self._node(operator, [self.last])
         else:
-            make(random, scale)
+            add_pattern(random, scale)
 
     def _node(self, operator: str, inputs: list[str], **attributes) -> str:
         name = f"t{len(self.nodes)}"
@@ -168,9 +163,9 @@ class _Builder:
         self.inputs = ["x", "z"]
         self._node("Add", [self.last, self._node("MatMul", ["z", self._random(random, SIDE, SIDE, scale=scale)])])
 
-    def _tap(self, random, scale):
-        """One more output of the model, in the middle."""
-        self.taps.append(self.last)
+    def _secondoutput(self, random, scale):
+        """Makes the tensor an output of the model too."""
+        self.more_outputs.append(self.last)
         self._node("Relu", [self.last])
 
     def _lstm(self, random, scale, *, operator="LSTM", gates=4):
@@ -274,13 +269,13 @@ class _Builder:
         self._node("Clip", [self.last, self._weight(np.float32(-scale)), self._weight(np.float32(scale))])
 
 
-def build(recipe: list[tuple[str, int, float]], *, opset: int, free: bool) -> bytes:
-    """The graph of a recipe, as the content of a file."""
+def build(layers: list[LayerSpec], *, opset: int, free_batch: bool) -> bytes:
+    """A model with these layers, as the content of an ONNX file."""
     builder = _Builder(opset)
-    for operator, seed, scale in recipe:
+    for operator, seed, scale in layers:
         builder.add(operator, seed, scale)
-    shape = ["N" if free else 1, CHANNELS, SIDE, SIDE]
-    outputs = dict.fromkeys([builder.last, *(name for name in builder.taps if name not in builder.inputs)])
+    shape = ["N" if free_batch else 1, CHANNELS, SIDE, SIDE]
+    outputs = dict.fromkeys([builder.last, *(name for name in builder.more_outputs if name not in builder.inputs)])
     graph = helper.make_graph(
         builder.nodes,
         "random",
@@ -293,38 +288,38 @@ def build(recipe: list[tuple[str, int, float]], *, opset: int, free: bool) -> by
     return content
 
 
-def damage(content: bytes, places: list[tuple[float, int]], *, keep: float) -> bytes:
-    """Change some bytes (place as a share of the length, new value), and cut the end off."""
+def damage(content: bytes, changes: list[tuple[float, int]], *, keep: float) -> bytes:
+    """Change some bytes, and keep only the first part of the file."""
     changed = bytearray(content)
-    for share, value in places:
-        changed[int(share * (len(changed) - 1))] = value
+    for place, value in changes:
+        changed[int(place * (len(changed) - 1))] = value
     return bytes(changed[: max(1, int(keep * len(changed)))])
 
 
-def convert(content: bytes, targets=tuple(MOST_NOISE)) -> dict[str, str]:
-    """Convert, and check the results by themselves.
+def convert(content: bytes, targets=tuple(MAX_ERROR)) -> dict[str, str]:
+    """Convert a file, and check each result with onnxruntime.
 
     Returns:
-        Target -> ``right`` or the reason why it was not made.
+        Target -> ``RIGHT``, or why it was not made; the only key is ``source`` where the file is not accepted.
 
     Raises:
-        AssertionError: a wrong file came out.
+        AssertionError: a wrong file was made, and EdgePress's own verification accepted it.
     """
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "random.onnx"
         path.write_bytes(content)
         try:
             source = inspect(path)
-            split = Split(tuple(_examples(source, Path(name), seed=0)), tuple(_examples(source, Path(name), seed=1)))
+            split = Split(tuple(_samples(source, Path(name), seed=0)), tuple(_samples(source, Path(name), seed=1)))
             context = ConversionContext(source, PREPROCESSING, split=split, folder=Path(name))
-            samples = [sample.feeds for sample in context.test_samples()]
+            feeds = [sample.feeds for sample in context.test_samples()]
             assert context.expected
         except EdgePressError as exc:
             return {"source": str(exc.reason)}
-        return {target: _one(target, context, samples) for target in targets}
+        return {target: _convert_one(target, context, feeds) for target in targets}
 
 
-def _examples(source, folder: Path, *, seed: int):
+def _samples(source, folder: Path, *, seed: int):
     random = np.random.default_rng(seed)
     for number in range(4):
         path = folder / f"{seed}_{number}.npz"
@@ -333,47 +328,50 @@ def _examples(source, folder: Path, *, seed: int):
         yield path
 
 
-def _one(target_id, context: ConversionContext, samples) -> str:
+def _convert_one(target_id, context: ConversionContext, feeds) -> str:
     target = target_by_id(target_id)
-    (verdict,) = check_targets(context.source, targets=[target_id])
-    if verdict.status == "cannot":
-        return str(verdict.reason)
+    (preflight,) = check_targets(context.source, targets=[target_id])
+    if preflight.status == "cannot":
+        return str(preflight.reason)
     try:
         artifact = target.make(context, context.folder, silent)
-        contender = _contender(artifact, context)
     except EdgePressError as exc:
         return str(exc.reason)
-    if contender is not None:
-        return contender
-    noise = _noise(context.source.path, artifact.files[0], samples)
-    assert noise <= MOST_NOISE[target_id], (target_id, noise, [str(note) for note in artifact.notes])
-    return "right"
+    rejected = _verify(artifact, context)
+    if rejected:
+        return rejected
+    error = _relative_error(context.source.path, artifact.files[0], feeds)
+    assert error <= MAX_ERROR[target_id], (target_id, error, [str(note) for note in artifact.notes])
+    return RIGHT
 
 
-def _contender(artifact, context: ConversionContext) -> str | None:
-    """Why it would not be handed out: what EdgePress itself finds when it holds the file against the source."""
-    least = target_by_id(artifact.target).least_cosine
+def _verify(artifact, context: ConversionContext) -> str | None:
+    """Why EdgePress itself would not publish the file; None if it would."""
+    min_cosine = target_by_id(artifact.target).least_cosine
     differences = measure_similarity(onnx.load(str(artifact.files[0])), context.references)
     if differences is None:
         return "does not run"
-    return None if all(one.is_within(least) for one in differences) else "strays"
+    return None if all(one.is_within(min_cosine) for one in differences) else "differs too much"
 
 
-def _noise(source: Path, made: Path, samples) -> float:
-    """By onnxruntime alone, without anything of the converter's own."""
+def _relative_error(source: Path, made: Path, feeds) -> float:
+    """Of the worst output, by onnxruntime and NumPy, without the code under test."""
     options = ort.SessionOptions()
     options.log_severity_level = 4
     sessions = [ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]) for path in (source, made)]
     signatures = [[(one.name, one.type) for one in (*each.get_inputs(), *each.get_outputs())] for each in sessions]
     assert signatures[0] == signatures[1], signatures
-    answers = [[session.run(None, dict(feeds)) for feeds in samples] for session in sessions]
+    expected, outputs = ([session.run(None, dict(one)) for one in feeds] for session in sessions)
     return max(
-        _distance(*(np.concatenate([one[place].astype(np.float64).ravel() for one in each]) for each in answers))
-        for place in range(len(answers[0][0]))
+        _error_of(
+            *(np.concatenate([one[index].astype(np.float64).ravel() for one in each]) for each in (expected, outputs))
+        )
+        for index in range(len(expected[0]))
     )
 
 
-def _distance(expected, answers) -> float:
-    if not np.isfinite(expected).all() or np.abs(answers - expected).max() <= 1e-5:
+def _error_of(expected, output) -> float:
+    """Infinities in the expected output, and rounding errors of 32-bit arithmetic, do not count."""
+    if not np.isfinite(expected).all() or np.abs(output - expected).max() <= 1e-5:
         return 0.0
-    return float(np.linalg.norm(answers - expected) / np.linalg.norm(expected))
+    return float(np.linalg.norm(output - expected) / np.linalg.norm(expected))

@@ -1,4 +1,4 @@
-"""Small models and pictures for tests, made on the spot."""
+"""Small models and images for tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREPROCESSING = Preprocessing((SIZE, SIZE), fit="stretch", mean=(127.5,) * 3, st
 
 
 def conv_net(path: Path, *, size: int | str = SIZE, opset: int = 13, classes: int = CLASSES) -> Path:
-    """Two convolutions, a depthwise one, pooling and a classifier, with random weights that tell colours apart."""
+    """Two convolutions, a depthwise one, pooling and a classifier, with random weights that distinguish colours."""
     random = np.random.default_rng(7)
 
     def weight(name: str, *shape: int) -> onnx.TensorProto:
@@ -50,6 +50,17 @@ def conv_net(path: Path, *, size: int | str = SIZE, opset: int = 13, classes: in
     return save(nodes, inputs, outputs, weights, path, opset=opset)
 
 
+def scale_scores(path: Path, factor: float, to: Path) -> Path:
+    """A :func:`conv_net` whose scores are ``factor`` times as large, as another file."""
+    model = onnx.load(str(path))
+    for weight in model.graph.initializer:
+        if weight.name in ("wf", "bf"):
+            scaled = np.float32(factor) * numpy_helper.to_array(weight)
+            weight.CopyFrom(numpy_helper.from_array(scaled, weight.name))
+    onnx.save(model, str(to))
+    return to
+
+
 def save(nodes, inputs, outputs, weights, path: Path, *, opset: int = 17) -> Path:
     """Write a checked model."""
     graph = helper.make_graph(nodes, "small", inputs, outputs, weights)
@@ -61,7 +72,7 @@ def save(nodes, inputs, outputs, weights, path: Path, *, opset: int = 17) -> Pat
 
 
 def pictures(folder: Path, count: int, *, seed: int = 0, suffix: str = ".png") -> Path:
-    """Coarse colourful pictures, all different."""
+    """Coarse random colours, a different image each time."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(count):

@@ -19,7 +19,7 @@ from core.common.text import Language, Text, say
 from core.job.comparison import Latency
 from core.job.preflight_result import PreflightResult
 from core.preflight.estimate import duration_text, memory_text
-from core.report.report import ComparisonEntry, OutcomeEntry, Report, SourceEntry
+from core.report.schema import ComparisonEntry, OutcomeEntry, Report, SourceEntry
 from core.targets import target_by_id
 
 _MEGABYTE = 1e6
@@ -102,10 +102,10 @@ def _move(bar: Progress, fraction: float, sentence: str) -> None:
 def print_preflight(results: Sequence[PreflightResult], console: Console) -> None:
     """One line for each target, before anything runs; below it what to know."""
     for result in results:
-        console.tell(_headline(result))
+        console.print(_headline(result))
         for text in (*result.notes, result.reason, result.next_step):
             if text:
-                console.tell(text, indent=2)
+                console.print(text, indent=2)
 
 
 def _headline(result: PreflightResult) -> Text:
@@ -199,7 +199,7 @@ def _print_rows(rows: Sequence[Sequence[str]], console: RichConsole) -> None:
 def print_notes(report: Report, console: Console) -> None:
     """Where the files are, what was noted, and why targets were not made."""
     for note in report.words.notes:
-        console.tell(note)
+        console.print(note)
     for outcome in report.outcomes:
         _print_outcome(outcome, console)
 
@@ -207,9 +207,9 @@ def print_notes(report: Report, console: Console) -> None:
 def _print_outcome(outcome: OutcomeEntry, console: Console) -> None:
     words = outcome.words
     console.write("")
-    console.tell(target_by_id(outcome.target).title)
+    console.print(target_by_id(outcome.target).title)
     for file in outcome.files:
         console.write(f"  {file}")
     for text in (*words.notes, words.reason, words.next_step):
         if text:
-            console.tell(text, indent=2)
+            console.print(text, indent=2)

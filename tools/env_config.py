@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         if error is None and not options.check:
             error = _repair(options, console)
     except KeyboardInterrupt:
-        console.tell(say("Stopped."))
+        console.print(say("Stopped."))
         return _STOPPED
     return _report(options, console, error)
 
@@ -75,7 +75,7 @@ def _prepare_own_python(options: argparse.Namespace, console: Console) -> EdgePr
     try:
         environment.prepare(own, order, progress=_progress(options, console))
     except EdgePressError as error:
-        console.explain(error)
+        console.error(error)
         return error
     return None
 
@@ -108,14 +108,14 @@ def _repair(options: argparse.Namespace, console: Console) -> EdgePressError | N
         try:
             step()
         except EdgePressError as error:
-            console.explain(error)
+            console.error(error)
             errors.append(error)
     return errors[0] if errors else None
 
 
 def _progress(options: argparse.Namespace, console: Console) -> Progress:
     def hear(fraction: float, message: Text) -> None:
-        console.tell(say("[{percent}%] {message}", percent=f"{fraction * 100:3.0f}", message=message), indent=2)
+        console.print(say("[{percent}%] {message}", percent=f"{fraction * 100:3.0f}", message=message), indent=2)
 
     return silent if options.json else hear
 
@@ -167,9 +167,9 @@ def _show(console: Console, components: Sequence[toolchain.Component]) -> None:
         left = f"{component.name:<22}{component.version or '-':<16}"
         idle = component.optional and component.status == "missing"
         verdict = say("not there") if idle else _VERDICTS[component.status]
-        console.tell(say("{part}{verdict} - {purpose}", part=left, verdict=verdict, purpose=component.needed_for))
+        console.print(say("{part}{verdict} - {purpose}", part=left, verdict=verdict, purpose=component.needed_for))
         if component.note:
-            console.tell(component.note, indent=22)
+            console.print(component.note, indent=22)
 
 
 def _result(code: int, components: Sequence[toolchain.Component], error: EdgePressError | None) -> dict[str, object]:

@@ -34,7 +34,8 @@ from core.quantization.observers.abs_max import METHODS
 from core.queue.state import JobState
 from core.queue.store import JobStore
 from core.queue.supervisor import run_in_foreground
-from core.report.report import outcome_entry, read_report
+from core.report.make_report import outcome_entry
+from core.report.schema import read_report
 from core.targets import TARGET_IDS, in_order
 from tools.console import JobProgress, ToolConsole, print_notes, print_preflight, print_results_table
 
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         data = _convert(job)
         report = read_report(data)
     except EdgePressError as exc:
-        Console(sys.stderr).explain(exc)
+        Console(sys.stderr).error(exc)
         if options.json:
             _write_json(options.json, _nothing_made(options, exc))
         return 2

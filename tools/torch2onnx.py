@@ -46,10 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 check_output_folder(options.json.absolute().parent)
             exported = export(_request(options), progress.update)
     except KeyboardInterrupt:
-        console.tell(say("Stopped."))
+        console.print(say("Stopped."))
         return 130
     except EdgePressError as error:
-        console.explain(error)
+        console.error(error)
         _write_error(options.json, error)
         return 2 if isinstance(error, (InputError, ToolError)) else 1
     _show(exported, Console())
@@ -103,12 +103,12 @@ def _show(exported: Exported, console: Console) -> None:
     """The file, what goes in and out, and how close it is."""
     console.write(str(exported.path))
     size = f"{exported.size_bytes / 1e6:.2f}"
-    console.tell(say("{size} MB, opset {opset}", size=size, opset=exported.opset), indent=2)
+    console.print(say("{size} MB, opset {opset}", size=size, opset=exported.opset), indent=2)
     for tensor in exported.inputs:
-        console.tell(say("input  {name} {shape}", name=tensor.name, shape=_shape(tensor.shape)), indent=2)
+        console.print(say("input  {name} {shape}", name=tensor.name, shape=_shape(tensor.shape)), indent=2)
     for tensor in exported.outputs:
-        console.tell(say("output {name} {shape}", name=tensor.name, shape=_shape(tensor.shape)), indent=2)
-    console.tell(
+        console.print(say("output {name} {shape}", name=tensor.name, shape=_shape(tensor.shape)), indent=2)
+    console.print(
         say(
             "Compared with PyTorch on noise and on pictures: largest relative difference {difference}",
             difference=f"{exported.difference:.1e}",
@@ -116,8 +116,8 @@ def _show(exported: Exported, console: Console) -> None:
         indent=2,
     )
     for note in exported.notes:
-        console.tell(note, indent=2)
-    console.tell(say("Next: python tools/export_quantize.py {path}", path=_quoted(exported.path)), indent=2)
+        console.print(note, indent=2)
+    console.print(say("Next: python tools/export_quantize.py {path}", path=_quoted(exported.path)), indent=2)
 
 
 def _quoted(path: Path) -> str:

@@ -1,1 +1,1 @@
-"""What everything else stands on: sentences in two languages, errors, progress, atomic files, locks, paths."""
+"""Used everywhere: sentences in two languages, errors, progress, atomic files, locks, paths."""

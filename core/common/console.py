@@ -1,4 +1,4 @@
-"""Speak on a console whose language and encoding nobody chose: the reader's language, and never a crash."""
+"""Print to a console of any encoding in the reader's language, without UnicodeEncodeError."""
 
 from __future__ import annotations
 
@@ -12,49 +12,54 @@ from core.common.text import Language, Text, say
 
 
 def system_language(environ: Mapping[str, str] = os.environ) -> Language:
-    """The language that this computer's owner reads.
+    """The language of this computer's user interface.
 
     Args:
-        environ: environment variables; ``EDGEPRESS_LANGUAGE`` (``en`` or ``zh``) overrules the system's.
+        environ: environment variables; ``EDGEPRESS_LANGUAGE`` (``en`` or ``zh``) overrides the system's.
 
     Returns:
         ``zh`` on a Chinese system, else ``en``.
     """
     names = ("EDGEPRESS_LANGUAGE", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
     chosen = next((environ[name] for name in names if environ.get(name)), "")
-    if not chosen and _windows_speaks_chinese():
+    if not chosen and _windows_is_chinese():
         return "zh"
     return "zh" if chosen.lower().startswith("zh") else "en"
 
 
 class Console:
-    """One place to write to, in one language."""
+    """Prints to a stream, in one language.
+
+    Args:
+        stream: standard output unless given.
+        language: the system's unless given; English where the stream's encoding has no Chinese.
+    """
 
     def __init__(self, stream: TextIO | None = None, language: Language | None = None) -> None:
         self._stream = stream or sys.stdout
-        wanted = language or system_language()
-        self.language: Language = wanted if wanted == "en" or _can_show("中文", self._stream) else "en"
+        preferred = language or system_language()
+        self.language: Language = preferred if preferred == "en" or _can_encode("中文", self._stream) else "en"
 
-    def tell(self, text: Text, *, indent: int = 0) -> None:
-        """Write one sentence on a line of its own, at once."""
+    def print(self, text: Text, *, indent: int = 0) -> None:
+        """Print one sentence on a line of its own, and flush."""
         self.write(" " * indent + text.in_language(self.language))
 
-    def explain(self, error: EdgePressError) -> None:
-        """Write what went wrong, what to do next, and the technical detail below."""
-        self.tell(error.reason)
-        self.tell(error.next_step)
+    def error(self, error: EdgePressError) -> None:
+        """Print what went wrong, the next step and the technical detail."""
+        self.print(error.reason)
+        self.print(error.next_step)
         if error.detail:
-            self.tell(say("Technical detail:"))
+            self.print(say("Technical detail:"))
             self.write(error.detail)
 
     def write(self, line: str) -> None:
-        """Write ``line`` as it is; what the console cannot show becomes a question mark."""
+        """Print a line as it is; characters that the encoding lacks become question marks."""
         encoding = self._stream.encoding or "utf-8"
         self._stream.write(line.encode(encoding, "replace").decode(encoding) + "\n")
         self._stream.flush()
 
 
-def _can_show(sample: str, stream: TextIO) -> bool:
+def _can_encode(sample: str, stream: TextIO) -> bool:
     try:
         sample.encode(stream.encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
@@ -62,8 +67,8 @@ def _can_show(sample: str, stream: TextIO) -> bool:
     return True
 
 
-def _windows_speaks_chinese() -> bool:
-    """Windows says its language through a call, not through environment variables."""
+def _windows_is_chinese() -> bool:
+    """The language of the Windows user interface, which no environment variable holds."""
     if sys.platform != "win32":
         return False
     import ctypes

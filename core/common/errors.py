@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree.
+"""All errors, as one class hierarchy.
 
 ::
 
@@ -16,7 +16,7 @@
     └── Cancelled              the person ended it
 
 Inside the core these are raised; only the runner turns one into an outcome, and only the
-faces (pages, command line) choose how it looks.
+front ends (pages, command line) choose how it looks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from core.common.text import Text
 
 
 class EdgePressError(Exception):
-    """A failure in words: what failed and why, the next step, and technical detail for the curious."""
+    """A readable error: what failed and why, the next step, and technical detail."""
 
     def __init__(self, reason: Text, *, next_step: Text, detail: str = "") -> None:
         super().__init__(str(reason))

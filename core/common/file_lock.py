@@ -1,4 +1,4 @@
-"""A lock between processes that the operating system takes back when its holder dies."""
+"""A lock between processes that the operating system releases when its holder dies."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ else:
 
 
 class FileLock:
-    """Held by at most one holder on this computer; a file left by a dead process locks nothing."""
+    """An exclusive lock on a file; a file left behind by a dead process locks nothing."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._handle: int | None = None
 
     def acquire(self) -> bool:
-        """Take it if it is free, without waiting.
+        """Acquire it if it is free, without waiting.
 
         Raises:
             OSError: the lock file cannot be made.
@@ -52,7 +52,7 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Give it back; nothing happens where it is not held."""
+        """Release it, if it is held."""
         if self._handle is not None:
             handle, self._handle = self._handle, None
             with suppress(OSError):

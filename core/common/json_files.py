@@ -13,12 +13,11 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-_TRIES = 20
-_PAUSE = 0.02
+_RETRIES, _PAUSE = 20, 0.02
 
 
 def write_json(path: Path, data: Any, *, indent: int | None = None) -> None:
-    """Write whole or not at all: a reader sees the old content or the new one, never a mixture.
+    """Write atomically: a reader sees the old content or the new one, never a mixture.
 
     Args:
         path: the file; its folder exists.
@@ -31,7 +30,7 @@ def write_json(path: Path, data: Any, *, indent: int | None = None) -> None:
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         part.write_text(json.dumps(data, ensure_ascii=False, indent=indent), encoding="utf-8")
-        retry_while_locked(lambda: os.replace(part, path))  # noqa: PTH105 - os.replace is the promise that is kept here
+        retry_while_locked(lambda: os.replace(part, path))  # noqa: PTH105 - named for its atomicity
     finally:
         part.unlink(missing_ok=True)
 
@@ -46,17 +45,17 @@ def read_json(path: Path) -> Any:
     text = retry_while_locked(lambda: path.read_text(encoding="utf-8"))
     try:
         return json.loads(text)
-    except RecursionError as exc:  # thousands of nested brackets: not ours, and not worth a crash
+    except RecursionError as exc:  # thousands of nested brackets
         raise ValueError("nested too deeply") from exc
 
 
 def retry_while_locked(action: Callable[[], Result]) -> Result:
-    """Do it, again if need be: Windows refuses a file for the moment in which another process has it open.
+    """Retry on PermissionError: Windows refuses a file while another process has it open.
 
     Raises:
-        OSError: it did not work in half a second either.
+        OSError: it still fails after 0.4 seconds.
     """
-    for _ in range(_TRIES):
+    for _ in range(_RETRIES):
         try:
             return action()
         except PermissionError:

@@ -1,4 +1,4 @@
-"""Put finished files in their place: whole, or not at all."""
+"""Publish finished files into the output folder: complete, or not at all."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.common.errors import ConversionError, OptionError
+from core.common.json_files import remove
 from core.common.text import say
 
 
 def check_output_folder(out: Path) -> None:
-    """Make the folder for the results, and make sure that files can be written there.
+    """Make the output folder, and check that files can be written there.
 
     Raises:
-        OptionError: that is not possible.
+        OptionError: they cannot.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -35,8 +36,8 @@ def publish(files: Sequence[Path], out: Path, *, tag: str) -> tuple[Path, ...]:
 
     Args:
         files: finished files in the work folder.
-        out: where they shall be.
-        tag: marks the copies while they are incomplete, so that whoever finds one knows whose it is.
+        out: the output folder.
+        tag: part of the copies' names while they are incomplete: the job that they belong to.
 
     Raises:
         ConversionError: the disk is full, or a foreign file is in the way; nothing was changed.
@@ -47,8 +48,7 @@ def publish(files: Sequence[Path], out: Path, *, tag: str) -> tuple[Path, ...]:
     try:
         for file, partial in zip(files, partials, strict=True):
             shutil.copyfile(file, partial)
-        for partial, final in zip(partials, finals, strict=True):
-            partial.replace(final)
+        _replace_all(finals, partials)
     except OSError as exc:
         raise ConversionError(
             say('The result could not be written to "{folder}".', folder=out),
@@ -57,12 +57,43 @@ def publish(files: Sequence[Path], out: Path, *, tag: str) -> tuple[Path, ...]:
         ) from exc
     finally:
         for partial in partials:
-            partial.unlink(missing_ok=True)
+            remove(partial)
     return finals
 
 
+def _replace_all(finals: Sequence[Path], partials: Sequence[Path]) -> None:
+    """Replace every file, or none: a .param and a .bin from two conversions would make a wrong model.
+
+    Raises:
+        OSError: one cannot be replaced; those before it are restored.
+    """
+    backups = [partial.with_name(f".old{partial.name}") for partial in partials]
+    replaced: list[tuple[Path, Path]] = []
+    try:
+        for final, partial, backup in zip(finals, partials, backups, strict=True):
+            if final != finals[-1] and final.is_file():
+                _back_up(final, backup)
+            partial.replace(final)
+            replaced.append((final, backup))
+    except OSError:
+        for final, backup in replaced:
+            backup.replace(final) if backup.exists() else final.unlink()
+        raise
+    finally:
+        for backup in backups:
+            remove(backup)
+
+
+def _back_up(file: Path, backup: Path) -> None:
+    """Give the file a second name, or copy it on file systems without hard links."""
+    try:
+        backup.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, backup)
+
+
 def _refuse_foreign_bin(finals: Sequence[Path]) -> None:
-    """A .bin without its .param was not made by us: other tools (OpenVINO) use that name beside the model too."""
+    """A .bin without its .param is not ncnn's: OpenVINO, for one, uses that name beside the model too."""
     for final in finals:
         if final.suffix == ".bin" and final.exists() and not final.with_suffix(".param").exists():
             raise ConversionError(

@@ -1,7 +1,7 @@
-"""Frozen dataclasses as plain JSON data and back, by cattrs; paths and sentences included.
+"""Convert frozen dataclasses to JSON data and back with cattrs, paths and :class:`Text` included.
 
-A field that a file lacks takes its default, and keys that nobody knows are left out: so files of earlier and later
-versions open. Not for modules that run before anything is installed, since cattrs is a package.
+Missing fields take their defaults and unknown keys are ignored, so files of earlier and later versions open. Not for
+modules that run before anything is installed, since cattrs is a package.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Data = TypeVar("Data")
 
 
 def to_data(value: Any) -> Any:
-    """A dataclass as what :mod:`json` can write; :func:`from_data` is its inverse."""
+    """A dataclass as data for :mod:`json`; :func:`from_data` is its inverse."""
     return _converter().unstructure(value)
 
 
@@ -56,5 +56,5 @@ def _converter() -> JsonConverter:
 
 def _text(value: Any) -> Text:
     text = Text.from_json(value)
-    str(text)  # a template and values that do not fit must not surprise whoever shows it
+    str(text)  # fails here, not where it is shown, if the values do not fit the template
     return text

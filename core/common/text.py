@@ -1,8 +1,8 @@
-"""Sentences for people: written in English where they arise, shown in the reader's language.
+"""Translatable sentences: written in English in the code, shown in the reader's language.
 
-A :class:`Text` keeps its template and its values apart until somebody reads it, so one
-sentence raised deep in the core can be printed in English by the command line, stored in
-a job folder, and shown in Chinese by a page. The English template is the key of the
+A :class:`Text` keeps its template and its values apart until it is shown, so a sentence
+from deep in the core can be printed in English by the command line, stored in a job
+folder, and shown in Chinese by a page. The English template is the key of the
 translation, as in gettext.
 """
 
@@ -19,14 +19,14 @@ from core.common.paths import ASSETS
 Language = Literal["en", "zh"]
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
-"""Every language that the pages can speak; English is the language of the templates."""
+"""Every language of the pages; the templates are in English."""
 
 _CATALOGUES = ASSETS / "languages"
 
 
 @dataclass(frozen=True)
 class Text:
-    """One sentence, ready to be said in any language."""
+    """A sentence that can be shown in any language."""
 
     template: str
     """The English sentence, with ``{name}`` where a value goes."""
@@ -35,13 +35,13 @@ class Text:
     """What goes into the template; a value may itself be a :class:`Text`."""
 
     def in_language(self, language: Language) -> str:
-        """Say it in ``language``, or in English where no translation is known."""
+        """The sentence in ``language``, or in English where there is no translation."""
         template = self.template if language == "en" else _catalogue(language).get(self.template, self.template)
-        spoken = {
+        values = {
             name: value.in_language(language) if isinstance(value, Text) else value
             for name, value in self.values.items()
         }
-        return template.format(**spoken) if spoken else template
+        return template.format(**values) if values else template
 
     def __str__(self) -> str:
         return self.in_language("en")
@@ -49,7 +49,7 @@ class Text:
     def to_json(self) -> dict[str, Any]:
         """As plain data for a job folder; :meth:`from_json` is its inverse."""
         values = {
-            name: value.to_json() if isinstance(value, Text) else _plain(value) for name, value in self.values.items()
+            name: value.to_json() if isinstance(value, Text) else _as_json(value) for name, value in self.values.items()
         }
         return {"template": self.template, "values": values}
 
@@ -64,7 +64,7 @@ class Text:
 
 
 def say(template: str, **values: Any) -> Text:
-    """Make a :class:`Text`; every literal template has a Chinese twin, which a test asserts."""
+    """Make a :class:`Text`; a test checks that every literal template has a Chinese translation."""
     return Text(template, values)
 
 
@@ -80,14 +80,14 @@ def plural(singular: str, many: str, *, count: int, **values: Any) -> Text:
     return Text(singular if count == 1 else many, {"count": count, **values})
 
 
-def _plain(value: Any) -> str | int | float | bool | None:
+def _as_json(value: Any) -> str | int | float | bool | None:
     return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
 
 
 @cache
 def _catalogue(language: Language) -> dict[str, str]:
-    """Join every ``assets/languages/<language>/*.json``: English template -> translation."""
-    joined: dict[str, str] = {}
+    """All of ``assets/languages/<language>/*.json``: English template -> translation."""
+    translations: dict[str, str] = {}
     for path in sorted((_CATALOGUES / language).glob("*.json")):
-        joined.update(json.loads(path.read_text(encoding="utf-8")))
-    return joined
+        translations.update(json.loads(path.read_text(encoding="utf-8")))
+    return translations

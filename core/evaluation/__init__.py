@@ -1,1 +1,1 @@
-"""The source and all candidates on the same test samples: accuracy, then latency, then the judgement."""
+"""Evaluation of the new files against the source on the same test samples: outputs, accuracy, latency."""

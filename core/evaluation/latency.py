@@ -1,4 +1,4 @@
-"""How long one run takes on this computer."""
+"""Latency benchmark: the time of one run on this computer."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import numpy as np
 from core.job.comparison import Latency
 from core.runtimes.predictor import Feeds, Predictor
 
-_RUNS = 30
-_WARM_UP = 3
-_SECONDS = 2.0
-"""Slow models get fewer runs, so that measuring one setting stays at about this long."""
+_RUNS, _WARM_UP = 30, 3
+_MAX_SECONDS = 2.0
+"""For each number of threads; slow models get fewer runs."""
 
 
 class OpenPredictor(Protocol):
@@ -29,7 +28,7 @@ def measure_latency(open_predictor: OpenPredictor, feeds: Feeds) -> Latency:
 
     Args:
         open_predictor: loads the model.
-        feeds: one input.
+        feeds: one sample.
     """
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     one = _times(open_predictor, feeds, threads=1)
@@ -42,7 +41,7 @@ def _times(open_predictor: OpenPredictor, feeds: Feeds, *, threads: int) -> tupl
     predictor = open_predictor(threads=threads)
     try:
         times: list[float] = []
-        end = time.perf_counter() + _SECONDS
+        end = time.perf_counter() + _MAX_SECONDS
         while len(times) < _RUNS + _WARM_UP and (time.perf_counter() < end or len(times) <= _WARM_UP):
             start = time.perf_counter()
             predictor.run(feeds)

@@ -10,6 +10,7 @@ from functools import partial
 
 from core.common.errors import ConversionError, VerificationError
 from core.common.text import say
+from core.common.unexpected_errors import as_conversion_error
 from core.inputs.samples import Sample
 from core.job.target_id import TargetId
 from core.metrics.classification import ClassificationMetrics
@@ -20,7 +21,7 @@ from core.tasks.base import Prediction, Task
 
 @dataclass
 class Candidate:
-    """One new file in the comparison, with the metrics that accumulate for it."""
+    """One new file in the comparison, with its accumulated metrics."""
 
     predictor: Predictor | None
     """None if it could not be loaded."""
@@ -29,7 +30,7 @@ class Candidate:
     classification: ClassificationMetrics = field(default_factory=ClassificationMetrics)
 
     error: ConversionError | None = None
-    """Why it was taken out of the comparison."""
+    """Why it was excluded from the comparison."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class SampleResult:
 
     source: Prediction
     candidates: Mapping[TargetId, tuple[Prediction, float]]
-    """Of every candidate that is still in: its prediction, and the cosine similarity of its worst output."""
+    """Of every candidate that has not failed: its prediction, and the cosine similarity of its worst output."""
 
 
 def run_paired(
@@ -56,28 +57,28 @@ def run_paired(
     """Run the source and all candidates on each sample; accumulate metrics in the candidates.
 
     Args:
-        samples: samples with the index of their true class, where known; taken one by one, never kept.
+        samples: with the index of their true class, where known; read one by one, never kept.
         source: the model to compare with.
-        candidates: the new files; one that fails or gives other outputs is given an error and left out from then on.
+        candidates: the new files; one that fails, or whose outputs have another form, gets an error and is excluded.
         task: decodes outputs to predictions.
         on_sample: called once for each sample.
 
     Returns:
         The source's own metrics.
     """
-    own = ClassificationMetrics()
-    # The runtimes compute outside Python's lock, so the models can share the cores.
+    source_metrics = ClassificationMetrics()
+    # The runtimes compute without holding the GIL, so the models run in parallel.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for sample, truth in samples:
             outputs = source.run(sample.feeds)
             prediction = task.decode(outputs)
-            own.update(prediction, prediction, truth)
+            source_metrics.update(prediction, prediction, truth)
             run_one = partial(
                 _run_candidate, feeds=sample.feeds, expected=outputs, source=prediction, truth=truth, task=task
             )
             results = zip(candidates, pool.map(run_one, candidates.values()), strict=True)
             on_sample(SampleResult(sample, truth, prediction, {target: result for target, result in results if result}))
-    return own
+    return source_metrics
 
 
 def _run_candidate(
@@ -89,23 +90,28 @@ def _run_candidate(
     truth: int | None,
     task: Task,
 ) -> tuple[Prediction, float] | None:
-    """Prediction and similarity of one candidate; None if it is, or was just now, taken out of the comparison."""
+    """Prediction and lowest cosine of one candidate; None if it has failed, now or before."""
     if candidate.error is not None or candidate.predictor is None:
         return None
     try:
         outputs = candidate.predictor.run(feeds)
-        _check_form(expected, outputs)
-    except ConversionError as exc:
-        candidate.error = exc
+        _check_outputs(expected, outputs)
+        cosine = candidate.similarity.update(expected, outputs)
+        prediction = task.decode(outputs)
+    # An unexpected error with one file, ours or a runtime's, must not cost the others.
+    except Exception as exc:  # noqa: BLE001
+        candidate.error = as_conversion_error(exc)
         return None
-    cosine = candidate.similarity.update(expected, outputs)
-    prediction = task.decode(outputs)
     candidate.classification.update(prediction, source, truth)
     return prediction, cosine
 
 
-def _check_form(expected: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> None:
-    """Same outputs, same order, same shapes, finite wherever the source is."""
+def _check_outputs(expected: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> None:
+    """The source's names, order and shapes, and finite if the source's outputs are.
+
+    Raises:
+        VerificationError: they are not.
+    """
     next_step = say("Use one of the other targets. The file was thrown away.")
     if tuple(outputs) != tuple(expected):
         raise VerificationError(say("The outputs are not those of the original."), next_step=next_step)

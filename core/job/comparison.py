@@ -1,45 +1,48 @@
-"""How far the outputs of a file stray from the source's, and what that means for its use."""
+"""The measured difference between a converted file and the source: outputs, accuracy, latency."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-_SLACK_DB = 3.0
-_SCALE_COUNTS = 0.99
+_SQNR_TOLERANCE_DB = 3.0
+"""By how much the SQNR may fall short of the one that follows from the required cosine: twice the noise power."""
+
+_SQNR_FROM_COSINE = 0.99
+"""Required cosine from which the SQNR is required too. 8-bit outputs, which need less, may shrink a little."""
 
 NEGLIGIBLE_DIFFERENCE = 1e-5
-"""Differences up to here are what 32-bit arithmetic itself leaves open."""
+"""Absolute differences up to here are within the rounding of 32-bit arithmetic."""
 
 
 @dataclass(frozen=True)
 class OutputDifference:
-    """How far one output strays from the source's, over all test inputs."""
+    """Difference of one output from the source's, over all test samples."""
 
     name: str
     cosine: float
     """Cosine similarity of all values together; 1 is the same direction."""
 
     sqnr_db: float
-    """Signal to quantisation noise in dB: 10 log10(sum source^2 / sum difference^2); more is better."""
+    """Signal to quantisation noise ratio in dB, 10 log10(sum source^2 / sum difference^2); higher is better."""
 
     largest: float
-    """Largest absolute difference, in the output's own unit."""
+    """Maximum absolute difference, in the output's own unit."""
 
     scores: OutputDifference | None = None
-    """Of those columns alone that are scores between 0 and 1, where coordinates in pixels would drown them."""
+    """Of a detector's columns of scores (0 to 1) alone: coordinates in pixels would outweigh them."""
 
     @property
     def worst(self) -> OutputDifference:
-        """Itself or its scores, whichever strays more."""
+        """Itself or its scores, whichever has the lower cosine."""
         return self if self.scores is None or self.scores.cosine > self.cosine else self.scores
 
     def is_within(self, least_cosine: float) -> bool:
-        """Whether it is as close as asked.
+        """Whether it is close enough.
 
-        The cosine does not see a wrong scale, so that from 0.99 on the SQNR has to go with it: to at most
-        twice the noise that this cosine means by itself. 8-bit outputs may shrink a little. Where the
-        source answers next to nothing, both figures are only those of rounding errors.
+        A cosine is blind to a wrong scale, so from a required 0.99 on the SQNR must fit it too: a pure change of
+        direction by cosine c has an SQNR of 10 log10(c^2 / (1 - c^2)). Where the source's outputs are nearly
+        zero, both metrics measure rounding errors only, and the absolute difference decides.
         """
         if self.scores is not None and not self.scores.is_within(least_cosine):
             return False
@@ -47,15 +50,15 @@ class OutputDifference:
             return True
         if not math.isfinite(self.largest):
             return False
-        if least_cosine < _SCALE_COUNTS:
+        if least_cosine < _SQNR_FROM_COSINE:
             return self.cosine >= least_cosine
         expected = 10 * math.log10(least_cosine**2 / (1 - least_cosine**2))
-        return self.cosine >= least_cosine and self.sqnr_db >= expected - _SLACK_DB
+        return self.cosine >= least_cosine and self.sqnr_db >= expected - _SQNR_TOLERANCE_DB
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Time of one run on this computer, in milliseconds."""
+    """Time of one run on this computer, in milliseconds: median and 95th percentile."""
 
     median_one_thread: float
     p95_one_thread: float
@@ -67,7 +70,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of labelled test pictures, 0 to 1, whose true class came first, or among the first five."""
+    """Top-1 and top-5 accuracy over the labelled test images, 0 to 1."""
 
     top1: float
     top5: float
@@ -75,24 +78,24 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The measured difference between the source and an artifact."""
+    """Everything that was measured of one artifact against the source."""
 
     images: int
-    """How many test pictures were used; 0 where random inputs stood in for them."""
+    """How many test samples were used; 0 where synthetic samples took their place."""
 
     outputs: tuple[OutputDifference, ...]
     agreement: float | None = None
-    """Classifiers: share of inputs, 0 to 1, on which source and artifact put the same class first."""
+    """Classifiers: share of samples, 0 to 1, with the same top-1 class as the source."""
 
     accuracy: Accuracy | None = None
     latency: Latency | None = None
 
     @property
     def cosine(self) -> float:
-        """Of the output that strays most."""
+        """Of the output that differs most."""
         return min(output.worst.cosine for output in self.outputs)
 
     @property
     def sqnr_db(self) -> float:
-        """Of the output that strays most."""
+        """Of the output that differs most, in dB."""
         return min(output.worst.sqnr_db for output in self.outputs)

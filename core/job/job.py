@@ -14,7 +14,7 @@ from core.preprocessing import Preprocessing
 
 @dataclass(frozen=True)
 class Job:
-    """One source with its samples, preprocessing and targets; and what was found out of it when it was set up."""
+    """One source with its samples, preprocessing and targets, and what was found out when the job was set up."""
 
     source: Path
     targets: tuple[TargetId, ...]
@@ -36,17 +36,17 @@ class Job:
     """Who makes 8 bit for ncnn: ``own``, or ncnn's programs: ``official`` (on the PATH), a folder or a .zip file."""
 
     ncnn_calibration: str = "min-max"
-    """How the ranges of 8 bit for ncnn are chosen: a method of :mod:`core.quantization.observers.abs_max`."""
+    """How activation ranges are chosen for 8 bit in ncnn: a method of :mod:`core.quantization.observers.abs_max`."""
 
     model: Source | None = None
-    """The source as it was inspected; None: the worker inspects it."""
+    """The source as it was inspected; None: the runner inspects it."""
 
     preflight: tuple[PreflightResult, ...] = ()
-    """One for each target; empty: the worker finds it out."""
+    """One for each target; empty: the runner checks them."""
 
     @property
     def inspected(self) -> Source | None:
-        """The description of the source, if there is one and the file has not changed since."""
+        """The inspected source, if there is one and the file has not changed since."""
         if self.model is None or not self.model.is_current:
             return None
         return self.model

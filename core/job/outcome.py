@@ -1,4 +1,4 @@
-"""What became of each target: Converted, Refused or Failed, with everything a face shows of it."""
+"""What became of each target: Converted, Refused or Failed, with everything that is shown of it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Artifact:
     target: TargetId
     files: tuple[Path, ...]
     inputs: Mapping[str, str] = field(default_factory=dict)
-    """Input name of the source -> blob name in an ncnn model; empty for ONNX, which keeps its names."""
+    """Input name of the source -> blob name in the ncnn model; empty for ONNX, which keeps the names."""
 
     outputs: Mapping[str, str] = field(default_factory=dict)
-    """Output name of the source -> blob name in an ncnn model, in the source's order."""
+    """Output name of the source -> blob name in the ncnn model, in the source's order."""
 
     notes: tuple[Text, ...] = ()
     """What was changed or kept, and why."""
@@ -35,7 +35,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Converted:
-    """Made, loaded, run, compared and put in its place."""
+    """Made, evaluated and published."""
 
     artifact: Artifact
     comparison: Comparison

@@ -9,25 +9,25 @@ from core.common.text import Text
 from core.job.target_id import TargetId
 
 PreflightStatus: TypeAlias = Literal["works", "note", "cannot"]
-"""Will work, will work with something to know, cannot."""
+"""It will work; it will work, and there is something to know; it cannot work."""
 
 
 @dataclass(frozen=True)
 class PreflightResult:
-    """Whether one target can be made, and what it takes and gives."""
+    """Whether one target can be made, and estimates of its size, time and memory."""
 
     target: TargetId
     status: PreflightStatus
     notes: tuple[Text, ...] = ()
     reason: Text | None = None
-    """Why it cannot."""
+    """Why it cannot be made."""
 
     next_step: Text | None = None
     size_bytes: int | None = None
-    """Estimate of the result's size."""
+    """Estimated size of the result."""
 
     seconds: float | None = None
-    """Estimate of the time that making and checking it takes on this computer."""
+    """Estimated time to make and evaluate it on this computer."""
 
     memory_bytes: float | None = None
-    """Estimate of the memory that it takes meanwhile."""
+    """Estimated peak memory meanwhile."""

@@ -1,1 +1,1 @@
-"""How far the outputs of one model stray from another's, accumulated in constant memory."""
+"""Similarity of two models' outputs, and classification metrics, accumulated in constant memory."""

@@ -1,4 +1,4 @@
-"""Classification metrics: agreement with the source (top-1), and accuracy against labels (top-1, top-5)."""
+"""Classification metrics: top-1 agreement with the source, and top-1 and top-5 accuracy against labels."""
 
 from __future__ import annotations
 
@@ -10,29 +10,27 @@ from core.tasks.base import Prediction
 
 @dataclass
 class ClassificationMetrics:
-    """Counts over all samples that one model was run on so far."""
+    """Counts over all samples on which one model was run so far."""
 
     samples: int = 0
     classified: int = 0
-    """On how many of them the source predicted a class."""
+    """Samples for which the source predicted a class."""
 
     agreeing: int = 0
-    """How often its first class was the source's."""
+    """Samples with the same top-1 class as the source."""
 
     labelled: int = 0
-    """On how many of them the true class is known."""
+    """Samples whose true class is known."""
 
-    first: int = 0
-    """How often the true class came first."""
-
-    among_five: int = 0
+    top1_correct: int = 0
+    top5_correct: int = 0
 
     def update(self, prediction: Prediction, source: Prediction, truth: int | None) -> None:
-        """Count one sample.
+        """Add one sample.
 
         Args:
-            prediction: of the model.
-            source: of the source model.
+            prediction: the model's.
+            source: the source's, for the same sample.
             truth: index of the true class, where it is known.
         """
         self.samples += 1
@@ -40,12 +38,12 @@ class ClassificationMetrics:
         self.agreeing += prediction.ranking[:1] == source.ranking[:1]
         if truth is not None:
             self.labelled += 1
-            self.first += truth in prediction.ranking[:1]
-            self.among_five += truth in prediction.ranking
+            self.top1_correct += truth in prediction.ranking[:1]
+            self.top5_correct += truth in prediction.ranking
 
     @property
     def agreement(self) -> float | None:
-        """Share of samples with the source's first class, 0 to 1; None for models that are no classifiers."""
+        """Share of samples with the source's top-1 class, 0 to 1; None for models that do not classify."""
         return self.agreeing / self.samples if self.classified else None
 
     @property
@@ -53,4 +51,4 @@ class ClassificationMetrics:
         """Over the labelled samples, if there were any."""
         if not self.labelled:
             return None
-        return Accuracy(top1=self.first / self.labelled, top5=self.among_five / self.labelled)
+        return Accuracy(top1=self.top1_correct / self.labelled, top5=self.top5_correct / self.labelled)

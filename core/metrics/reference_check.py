@@ -1,4 +1,4 @@
-"""Try out a model in the making on a few inputs."""
+"""Check an intermediate ONNX model against the source's outputs on a few reference samples."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor, all_finite
 
 ReferenceSamples: TypeAlias = Sequence[tuple[Feeds, Mapping[str, Tensor]]]
-"""Inputs, with the source's answers."""
+"""Inputs, each with the source's outputs for it."""
 
 
 def measure_similarity(model: onnx.ModelProto, references: ReferenceSamples) -> tuple[OutputDifference, ...] | None:
-    """How far each output strays from the source's over all trials.
+    """Difference of each output from the source's, over all reference samples.
 
     Returns:
-        None if the model does not load or run, or gives other shapes, infinities or NaN.
+        None if the model does not load or run, or if its outputs have other shapes, infinities or NaN.
     """
     try:
         predictor = OnnxPredictor(model, threads=1)
@@ -30,10 +30,10 @@ def measure_similarity(model: onnx.ModelProto, references: ReferenceSamples) -> 
     similarity = ModelSimilarity(predictor.outputs)
     try:
         for feeds, expected in references:
-            answers = predictor.run(feeds)
-            if not _has_form(answers, expected):
+            outputs = predictor.run(feeds)
+            if not _is_comparable(outputs, expected):
                 return None
-            similarity.update(expected, answers)
+            similarity.update(expected, outputs)
     except ConversionError:
         return None
     finally:
@@ -47,7 +47,8 @@ def agrees(model: onnx.ModelProto, references: ReferenceSamples, *, least: float
     return differences is not None and all(difference.is_within(least) for difference in differences)
 
 
-def _has_form(answers: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
-    if any(answers[name].shape != tensor.shape for name, tensor in expected.items()):
+def _is_comparable(outputs: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
+    """The same shapes, and finite where the source's outputs are."""
+    if any(outputs[name].shape != tensor.shape for name, tensor in expected.items()):
         return False
-    return all_finite(answers) or not all_finite(expected)
+    return all_finite(outputs) or not all_finite(expected)

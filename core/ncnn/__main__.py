@@ -34,12 +34,12 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     try:
         model = NcnnModel.load(given.param, bin_path, inputs={}, outputs={})
     except EdgePressError as error:
-        console.explain(error)
+        console.error(error)
         return 1
     for line in _table(model):
         console.write(line)
     for text in _summary(model):
-        console.tell(text)
+        console.print(text)
     return 0
 
 

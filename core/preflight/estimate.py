@@ -1,7 +1,7 @@
-"""How long a target will take to make and check, and how much memory, before anything runs.
+"""Estimate the time and memory that a target will take to make and evaluate, before anything runs.
 
-The constants are fitted to the sweep over real models (docs/estimates.md), on a computer that multiplies as fast
-as ``_REFERENCE``; three of four estimates are within a factor of two of what was measured.
+The constants are fitted to measurements on real models (docs/estimates.md) on one reference computer; two of three
+estimates of time, and nearly all of memory, are within a factor of two.
 """
 
 from __future__ import annotations
@@ -21,27 +21,26 @@ from core.onnx_model.source import Source
 from core.targets.base import Effort, Target
 
 USUAL_SAMPLES = SampleCounts(calibration=20, test=20)
-"""Where nobody has said yet how many there will be."""
+"""Assumed while no samples are chosen yet."""
 
-_REFERENCE = 62e9
-"""Operations a second of the computer that was measured, in a product of two small matrices on one thread."""
+_REFERENCE_FLOPS = 62e9
+"""Of the reference computer: FLOP/s of a small matrix multiplication on one thread."""
 
-_SIDE, _TIMES = 64, 200
+_MATRIX_SIDE, _REPEATS = 64, 200
 
-_RUN_PER_PRODUCT, _RUN_PER_VALUE = 5e-11, 3e-10
-"""Seconds of one run on one thread."""
+_SECONDS_PER_MAC, _SECONDS_PER_VALUE = 5e-11, 3e-10
+"""Of one run on one thread: per multiply-accumulate, and per element of an activation."""
 
+_EVALUATION = Effort(1.0, 0.08, 72, 1)
+"""Loading the file, comparing it with the source on each test sample, and measuring its latency."""
 
-_CHECK = Effort(1.0, 0.08, 72, 1)
-"""Loading the file, comparing it with the source on each test sample, and timing it."""
-
-_BASE_BYTES, _PER_FILE_BYTE, _PER_VALUE = 222e6, 12.0, 7.5
-"""Of memory: the program itself; copies of the weights under way; what the steps of the model give out."""
+_BASE_BYTES, _BYTES_PER_FILE_BYTE, _BYTES_PER_VALUE = 222e6, 12.0, 7.5
+"""Memory: of the program itself; of copies of the weights; per element of an activation."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of one target."""
+    """The effort of one target."""
 
     seconds: float
     memory_bytes: float
@@ -53,19 +52,19 @@ def estimate(source: Source, target: Target, *, samples: SampleCounts, size: tup
     Args:
         source: the model.
         target: what is to be made.
-        samples: how many calibrate and test; without test samples, synthetic ones take their place.
-        size: height and width that images are brought to.
+        samples: numbers of calibration and test samples; without test samples, synthetic ones take their place.
+        size: height and width that images are resized to.
     """
     cost = cost_of(source.path, size)
-    run = (_RUN_PER_PRODUCT * cost.products + _RUN_PER_VALUE * cost.values) * relative_slowness()
+    run = (_SECONDS_PER_MAC * cost.products + _SECONDS_PER_VALUE * cost.values) * relative_slowness()
     making = _seconds(target.effort, source, run, samples.calibration)
-    checking = _seconds(_CHECK, source, run, samples.test or SYNTHETIC_SAMPLES)
-    return Estimate(making + checking, memory(source, cost))
+    evaluating = _seconds(_EVALUATION, source, run, samples.test or SYNTHETIC_SAMPLES)
+    return Estimate(making + evaluating, memory(source, cost))
 
 
 def memory(source: Source, cost: Cost) -> float:
-    """Bytes that making and checking a target holds at most."""
-    return _BASE_BYTES + _PER_FILE_BYTE * source.size_bytes + _PER_VALUE * cost.values
+    """Peak memory of making and evaluating a target, in bytes."""
+    return _BASE_BYTES + _BYTES_PER_FILE_BYTE * source.size_bytes + _BYTES_PER_VALUE * cost.values
 
 
 def _seconds(effort: Effort, source: Source, run: float, samples: int) -> float:
@@ -76,26 +75,26 @@ def _seconds(effort: Effort, source: Source, run: float, samples: int) -> float:
 
 @lru_cache(maxsize=1)
 def relative_slowness() -> float:
-    """How many times as long this computer takes as the one that was measured; takes some milliseconds, once.
+    """How many times as long as the reference computer this one takes; measured once, in some milliseconds.
 
-    The best of many tries, each too small for a second thread: so it tells of the computer, not of what else runs.
+    The fastest of many repeats, each too small for a second thread, so that other programs hardly change it.
     """
-    matrix, result = np.ones((_SIDE, _SIDE), np.float32), np.empty((_SIDE, _SIDE), np.float32)
+    matrix, result = np.ones((_MATRIX_SIDE,) * 2, np.float32), np.empty((_MATRIX_SIDE,) * 2, np.float32)
     seconds = []
-    for _ in range(_TIMES):
+    for _ in range(_REPEATS):
         start = time.perf_counter()
         np.matmul(matrix, matrix, out=result)
         seconds.append(time.perf_counter() - start)
-    return _REFERENCE * min(seconds) / (2 * _SIDE**3)
+    return _REFERENCE_FLOPS * min(seconds) / (2 * _MATRIX_SIDE**3)
 
 
 def installed_memory() -> int:
-    """Of this computer, in bytes."""
+    """RAM of this computer, in bytes."""
     return int(psutil.virtual_memory().total)
 
 
 def duration_text(seconds: float) -> Text:
-    """Rounded as far as an estimate deserves."""
+    """Seconds, rounded as far as an estimate deserves."""
     if seconds < 8:
         return say("a few seconds")
     if seconds < 50:
@@ -108,7 +107,7 @@ def duration_text(seconds: float) -> Text:
 
 
 def memory_text(size: float) -> Text:
-    """Rounded likewise."""
+    """Bytes, rounded likewise."""
     if size < 950e6:
         return say("about {size} MB", size=100 * max(1, round(size / 100e6)))
     return say("about {size} GB", size=f"{size / 1e9:.1f}".removesuffix(".0"))

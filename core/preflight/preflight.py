@@ -1,4 +1,4 @@
-"""Say of every target, before anything runs, whether it will work, what it takes and gives, and what to know."""
+"""Check every target before anything runs: whether it can be made, what it takes, and what to know about it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.preflight.estimate import USUAL_SAMPLES, Estimate, estimate, installed
 from core.targets import TARGETS
 from core.targets.base import Target
 
-_NOTED_MEMORY_SHARE, _REFUSED_MEMORY_SHARE = 0.7, 2.0
+_WARNED_MEMORY_SHARE, _REFUSED_MEMORY_SHARE = 0.7, 2.0
 """Shares of the computer's memory from which a target gets a warning, and is refused."""
 
 
@@ -26,14 +26,14 @@ def check_targets(
     targets: Collection[TargetId] | None = None,
     size: tuple[int, int] | None = None,
 ) -> tuple[PreflightResult, ...]:
-    """What is known of every target from the file alone; nothing is run.
+    """Check every target by the model file alone; nothing is run.
 
     Args:
         source: the model.
-        samples: how many examples there are; without calibration samples, targets that need them are refused.
-        given: names of inputs that are given once and for all.
+        samples: numbers of calibration and test samples; without the former, targets that need them are refused.
+        given: names of inputs that are the same for every sample.
         targets: only these; None for all.
-        size: height and width that images are brought to.
+        size: height and width that images are resized to.
     """
     asked = [target for target in TARGETS if targets is None or target.id in targets]
     return tuple(_check(target, source, samples, given, size) for target in asked)
@@ -49,7 +49,7 @@ def _check(
     try:
         target.check(source)
         if target.needs_images and not samples.calibration:
-            raise _examples_missing(source, given)
+            raise _no_examples(source, given)
         effort = estimate(source, target, samples=samples, size=size)
         _check_memory(effort)
     except TargetRefused as exc:
@@ -65,7 +65,7 @@ def _check(
     )
 
 
-def _examples_missing(source: Source, given: Collection[str]) -> TargetRefused:
+def _no_examples(source: Source, given: Collection[str]) -> TargetRefused:
     if source.without(given).takes_image:
         return TargetRefused(
             say("This target needs example pictures, and none were given."),
@@ -78,7 +78,7 @@ def _examples_missing(source: Source, given: Collection[str]) -> TargetRefused:
 
 
 def _check_memory(effort: Estimate) -> None:
-    """An estimate may be wrong by half, so only what is far too large is refused."""
+    """Estimates may be wrong by a factor of two, so only what needs twice the memory is refused."""
     if effort.memory_bytes > _REFUSED_MEMORY_SHARE * installed_memory():
         raise TargetRefused(
             say(
@@ -93,7 +93,7 @@ def _check_memory(effort: Estimate) -> None:
 
 
 def _memory_notes(effort: Estimate) -> Iterator[Text]:
-    if effort.memory_bytes > _NOTED_MEMORY_SHARE * installed_memory():
+    if effort.memory_bytes > _WARNED_MEMORY_SHARE * installed_memory():
         yield say(
             "It may need more memory than this computer has ({needed} of {installed}): close other programs first.",
             needed=memory_text(effort.memory_bytes),
@@ -110,6 +110,6 @@ def _input_notes(source: Source, given: Collection[str]) -> Iterator[Text]:
 
 
 def _size(target: Target, source: Source) -> int:
-    """What the weights will take, and what the file holds besides them, in bytes."""
+    """Estimated file size in bytes: the weights, and what the source holds besides them (the graph)."""
     besides = max(0, source.size_bytes - 4 * source.parameters)
     return round(besides + target.bytes_per_weight * min(source.parameters, source.size_bytes / 4))

@@ -1,1 +1,1 @@
-"""Write down what a job came to: for the pages, for other programs."""
+"""The report and the gallery of a job, for the pages and for other programs."""

@@ -1,4 +1,4 @@
-"""The gallery: small copies of the test pictures with everybody's answer, most changed first."""
+"""The gallery: thumbnails of the test images with every model's prediction, most changed first."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _THUMBNAIL = (256, 256)
 
 
 class Gallery:
-    """Gathers the rounds of a comparison; pictures go to disk at once.
+    """Collects the predictions of a comparison; thumbnails are written at once, so that no image stays in memory.
 
     Args:
         folder: the job's folder; ``gallery/`` and ``gallery.json`` are written into it.
-        task: knows the names of the classes.
+        task: gives the names of the classes.
     """
 
     def __init__(self, folder: Path, task: Task) -> None:
@@ -27,7 +27,7 @@ class Gallery:
         (folder / "gallery").mkdir(exist_ok=True)
 
     def add(self, result: SampleResult) -> None:
-        """Take in everybody's answer to one input; random stand-ins are not shown."""
+        """Add the predictions for one sample; synthetic samples and arrays are not shown."""
         if result.sample.picture is None or result.sample.file is None:
             return
         name = f"{len(self._entries):05d}.jpg"
@@ -42,21 +42,23 @@ class Gallery:
                 "source": result.source.to_json(),
                 "answers": {
                     target: {
-                        **answer.to_json(),
+                        **prediction.to_json(),
                         "cosine": cosine,
-                        "changed": answer.ranking[:1] != result.source.ranking[:1],
+                        "changed": prediction.ranking[:1] != result.source.ranking[:1],
                     }
-                    for target, (answer, cosine) in result.candidates.items()
+                    for target, (prediction, cosine) in result.candidates.items()
                 },
             }
         )
 
     def write(self) -> None:
         """Sort and write ``gallery.json``."""
-        self._entries.sort(key=_changes)
+        self._entries.sort(key=_most_changed_first)
         write_json(self._folder / "gallery.json", self._entries)
 
 
-def _changes(entry: dict[str, Any]) -> tuple[int, float]:
-    answers = entry["answers"].values()
-    return (-sum(answer["changed"] for answer in answers), min((answer["cosine"] for answer in answers), default=1.0))
+def _most_changed_first(entry: dict[str, Any]) -> tuple[int, float]:
+    """Sort key: how many models predict another class than the source, then the lowest cosine."""
+    predictions = entry["answers"].values()
+    changed = sum(prediction["changed"] for prediction in predictions)
+    return -changed, min((prediction["cosine"] for prediction in predictions), default=1.0)

@@ -55,5 +55,5 @@ def require_packages(root: Path) -> None:
             next_step=say("Put them in place with one of these: python start.py, or python tools/env_config.py"),
             detail=sys.executable,
         )
-        Console(sys.stderr).explain(missing)
+        Console(sys.stderr).error(missing)
         sys.exit(2)

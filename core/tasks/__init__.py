@@ -1,1 +1,1 @@
-"""What accuracy means for a model, one file a task."""
+"""The tasks of models, each in a file of its own: how outputs become predictions, and labels become classes."""

@@ -1,4 +1,4 @@
-"""What every task offers: read an answer out of the outputs, and say whether two answers agree."""
+"""What every task offers: it decodes a model's outputs into a prediction."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ TaskName = Literal["classification", "tensors"]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says to one input."""
+    """What a model predicts for one sample."""
 
     ranking: tuple[int, ...] = ()
-    """The first classes, surest first; empty for models that do not classify."""
+    """The top-5 classes, best first; empty for models that do not classify."""
 
     label: str | None = None
-    """Name of the first class."""
+    """Name of the top-1 class."""
 
     score: float | None = None
-    """How sure the model is of it, 0 to 1."""
+    """Its probability, 0 to 1."""
 
     def to_json(self) -> dict[str, Any]:
-        """What the gallery shows of it."""
+        """As ``gallery.json`` holds it."""
         return {} if self.label is None else {"label": self.label, "score": self.score}
 
 
 class Task(Protocol):
-    """One reading of a model's outputs."""
+    """One way to decode a model's outputs."""
 
     @property
     def name(self) -> TaskName:
-        """How the report calls it."""
+        """Its name in the report."""
 
     def decode(self, outputs: Mapping[str, Tensor]) -> Prediction:
-        """Turn the outputs for one sample into a prediction."""
+        """Decode the outputs for one sample."""
 
     def class_index(self, label: str) -> int | None:
-        """The class that a person's label means, or None if it means none of the model's."""
+        """Index of the class that a label from the person means; None if it is none of the model's."""
 
     def class_name(self, index: int) -> str:
-        """A name for people."""
+        """The name of a class, for people."""

@@ -1,4 +1,4 @@
-"""Models of which nothing is known but their tensors: they are compared number by number."""
+"""Any other model: only its output tensors are compared, nothing is decoded."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from core.tasks.base import Prediction, TaskName
 
 
 class Tensors:
-    """No answer to read, so none to agree on."""
+    """Decodes nothing, so there is neither agreement nor accuracy."""
 
     name: TaskName = "tensors"
 
     def decode(self, outputs: Mapping[str, Tensor]) -> Prediction:
-        """Nothing."""
+        """An empty prediction."""
         return Prediction()
 
     def class_index(self, label: str) -> int | None:
-        """Nothing."""
+        """There are no classes."""
         return None
 
     def class_name(self, index: int) -> str:
-        """The number itself."""
+        """Its number."""
         return str(index)

@@ -1,37 +1,81 @@
-"""Whatever comes in, what comes out is right, refused, or explained; benchmarks/random_graphs.py tries thousands."""
+"""Property-based: any graph and any damaged file ends in a right file, a refusal or an explanation.
+
+The seeds differ from run to run; Hypothesis prints a failing example with the decorator that reproduces it.
+benchmarks/random_graphs.py tries thousands.
+"""
+
+from collections import Counter
+from collections.abc import Callable
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from random_graphs import build, convert, damage, steps
+from random_graphs import RIGHT, build, byte_changes, convert, damage, layer_specs
 
 QUICK = ("onnx_fp16", "onnx_quan_dy")
 
 
-def quick(examples):
-    return settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def check_many(examples: int, check: Callable[..., dict[str, str]], **strategies) -> Counter[tuple[str, str]]:
+    """Run a check on generated arguments; count what became of each target."""
+    outcomes: Counter[tuple[str, str]] = Counter()
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=False,  # which Hypothesis turns on by itself where CI is set
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(**strategies)
+    def check_one(**arguments):
+        for target, outcome in check(**arguments).items():
+            assert outcome, f"no reason is given for {target}"
+            outcomes[target, outcome] += 1
+
+    check_one()
+    return outcomes
 
 
-@quick(200)
-@given(recipe=steps, opset=st.sampled_from([11, 13, 17, 18, 20]), free=st.booleans())
-def test_random_graphs_come_out_right_or_are_explained(recipe, opset, free):
-    for reason in convert(build(recipe, opset=opset, free=free), QUICK).values():
-        assert reason
+def share_right(outcomes: Counter[tuple[str, str]], target: str, examples: int) -> float:
+    return outcomes[target, RIGHT] / examples
 
 
-@quick(60)
-@given(recipe=steps, opset=st.sampled_from([13, 17, 20]), free=st.booleans())
-def test_so_do_calibrated_ones(recipe, opset, free):
-    for reason in convert(build(recipe, opset=opset, free=free), ("onnx_quan_st",)).values():
-        assert reason
+# Without a minimum of right files, a converter that refuses everything would pass. Each minimum is two thirds of the
+# lowest share in a dozen runs with different seeds; the comments give the range.
 
 
-@quick(300)
-@given(
-    recipe=steps,
-    places=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=6),
-    keep=st.sampled_from([1.0] * 8 + [0.99, 0.01]),
-)
-def test_damaged_files_come_out_right_or_are_explained(recipe, places, keep):
-    for reason in convert(damage(build(recipe, opset=17, free=False), places, keep=keep), QUICK).values():
-        assert reason
+def test_random_graphs_come_out_right_or_are_explained():
+    outcomes = check_many(
+        200,
+        lambda layers, opset, free_batch: convert(build(layers, opset=opset, free_batch=free_batch), QUICK),
+        layers=layer_specs,
+        opset=st.sampled_from([11, 13, 17, 18, 20]),
+        free_batch=st.booleans(),
+    )
+    assert share_right(outcomes, "onnx_fp16", 200) > 0.54, outcomes  # measured: 0.81 to 0.95
+    assert share_right(outcomes, "onnx_quan_dy", 200) > 0.23, outcomes  # 0.35 to 0.61
+
+
+def test_so_do_calibrated_ones():
+    outcomes = check_many(
+        60,
+        lambda layers, opset, free_batch: convert(build(layers, opset=opset, free_batch=free_batch), ("onnx_quan_st",)),
+        layers=layer_specs,
+        opset=st.sampled_from([13, 17, 20]),
+        free_batch=st.booleans(),
+    )
+    assert share_right(outcomes, "onnx_quan_st", 60) > 0.15, outcomes  # 0.23 to 0.73
+
+
+def test_damaged_files_come_out_right_or_are_explained():
+    outcomes = check_many(
+        300,
+        lambda layers, changes, keep: convert(
+            damage(build(layers, opset=17, free_batch=False), changes, keep=keep), QUICK
+        ),
+        layers=layer_specs,
+        changes=byte_changes,
+        keep=st.sampled_from([1.0] * 8 + [0.99, 0.01]),
+    )
+    assert share_right(outcomes, "onnx_fp16", 300) > 0.18, outcomes  # 0.27 to 0.47
+    assert share_right(outcomes, "onnx_quan_dy", 300) > 0.08, outcomes  # 0.12 to 0.24

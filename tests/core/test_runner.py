@@ -1,13 +1,18 @@
 import json
+import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from core import runner
 from core.common.errors import ImagesError, InputError, SourceError
 from core.common.progress import silent
 from core.job.job import Job
+from core.onnx_model.source import inspect
+from core.preflight.preflight import check_targets
 from core.runner import run_job
 from core.targets import TARGET_IDS
 from core.targets.onnx_quan_dy import OnnxQuanDy
@@ -35,7 +40,7 @@ def run(job: Job, tmp_path, progress=silent) -> dict:
     return json.loads((folder / "report.json").read_text(encoding="utf-8"))
 
 
-def test_all_six_come_out_verified_and_compared(tmp_path):
+def test_all_six_targets_are_made_and_evaluated(tmp_path):
     report = run(job_for(tmp_path), tmp_path)
     assert [outcome["status"] for outcome in report["outcomes"]] == ["converted"] * 6, report["outcomes"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
@@ -84,27 +89,27 @@ def test_labelled_pictures_give_true_accuracy(tmp_path):
     assert report["outcomes"][0]["comparison"]["top1"] is not None
 
 
-def test_a_broken_picture_is_skipped_counted_and_told(tmp_path):
+def test_a_broken_picture_is_skipped_counted_and_noted(tmp_path):
     job = job_for(tmp_path, targets=("onnx_quan_st",))
     (job.images / "zz.jpg").write_text("no picture")
     report = run(job, tmp_path)
     assert report["outcomes"][0]["status"] == "converted"
     assert [skipped["file"].endswith("zz.jpg") for skipped in report["images"]["skipped"]] == [True]
-    assert "1 pictures could not be read" in report["notes"][0]
+    assert "1 picture could not be read" in report["notes"][0]
 
 
-def test_the_gallery_shows_every_answer_most_changed_first(tmp_path):
+def test_the_gallery_has_every_prediction_most_changed_first(tmp_path):
     run(job_for(tmp_path), tmp_path)
     gallery = json.loads((tmp_path / "job" / "gallery.json").read_text(encoding="utf-8"))
     assert len(gallery) == 6
-    changes = [sum(answer["changed"] for answer in entry["answers"].values()) for entry in gallery]
+    changes = [sum(prediction["changed"] for prediction in entry["answers"].values()) for entry in gallery]
     assert changes == sorted(changes, reverse=True)
     for entry in gallery:
         assert (tmp_path / "job" / "gallery" / entry["thumbnail"]).stat().st_size > 0
         assert set(entry["answers"]) == set(TARGET_IDS) and 0 < entry["source"]["score"] <= 1
 
 
-def test_a_result_that_strays_is_failed_and_leaves_no_file(tmp_path, monkeypatch):
+def test_a_result_that_differs_too_much_fails_and_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.setattr(OnnxQuanDy, "least_cosine", 0.9999999)
     report = run(job_for(tmp_path, images=None, targets=("onnx_quan_dy",)), tmp_path)
     (outcome,) = report["outcomes"]
@@ -134,7 +139,7 @@ def test_a_foreign_bin_beside_the_model_is_not_overwritten(tmp_path):
     assert (tmp_path / "out" / "net.bin").read_bytes() == b"weights of another tool"
 
 
-def test_a_mistake_in_one_target_costs_that_target_alone(tmp_path, monkeypatch):
+def test_an_unexpected_error_in_one_target_costs_that_target_alone(tmp_path, monkeypatch):
     def broken(*_):
         raise np.linalg.LinAlgError("Matrix is not positive definite")
 
@@ -156,3 +161,71 @@ def test_a_file_that_grew_says_so(tmp_path):
     (made,) = run(job_for(tmp_path, targets=("onnx_fp16",)), tmp_path)["outcomes"]
     assert made["status"] == "converted" and made["size_bytes"] > small.stat().st_size
     assert "larger than the original" in made["notes"][-1]
+
+
+def recorded(monkeypatch, name):
+    """The calls of a function that the runner uses, which still does its work."""
+    function, calls = getattr(runner, name), []
+    monkeypatch.setattr(runner, name, lambda *args, **options: calls.append(args) or function(*args, **options))
+    return calls
+
+
+def set_up(job) -> Job:
+    """As the pages and the command line hand it over: inspected and checked."""
+    source = inspect(job.source)
+    return replace(job, model=source, preflight=check_targets(source, targets=job.targets, size=(32, 32)))
+
+
+def test_too_little_memory_keeps_a_target_from_being_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.preflight.preflight.installed_memory", lambda: 10_000_000)
+    monkeypatch.setattr(OnnxQuanDy, "make", lambda *_: pytest.fail("it was made"))
+    report = run(job_for(tmp_path, targets=("onnx_quan_dy",)), tmp_path)
+    (outcome,), (preflight,) = report["outcomes"], report["preflight"]
+    assert (outcome["status"], preflight["status"]) == ("refused", "cannot")
+    assert "memory" in outcome["reason"] and outcome["next_step"] and list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_was_found_when_the_job_was_set_up_is_not_looked_for_again(tmp_path, monkeypatch):
+    job = set_up(job_for(tmp_path, targets=("onnx_fp16", "onnx_quan_dy")))
+    calls = recorded(monkeypatch, "inspect"), recorded(monkeypatch, "check_targets")
+    report = run(job, tmp_path)
+    assert calls == ([], [])
+    assert [outcome["status"] for outcome in report["outcomes"]] == ["converted"] * 2
+
+
+def test_a_refusal_from_when_the_job_was_set_up_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.preflight.preflight.installed_memory", lambda: 10_000_000)
+    job = set_up(job_for(tmp_path, targets=("onnx_fp16",)))
+    monkeypatch.undo()
+    (outcome,) = run(job, tmp_path)["outcomes"]
+    assert outcome["status"] == "refused" and "memory" in outcome["reason"]
+
+
+def test_a_model_that_changed_since_is_inspected_and_checked_anew(tmp_path, monkeypatch):
+    """It was an ordinary model when the job was set up, and has no weights now."""
+    job = set_up(job_for(tmp_path, targets=("onnx_fp16",)))
+    save(
+        [helper.make_node("Softmax", ["input"], ["scores"])],
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 32, 32])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 3, 32, 32])],
+        [],
+        job.source,
+    )
+    os.utime(job.source, ns=(1, 1))
+    calls = recorded(monkeypatch, "inspect"), recorded(monkeypatch, "check_targets")
+    report = run(job, tmp_path)
+    assert [len(one) for one in calls] == [1, 1]
+    assert report["source"]["parameters"] == 0 and report["outcomes"][0]["status"] == "refused"
+
+
+def test_a_job_for_other_targets_than_were_checked_is_checked_anew(tmp_path, monkeypatch):
+    job = replace(set_up(job_for(tmp_path, targets=("onnx_fp16",))), targets=("onnx_quan_dy",))
+    inspected, checked = recorded(monkeypatch, "inspect"), recorded(monkeypatch, "check_targets")
+    (outcome,) = run(job, tmp_path)["outcomes"]
+    assert (outcome["target"], len(inspected), len(checked)) == ("onnx_quan_dy", 0, 1)
+
+
+def test_made_targets_are_counted_before_each_one_and_at_the_end(tmp_path):
+    job, counts = job_for(tmp_path, targets=("onnx_quan_dy", "onnx_quan_st"), images=None), []
+    run_job(job, tmp_path / "job", silent, on_targets_made=counts.append)
+    assert counts == [0, 1, 2]

@@ -7,14 +7,14 @@ from rich.cells import cell_len
 
 from core.common.text import say
 from core.job.comparison import Latency
-from core.report.report import (
+from core.report.schema import (
     ComparisonEntry,
     ImagesEntry,
-    JobWords,
+    JobTexts,
     OutcomeEntry,
     Report,
     SourceEntry,
-    Words,
+    Texts,
 )
 from small import PREPROCESSING
 from tools.console import JobProgress, ToolConsole, _print_rows, print_notes, print_results_table
@@ -54,13 +54,13 @@ def report(file="model.onnx"):
     source = SourceEntry(Path("net.onnx"), 630_000, 17, 9, (), (), {}, 0.889, None, latency(0.49))
     comparison = ComparisonEntry(54, 0.99998, 43.1, 1.0, 0.889, None, (), latency(0.52))
     common = {"reason": None, "next_step": None, "detail": "", "inputs": {}, "outputs": {}, "notes": (), "seconds": 1.0}
-    common["words"] = Words()
+    common["words"] = Texts()
     made = OutcomeEntry(
         "onnx_quan_dy", "converted", files=(Path(file),), size_bytes=200_000, comparison=comparison, **common
     )
     refused = OutcomeEntry("ncnn_quan", "refused", files=(), size_bytes=None, comparison=None, **common)
     images = ImagesEntry(54, 54, (), 0)
-    return Report(source, PREPROCESSING, "classification", (), images, (), JobWords(()), (), (made, refused))
+    return Report(source, PREPROCESSING, "classification", (), images, (), JobTexts(()), (), (made, refused))
 
 
 def table(language="en", **stream):

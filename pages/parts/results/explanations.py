@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.common.text import Text, say
-from core.report.report import OutcomeEntry, SourceEntry
+from core.report.schema import OutcomeEntry, SourceEntry
 from pages.parts.widgets import number_format
 
 SIMILARITY_HELP = say(

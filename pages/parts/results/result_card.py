@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.common.text import Text
-from core.report.report import OutcomeEntry, Report
+from core.report.schema import OutcomeEntry, Report
 from core.targets import target_by_id
 from pages.parts.results import explanations
 from pages.parts.widgets import number_format

@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core.report.report import ComparisonEntry, OutcomeEntry, Report
+from core.report.schema import ComparisonEntry, OutcomeEntry, Report
 from core.targets import TARGETS, target_by_id
 from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t

@@ -11,7 +11,7 @@ from core.job.job import Job
 from core.queue.state import JobState
 from core.queue.store import JobStore
 from core.queue.supervisor import get_supervisor
-from core.report.report import Report, read_report
+from core.report.schema import Report, read_report
 from core.targets import TARGET_IDS
 from pages.parts.widgets import number_format
 from pages.parts.widgets.job_end import show_end

@@ -23,26 +23,26 @@ def console_with(encoding):
         ({"EDGEPRESS_LANGUAGE": "en", "LANG": "zh_CN.UTF-8"}, "en"),
     ],
 )
-def test_the_language_is_the_systems_unless_edgepress_is_told_otherwise(environ, language, monkeypatch):
-    monkeypatch.setattr("core.common.console._windows_speaks_chinese", lambda: False)
+def test_the_language_is_the_systems_unless_the_environment_overrides_it(environ, language, monkeypatch):
+    monkeypatch.setattr("core.common.console._windows_is_chinese", lambda: False)
     assert system_language(environ) == language
 
 
-def test_a_chinese_console_reads_chinese():
+def test_a_chinese_console_shows_chinese():
     buffer, stream = console_with("utf-8")
-    Console(stream, "zh").tell(say("EdgePress is running: {url}", url="http://x"))
+    Console(stream, "zh").print(say("EdgePress is running: {url}", url="http://x"))
     assert buffer.getvalue().decode() == "EdgePress 正在运行：http://x\n"
 
 
 def test_a_console_without_chinese_letters_gets_english_instead_of_a_crash():
     buffer, stream = console_with("cp1252")
     console = Console(stream, "zh")
-    console.tell(say("EdgePress did not start."))
+    console.print(say("EdgePress did not start."))
     console.write("model 模型.onnx")
     assert buffer.getvalue() == b"EdgePress did not start.\nmodel ??.onnx\n"
 
 
-def test_an_error_is_told_with_its_next_step_and_detail():
+def test_an_error_is_printed_with_its_next_step_and_detail():
     buffer, stream = console_with("utf-8")
-    Console(stream, "en").explain(ToolError(say("The disk is full."), next_step=say("Done."), detail="Errno 28"))
+    Console(stream, "en").error(ToolError(say("The disk is full."), next_step=say("Done."), detail="Errno 28"))
     assert buffer.getvalue().decode().splitlines() == ["The disk is full.", "Done.", "Technical detail:", "Errno 28"]

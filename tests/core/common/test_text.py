@@ -4,20 +4,20 @@ from core.common.text import Text, plural, say
 
 
 @pytest.mark.parametrize(
-    ("count", "words"),
+    ("count", "sentence"),
     [
         (0, "0 pictures could not be read and were skipped."),
         (1, "1 picture could not be read and was skipped."),
         (2, "2 pictures could not be read and were skipped."),
     ],
 )
-def test_one_is_singular_in_english_and_nothing_changes_in_chinese(count, words):
+def test_one_is_singular_in_english_and_nothing_changes_in_chinese(count, sentence):
     text = plural(
         "{count} picture could not be read and was skipped.",
         "{count} pictures could not be read and were skipped.",
         count=count,
     )
-    assert str(text) == words
+    assert str(text) == sentence
     assert text.in_language("zh") == f"有 {count} 张图片无法读取，已跳过。"
 
 

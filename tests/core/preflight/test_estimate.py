@@ -20,7 +20,7 @@ def test_larger_pictures_take_longer_and_more_memory(source, target):
     assert small.seconds < large.seconds and small.memory_bytes < large.memory_bytes
 
 
-def test_more_pictures_take_longer_where_they_are_looked_at_but_no_more_memory(source):
+def test_more_pictures_take_longer_where_they_are_used_but_no_more_memory(source):
     few, many = (
         estimate(source, target_by_id("onnx_quan_st"), samples=SampleCounts.expected(count), size=(224, 224))
         for count in (20, 200)
@@ -28,7 +28,7 @@ def test_more_pictures_take_longer_where_they_are_looked_at_but_no_more_memory(s
     assert few.seconds < many.seconds and few.memory_bytes == many.memory_bytes
 
 
-def test_estimates_are_rounded_to_what_they_are_worth():
+def test_estimates_are_rounded_to_their_precision():
     assert [str(duration_text(seconds)) for seconds in (2, 34, 70, 130, 7300)] == [
         "a few seconds",
         "about 30 seconds",
@@ -45,15 +45,15 @@ def test_estimates_are_rounded_to_what_they_are_worth():
 
 
 @pytest.mark.parametrize(("share", "status"), [(100, "works"), (1.2, "note"), (0.3, "cannot")])
-def test_a_computer_that_is_too_small_is_told_so(source, monkeypatch, share, status):
+def test_too_little_memory_is_noted_and_far_too_little_refused(source, monkeypatch, share, status):
     needed = estimate(source, target_by_id("onnx_fp16"), samples=USUAL_SAMPLES, size=(224, 224)).memory_bytes
     monkeypatch.setattr("core.preflight.preflight.installed_memory", lambda: int(share * needed))
-    (verdict,) = check_targets(source, targets=["onnx_fp16"], size=(224, 224))
-    assert verdict.status == status
+    (result,) = check_targets(source, targets=["onnx_fp16"], size=(224, 224))
+    assert result.status == status
     if status == "cannot":
-        assert "memory" in str(verdict.reason) and verdict.next_step
+        assert "memory" in str(result.reason) and result.next_step
     else:
-        assert verdict.seconds > 0 and verdict.memory_bytes == needed
+        assert result.seconds > 0 and result.memory_bytes == needed
 
 
 def test_this_computer_is_measured_once():

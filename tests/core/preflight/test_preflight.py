@@ -21,7 +21,7 @@ def weight(name, *shape, dtype=np.float32):
 
 
 def by_target(source, **options):
-    return {verdict.target: verdict for verdict in check_targets(source, **options)}
+    return {result.target: result for result in check_targets(source, **options)}
 
 
 def test_an_ordinary_model_works_everywhere(tmp_path):
@@ -29,7 +29,7 @@ def test_an_ordinary_model_works_everywhere(tmp_path):
     assert [(one.target, one.status) for one in found] == [(target, "works") for target in TARGET_IDS]
 
 
-def test_only_the_asked_targets_are_judged(tmp_path):
+def test_only_the_asked_targets_are_checked(tmp_path):
     (one,) = check_targets(inspect(conv_net(tmp_path / "net.onnx")), targets=["ncnn"])
     assert one.target == "ncnn"
 
@@ -39,9 +39,9 @@ def test_without_examples_the_calibrated_targets_cannot(tmp_path):
     assert {target for target, one in found.items() if one.status == "cannot"} == {"onnx_quan_st", "ncnn_quan"}
 
 
-@pytest.mark.parametrize("kind", ["quantised", "half"])
+@pytest.mark.parametrize("kind", ["quantised", "fp16"])
 def test_a_reduced_model_cannot_be_reduced(tmp_path, kind):
-    dtype, onnx_type = (np.float16, TensorProto.FLOAT16) if kind == "half" else (np.float32, TensorProto.FLOAT)
+    dtype, onnx_type = (np.float16, TensorProto.FLOAT16) if kind == "fp16" else (np.float32, TensorProto.FLOAT)
     nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
     if kind == "quantised":
         nodes = [
@@ -127,11 +127,11 @@ def test_without_weights_in_32_bit_there_is_nothing_to_make(tmp_path, dtype, wor
         tmp_path / "m.onnx",
     )
     for target in ("onnx_fp16", "onnx_quan_dy"):
-        verdict = by_target(inspect(path))[target]
-        assert verdict.status == "cannot" and word in str(verdict.reason) and verdict.next_step
+        result = by_target(inspect(path))[target]
+        assert result.status == "cannot" and word in str(result.reason) and result.next_step
 
 
 def test_weights_in_another_file_need_not_be_read(tmp_path):
     path = conv_net(tmp_path / "net.onnx")
     onnx.save(onnx.load(str(path)), str(path), save_as_external_data=True, location="net.data", size_threshold=0)
-    assert {verdict.status for verdict in check_targets(inspect(path))} == {"works"}
+    assert {result.status for result in check_targets(inspect(path))} == {"works"}

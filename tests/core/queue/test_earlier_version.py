@@ -8,7 +8,7 @@ import pytest
 
 from core.common.serialization import to_data
 from core.queue.store import JobStore
-from core.report.report import read_report
+from core.report.schema import read_report
 from core.targets import TARGET_IDS
 
 HOME = Path(__file__).with_name("earlier_version")

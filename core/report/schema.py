@@ -1,0 +1,183 @@
+"""The report of a job: what ``--json`` prints, ``report.json`` holds and the pages read.
+
+Every sentence is there twice: in English for other programs, and under ``words`` as a :class:`Text`, which the pages
+show in the reader's language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from core.common.errors import InputError
+from core.common.serialization import from_data
+from core.common.text import Text, say
+from core.job.comparison import Latency
+from core.job.preflight_result import PreflightStatus
+from core.job.target_id import TargetId
+from core.onnx_model.source import TensorInfo
+from core.preprocessing import Preprocessing
+from core.tasks.base import TaskName
+
+OutcomeStatus: TypeAlias = Literal["converted", "refused", "failed"]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The sentences of an entry, for translation."""
+
+    reason: Text | None = None
+    next_step: Text | None = None
+    notes: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True)
+class JobTexts:
+    """The sentences that concern the whole job, for translation."""
+
+    notes: tuple[Text, ...]
+
+
+@dataclass(frozen=True)
+class SourceEntry:
+    """The source, and what was measured of it."""
+
+    path: Path
+    size_bytes: int
+    opset: int
+    parameters: int
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    operators: Mapping[str, int]
+    top1: float | None
+    """Top-1 accuracy, 0 to 1, where labels are known."""
+
+    top5: float | None
+    latency_ms: Latency | None
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    """A sample that could not be read."""
+
+    file: str
+    why: str
+
+
+@dataclass(frozen=True)
+class ImagesEntry:
+    """How many samples were used for what."""
+
+    calibration: int
+    test: int
+    skipped: tuple[SkippedFile, ...]
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class OutputEntry:
+    """One output of a file, against the source's; an infinite SQNR (no difference at all) is None."""
+
+    name: str
+    cosine: float
+    sqnr_db: float | None
+    largest: float
+    scores: OutputEntry | None = None
+    """Of a detector's columns of scores (0 to 1) alone: coordinates in pixels would outweigh them."""
+
+
+@dataclass(frozen=True)
+class ComparisonEntry:
+    """The metrics of one file, against the source."""
+
+    images: int
+    cosine: float
+    sqnr_db: float | None
+    agreement: float | None
+    top1: float | None
+    top5: float | None
+    outputs: tuple[OutputEntry, ...]
+    latency_ms: Latency | None
+
+
+@dataclass(frozen=True)
+class OutcomeEntry:
+    """What became of one target; every entry has the same keys."""
+
+    target: TargetId
+    status: OutcomeStatus
+    reason: str | None
+    next_step: str | None
+    detail: str
+    files: tuple[Path, ...]
+    size_bytes: int | None
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    notes: tuple[str, ...]
+    seconds: float
+    comparison: ComparisonEntry | None
+    words: Texts
+
+    def speed_up(self, source: SourceEntry) -> float | None:
+        """How many times as fast as the source it is, on one thread."""
+        own = None if self.comparison is None else self.comparison.latency_ms
+        if own is None or source.latency_ms is None or not own.median_one_thread:
+            return None
+        return source.latency_ms.median_one_thread / own.median_one_thread
+
+    def size_share(self, source: SourceEntry) -> float | None:
+        """Its size as a share of the source's."""
+        return None if self.size_bytes is None or not source.size_bytes else self.size_bytes / source.size_bytes
+
+
+@dataclass(frozen=True)
+class PreflightEntry:
+    """What pre-flight found about one target."""
+
+    target: TargetId
+    status: PreflightStatus
+    reason: str | None
+    next_step: str | None
+    notes: tuple[str, ...]
+    size_bytes: int | None
+    seconds: float | None
+    memory_bytes: float | None
+    words: Texts
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that is known at the end of a job."""
+
+    source: SourceEntry
+    preprocessing: Preprocessing
+    task: TaskName
+    classes: tuple[str, ...]
+    images: ImagesEntry
+    notes: tuple[str, ...]
+    words: JobTexts
+    preflight: tuple[PreflightEntry, ...]
+    outcomes: tuple[OutcomeEntry, ...]
+
+    @property
+    def converted(self) -> tuple[OutcomeEntry, ...]:
+        """The outcomes that are files."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "converted")
+
+
+def read_report(data: Any) -> Report:
+    """Read a report of this version or an earlier one.
+
+    Raises:
+        InputError: it is damaged, or something else.
+    """
+    try:
+        return from_data(Report, data)
+    except ValueError as exc:
+        raise InputError(
+            say("The report of this job is damaged."),
+            next_step=say("Start the conversion again; files that were made before are untouched."),
+            detail=repr(exc),
+        ) from exc

@@ -1,0 +1,128 @@
+import pytest
+
+from core.common.errors import ConversionError, VerificationError
+from core.common.progress import silent
+from core.conversion.context import ConversionContext
+from core.evaluation.evaluate import UnverifiedArtifact, evaluate
+from core.inputs.images import Split, read_folder, split
+from core.job.outcome import Artifact
+from core.onnx_model.source import inspect
+from core.targets.onnx_fp16 import OnnxFp16
+from core.targets.onnx_quan_dy import OnnxQuanDy
+from core.tasks.classification import Classification
+from small import PREPROCESSING, conv_net, pictures, scale_scores
+
+TASK = Classification("scores")
+FP16, DYNAMIC = OnnxFp16(), OnnxQuanDy()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return conv_net(tmp_path / "net.onnx")
+
+
+@pytest.fixture
+def conversion(path, tmp_path):
+    parts = split(read_folder(pictures(tmp_path / "pictures", 8)))
+    labelled = Split(parts.calibration, parts.test, dict.fromkeys(parts.test[:2], "3"))
+    return ConversionContext(inspect(path), PREPROCESSING, split=labelled, folder=tmp_path)
+
+
+def unverified(target, path):
+    return UnverifiedArtifact(target, Artifact(target.id, (path,)), seconds=0.0)
+
+
+def run(conversion, *artifacts, progress=silent):
+    results = []
+    return evaluate(artifacts, conversion, task=TASK, on_sample=results.append, progress=progress), results
+
+
+def test_a_copy_of_the_source_passes_with_every_measurement(conversion, path):
+    evaluation, results = run(conversion, unverified(FP16, path))
+    comparison, notes = evaluation.verify(FP16)
+    assert (comparison.images, comparison.agreement, notes) == (4, 1.0, ())
+    assert comparison.outputs[0].largest == 0 and comparison.latency.median_one_thread > 0
+    assert comparison.accuracy == evaluation.source.accuracy and evaluation.source.labelled == 2
+    assert evaluation.source_latency.median_one_thread > 0
+    assert [result.sample.file for result in results] == list(conversion.split.test)
+    assert [result.truth for result in results] == [3, 3, None, None]
+
+
+def test_a_file_that_differs_too_much_is_refused_and_its_neighbour_is_not(conversion, path, tmp_path):
+    negated = scale_scores(path, -1, tmp_path / "negated.onnx")
+    evaluation, _ = run(conversion, unverified(FP16, path), unverified(DYNAMIC, negated))
+    evaluation.verify(FP16)
+    with pytest.raises(VerificationError, match=r"similarity is -1\.000 of 1, and at least 0\.9 is needed") as error:
+        evaluation.verify(DYNAMIC)
+    assert error.value.next_step and "scores: -1.0" in error.value.detail
+
+
+def test_a_wrong_scale_is_refused_where_a_high_cosine_is_required(conversion, path, tmp_path):
+    larger = scale_scores(path, 1.5, tmp_path / "larger.onnx")
+    evaluation, _ = run(conversion, unverified(FP16, larger), unverified(DYNAMIC, larger))
+    with pytest.raises(VerificationError):
+        evaluation.verify(FP16)
+    assert evaluation.verify(DYNAMIC)
+
+
+def test_a_file_that_does_not_load_fails_alone_and_is_not_timed(conversion, path, tmp_path):
+    (tmp_path / "damaged.onnx").write_bytes(b"no model")
+    evaluation, results = run(conversion, unverified(FP16, tmp_path / "damaged.onnx"), unverified(DYNAMIC, path))
+    with pytest.raises(ConversionError, match="cannot be loaded"):
+        evaluation.verify(FP16)
+    evaluation.verify(DYNAMIC)
+    assert list(evaluation.latencies) == [DYNAMIC.id]
+    assert all(list(result.candidates) == [DYNAMIC.id] for result in results)
+
+
+@pytest.mark.parametrize(("error", "said"), [(MemoryError, "memory"), (KeyError, "did not expect: KeyError")])
+def test_a_file_that_fails_with_several_threads_fails_alone(conversion, path, error, said):
+    class FailsWithAllThreads(OnnxFp16):
+        def open(self, artifact, expected, *, threads):
+            if len(opened) == 2:  # the latency with all threads
+                raise error("x")
+            opened.append(threads)
+            return super().open(artifact, expected, threads=threads)
+
+    opened = []
+    evaluation, _ = run(conversion, unverified(FailsWithAllThreads(), path), unverified(DYNAMIC, path))
+    with pytest.raises(ConversionError, match=said):
+        evaluation.verify(FP16)
+    assert evaluation.verify(DYNAMIC)[0].latency and opened == [1, 1]
+
+
+def test_a_classifier_that_often_changes_its_prediction_gets_a_warning(conversion, path, tmp_path):
+    class Tolerant(OnnxQuanDy):
+        least_cosine = -1.0
+
+    evaluation, _ = run(conversion, unverified(Tolerant(), scale_scores(path, -1, tmp_path / "negated.onnx")))
+    _, (note,) = evaluation.verify(Tolerant())
+    assert "to only 0% of the pictures" in str(note)
+
+
+def test_synthetic_samples_are_no_test_images(path, tmp_path):
+    conversion = ConversionContext(inspect(path), PREPROCESSING, split=Split(), folder=tmp_path)
+    evaluation, results = run(conversion, unverified(FP16, path))
+    comparison, (note,) = evaluation.verify(FP16)
+    assert comparison.images == 0 and len(results) == 8 and "random inputs only" in str(note)
+
+
+def test_outputs_near_zero_get_a_warning(path, tmp_path):
+    tiny = scale_scores(path, 1e-7, tmp_path / "tiny.onnx")
+    parts = split(read_folder(pictures(tmp_path / "pictures", 4)))
+    conversion = ConversionContext(inspect(tiny), PREPROCESSING, split=parts, folder=tmp_path)
+    evaluation, _ = run(conversion, unverified(FP16, scale_scores(tiny, -1, tmp_path / "other.onnx")))
+    _, notes = evaluation.verify(FP16)
+    assert "nearly zero" in str(notes[-1])
+
+
+def test_synthetic_samples_are_counted_too(path, tmp_path):
+    conversion, counts = ConversionContext(inspect(path), PREPROCESSING, split=Split(), folder=tmp_path), []
+    run(conversion, unverified(FP16, path), progress=lambda _, text: counts.append(text.values))
+    assert [one for one in counts if one] == [{"done": done, "all": 8} for done in range(1, 9)]
+
+
+def test_progress_rises_from_the_first_sample_to_the_last_file(conversion, path):
+    seen = []
+    run(conversion, unverified(FP16, path), unverified(DYNAMIC, path), progress=lambda done, _: seen.append(done))
+    assert seen == sorted(seen) and seen[0] == 0 and 0.7 < seen[-1] <= 1

@@ -1,0 +1,157 @@
+import gc
+import weakref
+
+import numpy as np
+import onnx
+import pytest
+
+from core.evaluation.paired_comparison import Candidate, run_paired
+from core.inputs.samples import Sample
+from core.job.comparison import Accuracy
+from core.metrics.similarity import ModelSimilarity
+from core.runtimes.onnx import OnnxPredictor
+from core.tasks.classification import Classification
+from small import SIZE, conv_net, scale_scores
+
+TASK = Classification("scores")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return conv_net(tmp_path / "net.onnx")
+
+
+def feeds(count, *, seed=0):
+    random = np.random.default_rng(seed)
+    return [{"input": random.standard_normal((1, 3, SIZE, SIZE)).astype(np.float32)} for _ in range(count)]
+
+
+def candidate(path):
+    return Candidate(OnnxPredictor(path, threads=1), ModelSimilarity(("scores",)))
+
+
+def compare(path, candidates, samples):
+    """The source's metrics, and the results sample by sample."""
+    results = []
+    source = OnnxPredictor(path, threads=1)
+    metrics = run_paired(samples, source=source, candidates=candidates, task=TASK, on_sample=results.append)
+    return metrics, results
+
+
+def renamed(path, to):
+    model = onnx.load(str(path))
+    model.graph.output[0].name = model.graph.node[-1].output[0] = "logits"
+    onnx.save(model, str(to))
+    return to
+
+
+def test_agreement_and_accuracy_are_counted_over_all_samples(path, tmp_path):
+    same, negated = candidate(path), candidate(scale_scores(path, -1, tmp_path / "negated.onnx"))
+    predictor = OnnxPredictor(path, threads=1)
+    inputs = feeds(4)
+    best = [int(predictor.run(one)["scores"].argmax()) for one in inputs]
+    truths = [best[0], (best[1] + 1) % 5, None, best[3]]
+    samples = [(Sample(one), truth) for one, truth in zip(inputs, truths, strict=True)]
+    source, results = compare(path, {"same": same, "negated": negated}, samples)
+    assert source.agreement == same.classification.agreement == 1 and negated.classification.agreement == 0
+    assert source.accuracy == same.classification.accuracy == Accuracy(top1=pytest.approx(2 / 3), top5=1.0)
+    assert negated.classification.accuracy.top1 < 2 / 3
+    assert [result.truth for result in results] == truths
+    for result, first in zip(results, best, strict=True):
+        prediction, cosine = result.candidates["same"]
+        assert result.source.ranking[0] == prediction.ranking[0] == first and cosine == pytest.approx(1)
+        assert result.candidates["negated"][1] == pytest.approx(-1)
+
+
+def test_similarity_accumulates_over_the_samples(path, tmp_path):
+    changed = scale_scores(path, 1.5, tmp_path / "changed.onnx")
+    same, larger = candidate(path), candidate(changed)
+    inputs = feeds(3)
+    compare(path, {"same": same, "larger": larger}, [(Sample(one), None) for one in inputs])
+    source, second = (OnnxPredictor(file, threads=1) for file in (path, changed))
+    a, b = (np.concatenate([one.run(each)["scores"].ravel() for each in inputs]) for one in (source, second))
+    (difference,) = larger.similarity.compute()
+    assert difference.cosine == pytest.approx(1) and difference.largest == pytest.approx(np.abs(a - b).max(), rel=1e-4)
+    assert difference.sqnr_db == pytest.approx(20 * np.log10(2), abs=1e-3)  # the error is half the signal
+    assert same.similarity.compute()[0].largest == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("names", "not those of the original"),
+        ("shape", 'output "scores" has the shape (1, 7) instead of (1, 5)'),
+        ("nan", "infinite or not numbers"),
+        ("infinity", "infinite or not numbers"),
+        ("size", "stopped while it was being run"),
+    ],
+)
+def test_a_candidate_with_other_outputs_is_excluded_and_the_others_go_on(path, tmp_path, kind, said):
+    to = tmp_path / "bad.onnx"
+    make = {
+        "names": lambda: renamed(path, to),
+        "shape": lambda: conv_net(to, classes=7),
+        "nan": lambda: scale_scores(path, np.nan, to),
+        "infinity": lambda: scale_scores(path, np.inf, to),
+        "size": lambda: conv_net(to, size=2 * SIZE),
+    }
+    bad, good = candidate(make[kind]()), candidate(path)
+    _, results = compare(path, {"bad": bad, "good": good}, [(Sample(one), 0) for one in feeds(3)])
+    assert said in str(bad.error.reason) and bad.error.next_step
+    assert [list(result.candidates) for result in results] == [["good"]] * 3
+    assert good.error is None and good.classification.samples == 3 and bad.classification.samples == 0
+
+
+def test_infinities_of_the_source_do_not_exclude_a_candidate_that_has_them_too(path, tmp_path):
+    infinite = scale_scores(path, np.inf, tmp_path / "infinite.onnx")
+    copy = candidate(infinite)
+    compare(infinite, {"copy": copy}, [(Sample(one), None) for one in feeds(1)])
+    assert copy.error is None and copy.similarity.compute()[0].largest == 0
+
+
+def test_a_candidate_that_fails_later_keeps_out_from_then_on(tmp_path):
+    """The size of the images is free in the source and fixed in the candidate."""
+    free, fixed = conv_net(tmp_path / "free.onnx", size="side"), candidate(conv_net(tmp_path / "fixed.onnx"))
+    fitting, larger = feeds(1)[0], {"input": np.ones((1, 3, 2 * SIZE, 2 * SIZE), np.float32)}
+    samples = [(Sample(one), None) for one in (fitting, larger, fitting)]
+    _, results = compare(free, {"fixed": fixed}, samples)
+    assert [list(result.candidates) for result in results] == [["fixed"], [], []]
+    assert fixed.classification.samples == 1 and fixed.error
+
+
+def test_an_unexpected_error_with_one_file_does_not_cost_the_others(path):
+    class Broken(OnnxPredictor):
+        def run(self, feeds):
+            raise KeyError("blob")
+
+    broken, good = Candidate(Broken(path, threads=1), ModelSimilarity(("scores",))), candidate(path)
+    compare(path, {"broken": broken, "good": good}, [(Sample(one), None) for one in feeds(2)])
+    assert "KeyError" in str(broken.error.reason) and "Broken" not in str(broken.error.reason) and broken.error.detail
+    assert good.classification.samples == 2
+
+
+def test_a_candidate_that_was_not_loaded_is_left_out(path):
+    missing = Candidate(None, ModelSimilarity(("scores",)))
+    _, (result,) = compare(path, {"missing": missing}, [(Sample(feeds(1)[0]), None)])
+    assert result.candidates == {}
+
+
+def test_samples_are_made_one_by_one_and_not_kept(path):
+    made = []
+
+    def alive():
+        gc.collect()
+        return sum(reference() is not None for reference in made)
+
+    def samples():
+        for one in feeds(6):
+            assert alive() <= 1  # the previous one, which is still bound in the loop
+            sample = Sample(one)
+            made.append(weakref.ref(sample))
+            yield sample, None
+
+    source = OnnxPredictor(path, threads=1)
+    metrics = run_paired(
+        samples(), source=source, candidates={"copy": candidate(path)}, task=TASK, on_sample=lambda result: None
+    )
+    assert metrics.samples == 6 and not alive()
