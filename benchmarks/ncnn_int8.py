@@ -32,8 +32,8 @@ from core.ncnn.weights import write_weights
 from core.onnx_model.source import Source, inspect
 from core.pnnx.convert import convert
 from core.preprocessing import Preprocessing
-from core.quantization.ncnn.official_calibration import measure_table
-from core.quantization.ncnn.official_format import to_int8_official
+from core.quantization.ncnn.official_ncnn2int8 import to_int8_official
+from core.quantization.ncnn.official_ncnn2table import measure_table
 from core.quantization.ncnn.plan import plan_quantization
 from core.quantization.observers.abs_max import METHODS
 from core.runtimes.ncnn import NcnnPredictor

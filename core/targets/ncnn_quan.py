@@ -13,7 +13,7 @@ from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.ncnn.model import NcnnModel
 from core.quantization.ncnn.int8 import quantizable_layers, quantizable_without_range
-from core.quantization.ncnn.official_calibration import quantize_with_official_tools
+from core.quantization.ncnn.official_tools import quantize_with_official_tools
 from core.quantization.ncnn.plan import plan_quantization
 from core.quantization.observers.abs_max import method_named
 from core.targets.base import Effort

@@ -42,7 +42,7 @@ def broken(*arguments, **options):
     raise AssertionError
 
 
-def astray(model, *arguments, **options):
+def inaccurate(model, *arguments, **options):
     """Loads, runs, and is wrong."""
     (weight,) = model.graph.initializer
     weight.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(weight), "w"))
@@ -50,15 +50,15 @@ def astray(model, *arguments, **options):
     return model
 
 
-@pytest.mark.parametrize("quantizer", [broken, astray])
-def test_where_that_breaks_or_strays_weights_are_only_stored(tmp_path, monkeypatch, quantizer):
+@pytest.mark.parametrize("quantizer", [broken, inaccurate])
+def test_where_that_fails_or_is_inaccurate_weights_are_only_stored(tmp_path, monkeypatch, quantizer):
     monkeypatch.setattr("core.quantization.onnx.dynamic.quantize_matrix_products", quantizer)
     path = matrix_products(tmp_path / "m.onnx", RANDOM.standard_normal((64, 128)))
     context, artifact = make(path, tmp_path / "work")
     assert "MatMulInteger" not in {node.op_type for node in onnx.load(str(artifact.files[0])).graph.node}
-    answers = OnnxPredictor(artifact.files[0]).run(context.example.feeds)["y"]
+    outputs = OnnxPredictor(artifact.files[0]).run(context.example.feeds)["y"]
     expected = context.expected["y"]
-    assert np.abs(answers - expected).max() < 0.03 * np.abs(expected).max()
+    assert np.abs(outputs - expected).max() < 0.03 * np.abs(expected).max()
     assert artifact.size_bytes < 0.4 * path.stat().st_size and "32 bit" in str(artifact.notes[0])
 
 
@@ -102,11 +102,11 @@ def test_weights_inside_branches_are_stored_too(tmp_path):
     assert store_weights_as_int8(model) == 2 and model.ByteSize() < 0.5 * path.stat().st_size
     for sign in (1, -1):
         feeds = {"x": sign * RANDOM.standard_normal((1, 16, 8)).astype(np.float32)}
-        expected, answers = OnnxPredictor(path).run(feeds)["y"], OnnxPredictor(model).run(feeds)["y"]
-        assert np.abs(answers - expected).max() < 0.03 * np.abs(expected).max()
+        expected, outputs = OnnxPredictor(path).run(feeds)["y"], OnnxPredictor(model).run(feeds)["y"]
+        assert np.abs(outputs - expected).max() < 0.03 * np.abs(expected).max()
 
 
-def test_what_cannot_compute_in_8_bit_is_at_least_stored_so(tmp_path):
+def test_what_cannot_compute_in_8_bit_is_at_least_stored_in_it(tmp_path):
     """onnxruntime has no dynamic 8 bit for GRU."""
     width, units = 24, 32
     weights = {"w": (2, 3 * units, width), "r": (2, 3 * units, units)}
