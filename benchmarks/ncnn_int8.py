@@ -1,9 +1,9 @@
-"""Compare ways to 8 bit in ncnn: the official KL and ACIQ, and EdgePress; prints a table in Markdown.
+"""Compare 8-bit quantization for ncnn: the official KL and ACIQ, and EdgePress; prints a Markdown table.
 
     python benchmarks/ncnn_int8.py model.onnx --calibration DIR --test DIR --mean 127 --std 128
 
-Each way runs in a process of its own, one thread, so that its time and memory are its own. The official ones
-are EdgePress's own reading of them, held against the tools' files to the byte in tests/core/ncnn/test_official.py.
+Each method runs in a process of its own, one thread, so that its time and memory are its own. The official ones
+are EdgePress's reimplementations, tested byte for byte in tests/core/quantization/ncnn/test_official_ncnn2int8.py.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ WAYS = ("32 bit", "16 bit", "KL, official", "ACIQ, official", *OWN)
 
 
 def main() -> None:
-    """Print the table, one way a row."""
+    """Print the table, one method a row."""
     options = _options()
     if options.way:
         print(_row(options, _converted(options), options.way), flush=True)
@@ -110,9 +110,9 @@ def _row(options: argparse.Namespace, model: NcnnModel, way: str) -> str:
     pass_time = _pass_time(model, list(_feeds(options, options.calibration))) if way not in WAYS[:2] else 0.0
     reading = _reading_time(options) if pass_time else 0.0
     passes = f"{taken / (pass_time + reading):.1f}" if pass_time else ""
-    same, noise, milliseconds = _compare(options, made)
+    agreement, sqnr, milliseconds = _compare(options, made)
     share = len(write_weights(made.weights)) / len(write_weights(model.weights))
-    return f"| {way} | {same:.2%} | {noise:.1f} | {share:.1%} | {milliseconds:.1f} | {passes} | {peak:.0f} |"
+    return f"| {way} | {agreement:.2%} | {sqnr:.1f} | {share:.1%} | {milliseconds:.1f} | {passes} | {peak:.0f} |"
 
 
 def _made(options: argparse.Namespace, model: NcnnModel, *, way: str, count: int) -> NcnnModel:
@@ -145,21 +145,19 @@ def _reading_time(options: argparse.Namespace) -> float:
 
 
 def _compare(options: argparse.Namespace, made: NcnnModel) -> tuple[float, float, float]:
-    """Share of equal best answers, SQNR of the first output in dB, processor milliseconds for one picture."""
+    """Top-1 agreement and SQNR in dB of the first output, processor milliseconds for one picture."""
     source = OnnxPredictor(options.model, threads=1)
-    meter, predictor, same, spent = None, None, [], 0.0
+    first = source.outputs[0]
+    similarity, predictor, agrees, spent = ModelSimilarity((first,)), None, [], 0.0
     for feeds in _feeds(options, options.test):
         expected = source.run(feeds)
-        first = next(iter(expected))
-        similarity = meter or ModelSimilarity((first,))
         predictor = predictor or NcnnPredictor(made, expected, threads=1)
         started = time.process_time()
-        answer = predictor.run(feeds)
+        outputs = predictor.run(feeds)
         spent += time.process_time() - started
-        similarity.update(expected, answer)
-        same.append(np.mean(expected[first].argmax(-1) == answer[first].argmax(-1)))
-    assert meter is not None
-    return float(np.mean(same)), similarity.compute()[0].sqnr_db, spent / len(same) * 1e3
+        similarity.update(expected, outputs)
+        agrees.append(np.mean(expected[first].argmax(-1) == outputs[first].argmax(-1)))
+    return float(np.mean(agrees)), similarity.compute()[0].sqnr_db, spent / len(agrees) * 1e3
 
 
 def _peak_megabytes() -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.common.errors import TargetRefused
 from core.common.progress import Progress
-from core.common.text import Text, say
+from core.common.text import Text, plural, say
 from core.conversion.context import ConversionContext
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
@@ -69,14 +69,18 @@ def _notes(quantized: DynamicModel) -> tuple[Text, ...]:
         return ()
     if not quantized.is_dynamic:
         return (
-            say(
+            plural(
+                "{count} layer is stored in 8 bit and computed in 32 bit, because computing in 8 bit changed "
+                "the answers too much.",
                 "{count} layers are stored in 8 bit and computed in 32 bit, because computing in 8 bit changed "
                 "the answers too much.",
                 count=quantized.weight_only,
             ),
         )
     return (
-        say(
+        plural(
+            "{count} layer is stored in 8 bit and computed in 32 bit, because onnxruntime runs it in dynamic 8 bit "
+            "many times slower, or not at all. For more speed try the static 8 bit file.",
             "{count} layers are stored in 8 bit and computed in 32 bit, because onnxruntime runs them in dynamic 8 bit "
             "many times slower, or not at all. For more speed try the static 8 bit file.",
             count=quantized.weight_only,

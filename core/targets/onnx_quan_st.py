@@ -8,7 +8,7 @@ import onnx
 
 from core.common.errors import TargetRefused
 from core.common.progress import Progress, portion
-from core.common.text import Text, say
+from core.common.text import Text, plural, say
 from core.conversion.context import ConversionContext
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
@@ -86,4 +86,10 @@ def _nothing_to_compute() -> TargetRefused:
 def _notes(excluded: int) -> tuple[Text, ...]:
     if not excluded:
         return ()
-    return (say("{count} layers stayed in 32 bit, because 8 bit changed the answers too much there.", count=excluded),)
+    return (
+        plural(
+            "{count} layer stayed in 32 bit, because 8 bit changed the answers too much there.",
+            "{count} layers stayed in 32 bit, because 8 bit changed the answers too much there.",
+            count=excluded,
+        ),
+    )
