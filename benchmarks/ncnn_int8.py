@@ -33,7 +33,7 @@ from core.onnx_model.source import Source, inspect
 from core.pnnx.convert import convert
 from core.preprocessing import Preprocessing
 from core.quantization.ncnn.official_ncnn2int8 import to_int8_official
-from core.quantization.ncnn.official_ncnn2table import measure_table
+from core.quantization.ncnn.official_ncnn2table import ClippingMethod, measure_table
 from core.quantization.ncnn.plan import plan_quantization
 from core.quantization.observers.abs_max import METHODS
 from core.runtimes.ncnn import NcnnPredictor
@@ -41,21 +41,21 @@ from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds
 
 OWN = {f"EdgePress, {method}": method for method in METHODS}
-WAYS = ("32 bit", "16 bit", "KL, official", "ACIQ, official", *OWN)
+ALL_METHODS = ("32 bit", "16 bit", "KL, official", "ACIQ, official", *OWN)
 
 
 def main() -> None:
     """Print the table, one method a row."""
     options = _options()
-    if options.way:
-        print(_row(options, _converted(options), options.way), flush=True)
+    if options.method:
+        print(_row(options, _converted(options), options.method), flush=True)
         return
-    print("| way | same best answer | SQNR, dB | size | ms a picture | time, plain passes | peak MB |")
+    print("| method | top-1 agreement | SQNR, dB | size | ms a picture | time, plain passes | peak MB |")
     print("|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         _convert(options, Path(folder))
-        for way in WAYS:
-            subprocess.run([sys.executable, *sys.argv, "--way", way, "--folder", folder], check=True)
+        for method in ALL_METHODS:
+            subprocess.run([sys.executable, *sys.argv, "--method", method, "--folder", folder], check=True)
 
 
 def _options() -> argparse.Namespace:
@@ -68,7 +68,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--color", default="rgb", choices=["rgb", "bgr"])
     parser.add_argument("--mean", type=float, default=127.5)
     parser.add_argument("--std", type=float, default=127.5)
-    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--method", choices=ALL_METHODS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -101,30 +101,30 @@ def _converted(options: argparse.Namespace) -> NcnnModel:
     return NcnnModel.load(options.folder / "model.param", options.folder / "model.bin", inputs=inputs, outputs=outputs)
 
 
-def _row(options: argparse.Namespace, model: NcnnModel, way: str) -> str:
+def _row(options: argparse.Namespace, model: NcnnModel, method: str) -> str:
     count = len(read_folder(options.calibration).files)
     started = time.process_time()
-    made = _made(options, model, way=way, count=count)
+    made = _made(options, model, method=method, count=count)
     taken = time.process_time() - started
     peak = _peak_megabytes()
-    pass_time = _pass_time(model, list(_feeds(options, options.calibration))) if way not in WAYS[:2] else 0.0
+    pass_time = _pass_time(model, list(_feeds(options, options.calibration))) if method not in ALL_METHODS[:2] else 0.0
     reading = _reading_time(options) if pass_time else 0.0
     passes = f"{taken / (pass_time + reading):.1f}" if pass_time else ""
     agreement, sqnr, milliseconds = _compare(options, made)
     share = len(write_weights(made.weights)) / len(write_weights(model.weights))
-    return f"| {way} | {agreement:.2%} | {sqnr:.1f} | {share:.1%} | {milliseconds:.1f} | {passes} | {peak:.0f} |"
+    return f"| {method} | {agreement:.2%} | {sqnr:.1f} | {share:.1%} | {milliseconds:.1f} | {passes} | {peak:.0f} |"
 
 
-def _made(options: argparse.Namespace, model: NcnnModel, *, way: str, count: int) -> NcnnModel:
-    if way == "32 bit":
+def _made(options: argparse.Namespace, model: NcnnModel, *, method: str, count: int) -> NcnnModel:
+    if method == "32 bit":
         return model
-    if way == "16 bit":
+    if method == "16 bit":
         return to_fp16(model)
-    if way in OWN:
+    if method in OWN:
         feeds = _feeds(options, options.calibration)
-        return plan_quantization(model, feeds, count=count, method=OWN[way]).apply(model)
-    method = "kl" if way.startswith("KL") else "aciq"
-    return to_int8_official(model, measure_table(model, lambda: _feeds(options, options.calibration), method))
+        return plan_quantization(model, feeds, count=count, method=OWN[method]).apply(model)
+    clipping: ClippingMethod = "kl" if method.startswith("KL") else "aciq"
+    return to_int8_official(model, measure_table(model, lambda: _feeds(options, options.calibration), clipping))
 
 
 def _pass_time(model: NcnnModel, samples: list[Feeds]) -> float:

@@ -96,7 +96,7 @@ class _Writer:
         outputs = fp16_outputs(node, self.floats, self.opset)
         for number, name in enumerate(node.output):
             if outputs[number]:
-                copy.output[number] = self.fp16_copies[name] = self._unused_name(f"{name}_half")
+                copy.output[number] = self.fp16_copies[name] = self._fp16_name(name)
             else:
                 self.in_float.add(name)
         for attribute in copy.attribute if node.op_type == "Cast" else ():
@@ -119,7 +119,7 @@ class _Writer:
         for tensor in list(graph.initializer):
             values = _storable(tensor)
             if values is not None:
-                stored = self._unused_name(f"{tensor.name}_half")
+                stored = self._fp16_name(tensor.name)
                 nodes.append(self._cast(stored, tensor.name, TensorProto.FLOAT))
                 graph.initializer.remove(tensor)
                 graph.initializer.append(numpy_helper.from_array(values, stored))
@@ -130,7 +130,7 @@ class _Writer:
             nodes.append(node)
             if values is not None:
                 name = node.output[0]
-                stored = node.output[0] = self._unused_name(f"{name}_half")
+                stored = node.output[0] = self._fp16_name(name)
                 node.attribute[0].t.CopyFrom(numpy_helper.from_array(values, stored))
                 nodes.append(self._cast(stored, name, TensorProto.FLOAT))
         replace_nodes(graph, nodes)
@@ -151,14 +151,14 @@ class _Writer:
             self.initializers[tensor.name] = tensor
             return
         # onnxruntime folds this Cast when it loads the file.
-        stored = self.fp16_copies[tensor.name] = self._unused_name(f"{tensor.name}_half")
+        stored = self.fp16_copies[tensor.name] = self._fp16_name(tensor.name)
         self.initializers[stored] = numpy_helper.from_array(values, stored)
         self.nodes.append(self._cast(stored, tensor.name, TensorProto.FLOAT))
 
     def _require_fp16(self, name: str) -> str:
         """The name of this tensor's fp16 copy, which is made if need be."""
         if name not in self.fp16_copies:
-            self.fp16_copies[name] = copy = self._unused_name(f"{name}_half")
+            self.fp16_copies[name] = copy = self._fp16_name(name)
             if name in self.weights:
                 values = round_to_fp16(numpy_helper.to_array(self.weights[name]))
                 self.initializers[copy] = numpy_helper.from_array(values, copy)
@@ -168,6 +168,9 @@ class _Writer:
 
     def _cast(self, name: str, result: str, kind: int) -> onnx.NodeProto:
         return helper.make_node("Cast", [name], [result], name=self._unused_name(f"{result}_cast"), to=kind)
+
+    def _fp16_name(self, name: str) -> str:
+        return self._unused_name(f"{name}_half")
 
     def _unused_name(self, name: str) -> str:
         while name in self.taken:
