@@ -1,8 +1,8 @@
-"""Compare ways to choose the ranges of static 8 bit models, each in a process of its own.
+"""Compare calibration methods for static 8-bit ONNX models, each in a process of its own.
 
     python benchmarks/calibration.py MODEL --images CALIBRATION --test-images OTHERS --mean 127 --std 128
 
-Prints a Markdown table: SQNR and agreement with the source over the other pictures, size, time per picture relative
+Prints a Markdown table: SQNR and agreement with the source over the test pictures, size, time per picture relative
 to the source, seconds for making the file, and the peak memory of the process (not known on Windows).
 """
 
@@ -44,14 +44,14 @@ def main() -> None:
     """Measure every method and print the table."""
     arguments = parse()
     if arguments.method:
-        print(json.dumps(one(arguments)))
+        print(json.dumps(measure(arguments)))
         return
     print("| method | pictures | SQNR | agreement | MB | time | seconds | peak memory |")
     print("|---|---|---|---|---|---|---|---|")
     for method in METHODS:
         command = [sys.executable, *sys.argv, "--method", method]
-        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        row = json.loads(answer.splitlines()[-1])
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        row = json.loads(printed.splitlines()[-1])
         print(
             f"| {method} | {arguments.count} | {row['sqnr']:.1f} dB | {row['agreement']:.2%} | {row['size'] / 1e6:.2f} "
             f"| {row['time']:.2f} | {row['seconds']:.1f} | {row['memory']:.0f} MB |",
@@ -72,8 +72,8 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def one(arguments: argparse.Namespace) -> dict[str, float]:
-    """Make and judge one file."""
+def measure(arguments: argparse.Namespace) -> dict[str, float]:
+    """Make one file and compare it with the source."""
     source = inspect(arguments.model)
     size = tuple(side if isinstance(side, int) else 224 for side in source.image_size)
     preprocessing = Preprocessing(size, mean=(arguments.mean,) * 3, std=(arguments.std,) * 3)  # type: ignore[arg-type]
@@ -83,33 +83,34 @@ def one(arguments: argparse.Namespace) -> dict[str, float]:
     context = ConversionContext(source, preprocessing, split=Split(files, test), folder=arguments.model.parent)
     model = context.prepared.fresh()
     start = time.perf_counter()
-    made = stock(model, context) if arguments.method == STOCK else ours(model, context, arguments.method)
+    made = by_onnxruntime(model, context) if arguments.method == STOCK else by_us(model, context, arguments.method)
     seconds = time.perf_counter() - start
     memory = peak_memory()
     samples = load_samples(source, preprocessing, files=test, reader=ImageReader())
     return {
-        **judge(OnnxPredictor(source.path, threads=1), OnnxPredictor(made, threads=1), samples),
+        **compare(OnnxPredictor(source.path, threads=1), OnnxPredictor(made, threads=1), samples),
         "size": made.ByteSize(),
         "seconds": seconds,
         "memory": memory,
     }
 
 
-def ours(model: onnx.ModelProto, context: ConversionContext, method: Any) -> onnx.ModelProto:
-    """As the target does it, with the method of choice."""
+def by_us(model: onnx.ModelProto, context: ConversionContext, method: Any) -> onnx.ModelProto:
+    """As the target does it, with this method."""
     name_nodes(model)
     add_biases(model)
     count = context.calibration_count
-    measured = collect_statistics(model, context.calibration_feeds(silent), operators=QUANTIZED_OPERATORS, count=count)
-    return quantize_static(model, measured, method=method)[0]
+    feeds = context.calibration_feeds(silent)
+    statistics = collect_statistics(model, feeds, operators=QUANTIZED_OPERATORS, count=count)
+    return quantize_static(model, statistics, method=method)[0]
 
 
-def stock(model: onnx.ModelProto, context: ConversionContext) -> onnx.ModelProto:
-    """As onnxruntime does it, for each channel and with unsigned activations."""
+def by_onnxruntime(model: onnx.ModelProto, context: ConversionContext) -> onnx.ModelProto:
+    """As onnxruntime does it by itself, per channel and with unsigned activations."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
-        """Hands on the samples."""
+        """The calibration samples."""
 
         def __init__(self) -> None:
             self._feeds = context.calibration_feeds(silent)
@@ -129,9 +130,9 @@ def stock(model: onnx.ModelProto, context: ConversionContext) -> onnx.ModelProto
         return onnx.load(str(path))
 
 
-def judge(source: OnnxPredictor, made: OnnxPredictor, samples: Any) -> dict[str, float]:
-    """SQNR of the first output, agreement of its largest entry, and time relative to the source."""
-    similarity, same, times = ModelSimilarity(source.outputs), [], []
+def compare(source: OnnxPredictor, made: OnnxPredictor, samples: Any) -> dict[str, float]:
+    """SQNR and top-1 agreement of the first output, and time relative to the source."""
+    similarity, agrees, times = ModelSimilarity(source.outputs), [], []
     for sample in samples:
         start = time.perf_counter()
         exact = source.run(sample.feeds)
@@ -139,17 +140,17 @@ def judge(source: OnnxPredictor, made: OnnxPredictor, samples: Any) -> dict[str,
         other = made.run(sample.feeds)
         times.append((middle - start, time.perf_counter() - middle))
         similarity.update(exact, other)
-        same.append(all(int(exact[name].argmax()) == int(other[name].argmax()) for name in source.outputs[:1]))
+        agrees.append(all(int(exact[name].argmax()) == int(other[name].argmax()) for name in source.outputs[:1]))
     exact_time, other_time = np.median(np.array(times), axis=0)
     return {
         "sqnr": similarity.compute()[0].sqnr_db,
-        "agreement": float(np.mean(same)),
+        "agreement": float(np.mean(agrees)),
         "time": float(other_time / exact_time),
     }
 
 
 def peak_memory() -> float:
-    """Of this process so far, in MB."""
+    """Peak memory of this process so far, in MB."""
     if sys.platform == "win32":
         return float("nan")
     import resource

@@ -1,9 +1,9 @@
-"""Compare ways to 8 bit in ncnn: the official KL and ACIQ, and EdgePress; prints a table in Markdown.
+"""Compare 8-bit quantization for ncnn: the official KL and ACIQ, and EdgePress; prints a Markdown table.
 
     python benchmarks/ncnn_int8.py model.onnx --calibration DIR --test DIR --mean 127 --std 128
 
-Each way runs in a process of its own, one thread, so that its time and memory are its own. The official ones
-are EdgePress's own reading of them, held against the tools' files to the byte in tests/core/ncnn/test_official.py.
+Each method runs in a process of its own, one thread, so that its time and memory are its own. The official ones
+are EdgePress's reimplementations, tested byte for byte in tests/core/quantization/ncnn/test_official_ncnn2int8.py.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from core.ncnn.weights import write_weights
 from core.onnx_model.source import Source, inspect
 from core.pnnx.convert import convert
 from core.preprocessing import Preprocessing
-from core.quantization.ncnn.official_calibration import measure_table
-from core.quantization.ncnn.official_format import to_int8_official
+from core.quantization.ncnn.official_ncnn2int8 import to_int8_official
+from core.quantization.ncnn.official_ncnn2table import ClippingMethod, measure_table
 from core.quantization.ncnn.plan import plan_quantization
 from core.quantization.observers.abs_max import METHODS
 from core.runtimes.ncnn import NcnnPredictor
@@ -41,21 +41,21 @@ from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds
 
 OWN = {f"EdgePress, {method}": method for method in METHODS}
-WAYS = ("32 bit", "16 bit", "KL, official", "ACIQ, official", *OWN)
+ALL_METHODS = ("32 bit", "16 bit", "KL, official", "ACIQ, official", *OWN)
 
 
 def main() -> None:
-    """Print the table, one way a row."""
+    """Print the table, one method a row."""
     options = _options()
-    if options.way:
-        print(_row(options, _converted(options), options.way), flush=True)
+    if options.method:
+        print(_row(options, _converted(options), options.method), flush=True)
         return
-    print("| way | same best answer | SQNR, dB | size | ms a picture | time, plain passes | peak MB |")
+    print("| method | top-1 agreement | SQNR, dB | size | ms a picture | time, plain passes | peak MB |")
     print("|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         _convert(options, Path(folder))
-        for way in WAYS:
-            subprocess.run([sys.executable, *sys.argv, "--way", way, "--folder", folder], check=True)
+        for method in ALL_METHODS:
+            subprocess.run([sys.executable, *sys.argv, "--method", method, "--folder", folder], check=True)
 
 
 def _options() -> argparse.Namespace:
@@ -68,7 +68,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--color", default="rgb", choices=["rgb", "bgr"])
     parser.add_argument("--mean", type=float, default=127.5)
     parser.add_argument("--std", type=float, default=127.5)
-    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--method", choices=ALL_METHODS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -101,30 +101,30 @@ def _converted(options: argparse.Namespace) -> NcnnModel:
     return NcnnModel.load(options.folder / "model.param", options.folder / "model.bin", inputs=inputs, outputs=outputs)
 
 
-def _row(options: argparse.Namespace, model: NcnnModel, way: str) -> str:
+def _row(options: argparse.Namespace, model: NcnnModel, method: str) -> str:
     count = len(read_folder(options.calibration).files)
     started = time.process_time()
-    made = _made(options, model, way=way, count=count)
+    made = _made(options, model, method=method, count=count)
     taken = time.process_time() - started
     peak = _peak_megabytes()
-    pass_time = _pass_time(model, list(_feeds(options, options.calibration))) if way not in WAYS[:2] else 0.0
+    pass_time = _pass_time(model, list(_feeds(options, options.calibration))) if method not in ALL_METHODS[:2] else 0.0
     reading = _reading_time(options) if pass_time else 0.0
     passes = f"{taken / (pass_time + reading):.1f}" if pass_time else ""
-    same, noise, milliseconds = _compare(options, made)
+    agreement, sqnr, milliseconds = _compare(options, made)
     share = len(write_weights(made.weights)) / len(write_weights(model.weights))
-    return f"| {way} | {same:.2%} | {noise:.1f} | {share:.1%} | {milliseconds:.1f} | {passes} | {peak:.0f} |"
+    return f"| {method} | {agreement:.2%} | {sqnr:.1f} | {share:.1%} | {milliseconds:.1f} | {passes} | {peak:.0f} |"
 
 
-def _made(options: argparse.Namespace, model: NcnnModel, *, way: str, count: int) -> NcnnModel:
-    if way == "32 bit":
+def _made(options: argparse.Namespace, model: NcnnModel, *, method: str, count: int) -> NcnnModel:
+    if method == "32 bit":
         return model
-    if way == "16 bit":
+    if method == "16 bit":
         return to_fp16(model)
-    if way in OWN:
+    if method in OWN:
         feeds = _feeds(options, options.calibration)
-        return plan_quantization(model, feeds, count=count, method=OWN[way]).apply(model)
-    method = "kl" if way.startswith("KL") else "aciq"
-    return to_int8_official(model, measure_table(model, lambda: _feeds(options, options.calibration), method))
+        return plan_quantization(model, feeds, count=count, method=OWN[method]).apply(model)
+    clipping: ClippingMethod = "kl" if method.startswith("KL") else "aciq"
+    return to_int8_official(model, measure_table(model, lambda: _feeds(options, options.calibration), clipping))
 
 
 def _pass_time(model: NcnnModel, samples: list[Feeds]) -> float:
@@ -145,21 +145,19 @@ def _reading_time(options: argparse.Namespace) -> float:
 
 
 def _compare(options: argparse.Namespace, made: NcnnModel) -> tuple[float, float, float]:
-    """Share of equal best answers, SQNR of the first output in dB, processor milliseconds for one picture."""
+    """Top-1 agreement and SQNR in dB of the first output, processor milliseconds for one picture."""
     source = OnnxPredictor(options.model, threads=1)
-    meter, predictor, same, spent = None, None, [], 0.0
+    first = source.outputs[0]
+    similarity, predictor, agrees, spent = ModelSimilarity((first,)), None, [], 0.0
     for feeds in _feeds(options, options.test):
         expected = source.run(feeds)
-        first = next(iter(expected))
-        similarity = meter or ModelSimilarity((first,))
         predictor = predictor or NcnnPredictor(made, expected, threads=1)
         started = time.process_time()
-        answer = predictor.run(feeds)
+        outputs = predictor.run(feeds)
         spent += time.process_time() - started
-        similarity.update(expected, answer)
-        same.append(np.mean(expected[first].argmax(-1) == answer[first].argmax(-1)))
-    assert meter is not None
-    return float(np.mean(same)), similarity.compute()[0].sqnr_db, spent / len(same) * 1e3
+        similarity.update(expected, outputs)
+        agrees.append(np.mean(expected[first].argmax(-1) == outputs[first].argmax(-1)))
+    return float(np.mean(agrees)), similarity.compute()[0].sqnr_db, spent / len(agrees) * 1e3
 
 
 def _peak_megabytes() -> float:

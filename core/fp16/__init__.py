@@ -1,1 +1,1 @@
-"""16-bit floats: which nodes may compute in them, and how weights are stored in them."""
+"""fp16: which nodes may compute in it, and how weights are stored in it."""

@@ -1,4 +1,4 @@
-"""Weights in 16 bit: half the file, and nothing else about the model changes."""
+"""ncnn weights stored in fp16: half the size, and nothing else about the model changes."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ from core.ncnn.model import NcnnModel
 from core.ncnn.param import Layer
 from core.ncnn.weights import TAG_FLOAT32, Array, stored
 
-_SPARED = 0.005
-"""Share of the weights that stays in 32 bit: the file grows by half a hundredth."""
+_FLOAT_SHARE = 0.005
+"""Share of the weights that stays in 32 bit: the file grows by 0.5%."""
 
 
 def to_fp16(model: NcnnModel) -> NcnnModel:
-    """Store the tagged float32 arrays in 16 bit, rounding to nearest even; ncnn reads either.
+    """Store the tagged float32 arrays in fp16, rounded to nearest even; ncnn reads either.
 
-    The smallest ones stay in 32 bit: they belong to the first and the depthwise layers, where a rounding
-    is not averaged out. On ppocrv4_rec this raised the worst picture's cosine from 0.978 to 0.9999.
+    The smallest ones stay in 32 bit: they belong to the first and the depthwise layers, where rounding errors
+    do not average out. On ppocrv4_rec this raised the worst image's cosine from 0.978 to 0.9999.
 
     Raw arrays (biases, norms, constants) have no tag and must stay in 32 bit. An array with a value
-    beyond 65504 stays in 32 bit too, since 16 bit would make it infinite.
+    beyond 65504 stays in 32 bit too, since fp16 would make it infinite.
     """
-    spared = _smallest(model)
+    in_float = _smallest_arrays(model)
 
     def edit(index: int, layer: Layer, arrays: tuple[Array, ...]) -> tuple[Layer, tuple[Array, ...]]:
         return layer, tuple(
-            array if (index, place) in spared else array_to_fp16(array) for place, array in enumerate(arrays)
+            array if (index, number) in in_float else array_to_fp16(array) for number, array in enumerate(arrays)
         )
 
     return model.edited(edit)
 
 
-def _smallest(model: NcnnModel) -> frozenset[tuple[int, int]]:
-    """Layer and place of the smallest tagged arrays, as many as the share of all weights allows."""
+def _smallest_arrays(model: NcnnModel) -> frozenset[tuple[int, int]]:
+    """(Index of the layer, number of the array) of the smallest tagged arrays, within the share of all weights."""
     sizes = {
-        (index, place): array.values.size
+        (index, number): array.values.size
         for index, arrays in enumerate(model.weights)
-        for place, array in enumerate(arrays)
+        for number, array in enumerate(arrays)
         if array.tag == TAG_FLOAT32
     }
-    spare, spared = _SPARED * sum(sizes.values()), set()
+    budget, chosen = _FLOAT_SHARE * sum(sizes.values()), set()
     for key in sorted(sizes, key=sizes.__getitem__):
-        spare -= sizes[key]
-        if spare < 0:
+        budget -= sizes[key]
+        if budget < 0:
             break
-        spared.add(key)
-    return frozenset(spared)
+        chosen.add(key)
+    return frozenset(chosen)
 
 
 def notes_on_fp32_layers(model: NcnnModel) -> tuple[Text, ...]:
-    """What a person should know about a model that :func:`half` went over: which weights stayed in 32 bit.
+    """A note that names the layers whose weights stayed in 32 bit because fp16 cannot hold them.
 
     Args:
         model: in 16 or 8 bit.
@@ -71,7 +71,7 @@ def notes_on_fp32_layers(model: NcnnModel) -> tuple[Text, ...]:
 
 
 def array_to_fp16(array: Array) -> Array:
-    """One array in 16 bit, where the format and its values allow it."""
+    """One array in fp16, where the format and its values allow it."""
     if array.tag != TAG_FLOAT32:
         return array
     with np.errstate(over="ignore"):

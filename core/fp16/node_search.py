@@ -1,9 +1,9 @@
-"""Find which nodes of a model may compute in 16 bit without changing its answers."""
+"""Find which nodes of a model can compute in fp16 without changing its outputs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -11,22 +11,24 @@ import onnx
 from core.common.errors import ConversionError
 from core.common.progress import Progress
 from core.common.text import say
-from core.fp16.onnx_writer import fp16_candidates, to_fp16
+from core.fp16.candidates import fp16_candidates
+from core.fp16.onnx_writer import to_fp16
 from core.metrics.reference_check import ReferenceSamples, agrees
 
-_SECONDS = 60.0
+_TIME_BUDGET = 60.0
+"""Seconds for the search."""
 
 
 @dataclass(frozen=True)
 class Fp16Model:
-    """A 16-bit model that was found to agree."""
+    """An fp16 model whose outputs agree with the source's."""
 
     model: onnx.ModelProto
     candidates: int
-    """How many nodes might compute in 16 bit at all."""
+    """Number of nodes that could compute in fp16 by their types."""
 
     kept: tuple[str, ...]
-    """Operators of those among them that stay in 32 bit, because in 16 bit the answers changed."""
+    """Operators of those among them that stay in float32, because the outputs changed in fp16."""
 
 
 def search_fp16_nodes(
@@ -35,62 +37,63 @@ def search_fp16_nodes(
     *,
     least: float,
     progress: Progress,
-    seconds: float = _SECONDS,
+    seconds: float = _TIME_BUDGET,
 ) -> Fp16Model:
-    """Put as many nodes into 16 bit as the answers allow.
+    """Let as many nodes compute in fp16 as the outputs allow.
 
-    All at once is tried first. Else, from everything in 32 bit, ever smaller groups of neighbours are
-    put into 16 bit and left there if the answers stay (delta debugging, Zeller 1999): about two trials
-    for each halving and for each node that matters.
+    All candidates are tried first. Else, starting with all in float32, ever smaller groups of neighbours are put
+    into fp16 and left there if the outputs agree (delta debugging, Zeller 1999): about two trials for each halving
+    and for each node that must stay. (To start with the block list of onnxconverter-common saved no trials:
+    docs/calibration.md.)
 
     Args:
         model: the clean model.
-        references: inputs with the source's answers.
-        least: cosine that every output must reach over all trials.
-        progress: told at every trial.
-        seconds: after which the best result so far is taken.
+        references: inputs with the source's outputs.
+        least: cosine similarity that every output must reach over all references.
+        progress: callback, called at every trial.
+        seconds: time after which the best result so far is taken.
 
     Raises:
-        ConversionError: weights in 16 bit alone change the answers too much.
+        ConversionError: weights in fp16 alone change the outputs too much.
     """
     candidates = fp16_candidates(model)
 
-    def still_agrees(half: Sequence[int]) -> bool:
-        return agrees(to_fp16(model, half), references, least=least)
+    def agrees_without(in_float: Collection[int]) -> bool:
+        return agrees(to_fp16(model, set(candidates).difference(in_float)), references, least=least)
 
-    if still_agrees(candidates):
+    if agrees_without(()):
         return Fp16Model(to_fp16(model, candidates), len(candidates), ())
-    if not still_agrees(()):
+    if not agrees_without(candidates):
         raise ConversionError(
             say("In 16 bit the model gives other answers, even where only its weights are stored so."),
             next_step=say("Use the 8 bit targets, which scale the numbers of each layer, or the original."),
         )
-    kept = _reduce(candidates, still_agrees, progress=progress, deadline=time.monotonic() + seconds)
-    names = tuple(model.graph.node[index].op_type for index in kept)
-    return Fp16Model(to_fp16(model, set(candidates) - set(kept)), len(candidates), names)
+    kept = _reduce(candidates, agrees_without, progress=progress, deadline=time.monotonic() + seconds)
+    operators = tuple(model.graph.node[index].op_type for index in kept)
+    return Fp16Model(to_fp16(model, set(candidates).difference(kept)), len(candidates), operators)
 
 
 def _reduce(
-    candidates: tuple[int, ...],
-    still_agrees: Callable[[Sequence[int]], bool],
+    candidates: Sequence[int],
+    agrees_without: Callable[[Collection[int]], bool],
     *,
     progress: Progress,
     deadline: float,
 ) -> tuple[int, ...]:
-    """A small set of nodes that must stay in 32 bit."""
+    """A small subset of the nodes that must stay in float32."""
     kept, start = list(candidates), time.monotonic()
     size = -(-len(kept) // 2)
     while size:
-        place = 0
-        while place < len(kept):
+        position = 0
+        while position < len(kept):
             now = time.monotonic()
             if now > deadline:
                 return tuple(kept)
             progress(min(1.0, (now - start) / (deadline - start)), say("Finding what must stay in 32 bit"))
-            rest = kept[:place] + kept[place + size :]
-            if still_agrees(sorted(set(candidates) - set(rest))):
+            rest = kept[:position] + kept[position + size :]
+            if agrees_without(rest):
                 kept = rest
             else:
-                place += size
+                position += size
         size //= 2
     return tuple(kept)

@@ -1,1 +1,1 @@
-"""8 bit: calibration, observers, GPTQ, sensitivity, and the writing of quantized models."""
+"""8 bit: calibration, observers, GPTQ, sensitivity analysis, and the writing of quantised models."""

@@ -16,7 +16,6 @@ from core.targets.onnx_quan_st import OnnxQuanSt
 TARGETS: tuple[Target, ...] = (OnnxFp16(), OnnxQuanDy(), OnnxQuanSt(), NcnnFp32(), NcnnFp16(), NcnnQuan())
 """Every target, in the order in which they are made and shown."""
 
-
 TARGET_IDS: tuple[TargetId, ...] = tuple(target.id for target in TARGETS)
 """Their ids, in the same order."""
 
@@ -30,7 +29,7 @@ def target_by_id(target_id: TargetId) -> Target:
     return {target.id: target for target in TARGETS}[target_id]
 
 
-def in_order(asked: Iterable[str]) -> tuple[TargetId, ...]:
-    """The asked targets, each once, in the order in which they are made; ids that do not exist are left out."""
-    wanted = set(asked)
-    return tuple(target for target in TARGET_IDS if target in wanted)
+def in_order(requested: Iterable[str]) -> tuple[TargetId, ...]:
+    """The requested targets, each once, in the order in which they are made; unknown ids are left out."""
+    chosen = set(requested)
+    return tuple(target for target in TARGET_IDS if target in chosen)

@@ -1,4 +1,4 @@
-"""What a target is, seen from outside: everything that is its own, and one way to make it."""
+"""The interface of a target: its properties, and how its files are made and opened."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class ModelFormat:
     """As people call it; the same in every language."""
 
     graph_suffix: str
-    """Ending of the file that a graph viewer opens, such as ``.onnx``."""
+    """Suffix of the file that a graph viewer opens, such as ``.onnx``."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """Seconds that a step takes on the reference computer of :mod:`core.preflight.estimate`."""
+    """Time that a step takes, in seconds on the reference computer of :mod:`core.preflight.estimate`."""
 
     start: float
     per_million_weights: float
@@ -37,11 +37,11 @@ class Effort:
     """In runs of the model."""
 
     runs_per_sample: float
-    """In runs of the model, for each sample that is looked at."""
+    """In runs of the model, for each sample used."""
 
 
 class Target(Protocol):
-    """One thing to make. Each lives in a file of its own in :mod:`core.targets`."""
+    """One kind of model file to make. Each is a file of its own in :mod:`core.targets`."""
 
     @property
     def id(self) -> TargetId:
@@ -53,11 +53,11 @@ class Target(Protocol):
 
     @property
     def sentence(self) -> Text:
-        """One plain sentence: what it is good for and what it costs."""
+        """One sentence for people: what it is good for and what it costs."""
 
     @property
     def format(self) -> ModelFormat:
-        """What kind of files it gives."""
+        """The format of its files."""
 
     @property
     def needs_images(self) -> bool:
@@ -65,7 +65,7 @@ class Target(Protocol):
 
     @property
     def least_cosine(self) -> float:
-        """Cosine similarity that every output must keep with the source's for the file to be handed out."""
+        """Least cosine similarity of every output with the source's for the file to be accepted."""
 
     @property
     def bytes_per_weight(self) -> float:
@@ -73,34 +73,34 @@ class Target(Protocol):
 
     @property
     def effort(self) -> Effort:
-        """What making it takes, for the estimate; runs for each sample are for each calibration sample."""
+        """Time that making it takes, for the estimate; its samples are calibration samples."""
 
     def file_names(self, stem: str) -> tuple[str, ...]:
         """Names of its files for a source called ``stem``.onnx."""
 
     def check(self, source: Source) -> None:
-        """Look whether it can be made at all, without trying.
+        """Check whether it can be made at all, without trying.
 
         Raises:
-            TargetRefused: it cannot; the reason and the next step are in the error.
+            TargetRefused: it cannot; the error has the reason and the next step.
         """
 
     def notes(self, source: Source) -> tuple[Text, ...]:
-        """What to know of the result before it is made; for a source that :meth:`check` lets pass."""
+        """Notes on the result before it is made; for a source that passes :meth:`check`."""
 
     def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
         """Write its files into ``folder``.
 
         Raises:
-            EdgePressError: it did not work; what lies in ``folder`` is thrown away.
+            EdgePressError: it did not work; ``folder`` will be deleted.
         """
 
     def open(self, artifact: Artifact, expected: Mapping[str, Tensor], *, threads: int) -> Predictor:
-        """Load one of its artifacts so that it answers under the source's names.
+        """Load one of its artifacts, with the source's names of inputs and outputs.
 
         Args:
             artifact: made by this target.
-            expected: outputs of the source for one sample, with the shapes that every answer must have.
+            expected: outputs of the source for one sample, whose names and shapes the outputs get.
             threads: threads for one run; 0 for all.
 
         Raises:

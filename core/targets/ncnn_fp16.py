@@ -1,4 +1,4 @@
-"""ncnn with weights in 16 bit: half the file."""
+"""Target ``ncnn_fp16``: weights in fp16, half the size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.targets.ncnn_target import NcnnTarget
 
 
 class NcnnFp16(NcnnTarget):
-    """Derived from the 32-bit conversion, so that pnnx runs once for all."""
+    """Made from the 32-bit conversion, so that pnnx runs once for all ncnn targets."""
 
     id: TargetId = "ncnn_fp16"
     title: Text = say("ncnn, 16 bit")
@@ -26,7 +26,7 @@ class NcnnFp16(NcnnTarget):
     effort = Effort(1.0, 0.07, 4, 0)
 
     def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
-        """Store the weights in 16 bit."""
+        """Store the weights in fp16."""
         progress(0.0, say("Converting to ncnn"))
         model = to_fp16(context.ncnn_model)
         return self.write(model, folder, context.stem, notes_on_fp32_layers(model))

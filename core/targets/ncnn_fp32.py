@@ -1,4 +1,4 @@
-"""ncnn in 32 bit: for phones and small boards, with all of the model's accuracy."""
+"""Target ``ncnn``: the model as pnnx converts it, in 32 bit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.targets.ncnn_target import NcnnTarget
 
 
 class NcnnFp32(NcnnTarget):
-    """Converted by pnnx, proved by running it."""
+    """Converted by pnnx and verified by running it."""
 
     id: TargetId = "ncnn"
     title: Text = say("ncnn, 32 bit")

@@ -1,4 +1,4 @@
-"""ncnn in 8 bit, with ranges measured on the person's samples and no compiler anywhere."""
+"""Target ``ncnn_quan``: 8 bit, calibrated on the person's samples; needs no C++ tools."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.ncnn.model import NcnnModel
 from core.quantization.ncnn.int8 import quantizable_layers, quantizable_without_range
-from core.quantization.ncnn.official_calibration import quantize_with_official_tools
+from core.quantization.ncnn.official_tools import quantize_with_official_tools
 from core.quantization.ncnn.plan import plan_quantization
 from core.quantization.observers.abs_max import method_named
 from core.targets.base import Effort
@@ -21,7 +21,7 @@ from core.targets.ncnn_target import NcnnTarget
 
 
 class NcnnQuan(NcnnTarget):
-    """Largest values as ranges, a scale for each channel, and the most sensitive layers left in 16 bit."""
+    """Abs-max ranges, a scale for each output channel, and the most sensitive layers in 16 bit."""
 
     id: TargetId = "ncnn_quan"
     title: Text = say("ncnn, 8 bit")
@@ -41,7 +41,7 @@ class NcnnQuan(NcnnTarget):
                 say("This model has no layer that ncnn can compute in 8 bit."),
                 next_step=say("Use the 16 bit target of ncnn instead."),
             )
-        quantize = _quantize if context.ncnn_tools == "own" else _quantize_officially
+        quantize = _quantize if context.ncnn_tools == "own" else _quantize_with_official_tools
         quantized, note = quantize(context, model, portion(progress, 0.3, 0.95))
         progress(0.95, say("Writing 8 bit weights"))
         notes = (*context.calibration_notes, note, *notes_on_fp32_layers(quantized))
@@ -59,7 +59,9 @@ def _quantize(context: ConversionContext, model: NcnnModel, progress: Progress) 
     return plan.apply(model), _kept_note(len(plan.keep_float), len(plan.layers))
 
 
-def _quantize_officially(context: ConversionContext, model: NcnnModel, progress: Progress) -> tuple[NcnnModel, Text]:
+def _quantize_with_official_tools(
+    context: ConversionContext, model: NcnnModel, progress: Progress
+) -> tuple[NcnnModel, Text]:
     feeds = context.calibration_feeds(progress)
     folder = context.folder / "ncnn-tools"
     note = say("ncnn's own tools measured the ranges (KL) and wrote the weights: {tools}", tools=context.ncnn_tools)

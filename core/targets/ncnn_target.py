@@ -1,4 +1,4 @@
-"""What the ncnn targets share: the format, what they refuse, what to note, how they are written and opened."""
+"""Base of the ncnn targets: format, refusals, notes, and how files are written and opened."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from core.targets.source_rules import refuse_if_random, refuse_if_reduced
 
 NCNN = ModelFormat("ncnn", ".param")
 
-_NEVER = frozenset({"If", "Loop", "Scan", "NonMaxSuppression", "NonZero", "Unique", "SequenceAt", "Optional"})
+_UNSUPPORTED = frozenset({"If", "Loop", "Scan", "NonMaxSuppression", "NonZero", "Unique", "SequenceAt", "Optional"})
 """Operators that ncnn cannot have: its graph has no branches, and its sizes do not depend on values."""
 
-_DOUBTFUL = frozenset(
+_MAYBE_UNSUPPORTED = frozenset(
     {"ArgMax", "ArgMin", "BitShift", "Compress", "Det", "Equal", "EyeLike", "GatherElements", "GatherND", "Greater"}
     | {"GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "Mod", "OneHot", "RoiAlign", "ScatterElements"}
     | {"ScatterND", "TopK", "Trilu", "Where", "Xor", "MaxUnpool", "STFT", "DFT", "RandomNormalLike", "StringNormalizer"}
@@ -36,7 +36,7 @@ class NcnnTarget:
     format = NCNN
     needs_images = False
     suffix: str
-    """Between the source's name and the endings of the files."""
+    """Between the source's name and the file suffixes."""
 
     def file_names(self, stem: str) -> tuple[str, ...]:
         """The graph and its weights."""
@@ -44,7 +44,7 @@ class NcnnTarget:
 
     def check(self, source: Source) -> None:
         """Refuse what ncnn cannot express."""
-        refuse_unfit(source)
+        refuse_unsupported(source)
 
     def notes(self, source: Source) -> tuple[Text, ...]:
         """Operators that ncnn may lack, and sizes that get fixed."""
@@ -57,35 +57,35 @@ class NcnnTarget:
         return Artifact(self.id, files, model.inputs, model.outputs, notes)
 
     def open(self, artifact: Artifact, expected: Mapping[str, Tensor], *, threads: int) -> Predictor:
-        """Load it in ncnn, which knows neither the source's names nor a batch axis: both are put back."""
+        """Load it in ncnn, which has neither the source's names nor a batch axis: both are restored."""
         model = NcnnModel.load(*artifact.files, inputs=artifact.inputs, outputs=artifact.outputs)
         return NcnnPredictor(model, expected, threads=threads)
 
 
 def _notes(source: Source) -> Iterator[Text]:
-    doubtful = sorted(_DOUBTFUL & set(source.operators))
-    if doubtful:
+    maybe_unsupported = sorted(_MAYBE_UNSUPPORTED & set(source.operators))
+    if maybe_unsupported:
         yield say(
             "ncnn may have nothing for these operators, unless they disappear when constants are folded: {operators}.",
-            operators=", ".join(doubtful),
+            operators=", ".join(maybe_unsupported),
         )
     if not all(tensor.is_static for tensor in source.inputs):
         yield say("The model takes inputs of any size; in ncnn its inner sizes are fixed to those that you choose.")
 
 
-def refuse_unfit(source: Source) -> None:
-    """Refuse what ncnn cannot express, before pnnx is asked.
+def refuse_unsupported(source: Source) -> None:
+    """Refuse what ncnn cannot express, before pnnx runs.
 
     Raises:
         TargetRefused: the source is 8 or 16 bit already, draws random numbers, has an operator that ncnn cannot have,
-            or takes several pictures at once.
+            or takes several images at once.
     """
     refuse_if_reduced(source)
     refuse_if_random(source)
-    unfit = sorted(_NEVER & set(source.operators)) + list(source.foreign_operators)
-    if unfit:
+    unsupported = sorted(_UNSUPPORTED & set(source.operators)) + list(source.foreign_operators)
+    if unsupported:
         raise TargetRefused(
-            say("ncnn has nothing for these operators of the model: {operators}.", operators=", ".join(unfit)),
+            say("ncnn has nothing for these operators of the model: {operators}.", operators=", ".join(unsupported)),
             next_step=say("Use the ONNX targets, or export the model without them (for detectors: without its NMS)."),
         )
     batches = [tensor.shape[0] for tensor in source.inputs if len(tensor.shape) == 4]

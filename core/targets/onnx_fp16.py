@@ -1,4 +1,4 @@
-"""Half precision ONNX: every weight in 16 bit."""
+"""Target ``onnx_fp16``: half precision, float32 inputs and outputs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from core.onnx_model.source import Source
 from core.targets.base import Effort
 from core.targets.onnx_target import OnnxTarget, save
 
-_SEARCHED_COSINE = 0.9995
-"""More than is asked of the result, which is judged on more inputs than the few of the search."""
+_SEARCH_COSINE = 0.9995
+"""Above the target's least cosine, since the evaluation uses more samples than the search."""
 
-_NAMED = 5
-"""How many operators a note names."""
+_NAMED_OPERATORS = 5
+"""Operators named in a note, at most."""
 
 
 class OnnxFp16(OnnxTarget):
-    """As many nodes in 16 bit as agree with the source; inputs and outputs stay float32."""
+    """As many nodes in fp16 as the source's outputs allow; inputs and outputs stay float32."""
 
     id: TargetId = "onnx_fp16"
     title: Text = say("ONNX, 16 bit")
@@ -37,16 +37,16 @@ class OnnxFp16(OnnxTarget):
         return (f"{stem}_fp16.onnx",)
 
     def notes(self, source: Source) -> tuple[Text, ...]:
-        """As for every ONNX target, and weights that are 16 bit already."""
+        """Those of every ONNX target, and weights that are 16 bit already."""
         if "float16" not in source.weight_dtypes:
             return super().notes(source)
         return (*super().notes(source), say("Some weights already are 16 bit, so the file shrinks by less than half."))
 
     def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
-        """Convert, and find by trying which nodes have to stay in 32 bit."""
+        """Convert, and find by trials which nodes have to stay in 32 bit."""
         progress(0.0, say("Turning the weights into 16 bit"))
         found = search_fp16_nodes(
-            context.prepared.fresh(), context.references, least=_SEARCHED_COSINE, progress=portion(progress, 0.1, 0.9)
+            context.prepared.fresh(), context.references, least=_SEARCH_COSINE, progress=portion(progress, 0.1, 0.9)
         )
         (name,) = self.file_names(context.stem)
         return Artifact(self.id, (save(found.model, folder / name),), notes=_notes(found))
@@ -62,6 +62,8 @@ def _notes(found: Fp16Model) -> tuple[Text, ...]:
             "{count} of {all} steps are computed in 32 bit, because 16 bit changed the answers: {operators}.",
             count=len(found.kept),
             all=found.candidates,
-            operators=", ".join(f"{name} x {count}" for name, count in Counter(found.kept).most_common(_NAMED)),
+            operators=", ".join(
+                f"{name} x {count}" for name, count in Counter(found.kept).most_common(_NAMED_OPERATORS)
+            ),
         ),
     )

@@ -1,4 +1,4 @@
-"""Dynamic 8-bit ONNX: needs no samples, because ranges are found while the model runs."""
+"""Target ``onnx_quan_dy``: dynamic quantization, whose ranges are found at run time, so that it needs no samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.common.errors import TargetRefused
 from core.common.progress import Progress
-from core.common.text import Text, say
+from core.common.text import Text, plural, say
 from core.conversion.context import ConversionContext
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
@@ -16,14 +16,14 @@ from core.targets.base import Effort
 from core.targets.onnx_target import OnnxTarget, save
 
 _MIN_WEIGHTS = 100
-"""Fewer numbers than this take less place in the file than their description."""
+"""Fewer weights than this are smaller than the nodes that 8 bit would add."""
 
 _MIN_WEIGHT_SHARE = 0.25
-"""Share of the file that its weights must take: from there on they get smaller than their scales make it larger."""
+"""Share of the file that its weights must have, for 8 bit to save more than scales and nodes add."""
 
 
 class OnnxQuanDy(OnnxTarget):
-    """Matrix products quantized dynamically by onnxruntime; convolutions stored in 8 bit."""
+    """Matrix products quantised dynamically by onnxruntime; convolutions weight-only."""
 
     id: TargetId = "onnx_quan_dy"
     title: Text = say("ONNX, 8 bit dynamic")
@@ -37,13 +37,13 @@ class OnnxQuanDy(OnnxTarget):
         return (f"{stem}_quan_dynamic.onnx",)
 
     def check(self, source: Source) -> None:
-        """Refuse what every ONNX target refuses, and what has no weights to speak of."""
+        """Refuse what every ONNX target refuses, and what has hardly any weights."""
         super().check(source)
         if source.parameters < _MIN_WEIGHTS or 4 * source.parameters < _MIN_WEIGHT_SHARE * source.size_bytes:
             raise _nothing_to_store()
 
     def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
-        """Quantize the matrix products and store the convolutions; where that strays, store more or do less."""
+        """Quantise by the first scheme that is accurate enough."""
         (name,) = self.file_names(context.stem)
         best = quantize_dynamic(
             context.prepared.fresh,
@@ -69,14 +69,18 @@ def _notes(quantized: DynamicModel) -> tuple[Text, ...]:
         return ()
     if not quantized.is_dynamic:
         return (
-            say(
+            plural(
+                "{count} layer is stored in 8 bit and computed in 32 bit, because computing in 8 bit changed "
+                "the answers too much.",
                 "{count} layers are stored in 8 bit and computed in 32 bit, because computing in 8 bit changed "
                 "the answers too much.",
                 count=quantized.weight_only,
             ),
         )
     return (
-        say(
+        plural(
+            "{count} layer is stored in 8 bit and computed in 32 bit, because onnxruntime runs it in dynamic 8 bit "
+            "many times slower, or not at all. For more speed try the static 8 bit file.",
             "{count} layers are stored in 8 bit and computed in 32 bit, because onnxruntime runs them in dynamic 8 bit "
             "many times slower, or not at all. For more speed try the static 8 bit file.",
             count=quantized.weight_only,

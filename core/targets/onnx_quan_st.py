@@ -1,4 +1,4 @@
-"""Static 8-bit ONNX: weights and activations in 8 bit, with ranges measured on the person's samples."""
+"""Target ``onnx_quan_st``: static quantization of weights and activations, calibrated on the person's samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import onnx
 
 from core.common.errors import TargetRefused
 from core.common.progress import Progress, portion
-from core.common.text import Text, say
+from core.common.text import Text, plural, say
 from core.conversion.context import ConversionContext
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
@@ -20,17 +20,17 @@ from core.targets.base import Effort
 from core.targets.onnx_target import OnnxTarget, save
 
 _BRANCHES = frozenset({"If", "Loop", "Scan"})
-"""What is inside them runs now and then only, and out of reach of the outputs that tell the ranges."""
+"""Tensors inside them cannot be made outputs of the model, so that their ranges cannot be measured."""
 
 _WITH_WEIGHTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-"""Without any of these nothing would get smaller or faster."""
+"""Without any of these nothing would become smaller or faster."""
 
 
 class OnnxQuanSt(OnnxTarget):
-    """Written by onnxruntime: QDQ format, u8 activations, s8 weights for each channel.
+    """QDQ format by onnxruntime: uint8 activations, int8 weights per channel.
 
-    Ranges are those of the least squared error; then each layer's weights are rounded so that its
-    outputs change least (GPTQ), and its bias is corrected by the mean error that is left.
+    Ranges are those of the least mean squared error; then each layer's weights are rounded by GPTQ, and its bias is
+    corrected by the mean error that is left.
     """
 
     id: TargetId = "onnx_quan_st"
@@ -61,7 +61,7 @@ class OnnxQuanSt(OnnxTarget):
             raise _nothing_to_compute()
 
     def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
-        """Calibrate on the calibration samples, then quantize and write the file."""
+        """Calibrate on the calibration samples, then quantise and write the file."""
         model = context.prepared.fresh()
         name_nodes(model)
         add_biases(model)
@@ -86,4 +86,10 @@ def _nothing_to_compute() -> TargetRefused:
 def _notes(excluded: int) -> tuple[Text, ...]:
     if not excluded:
         return ()
-    return (say("{count} layers stayed in 32 bit, because 8 bit changed the answers too much there.", count=excluded),)
+    return (
+        plural(
+            "{count} layer stayed in 32 bit, because 8 bit changed the answers too much there.",
+            "{count} layers stayed in 32 bit, because 8 bit changed the answers too much there.",
+            count=excluded,
+        ),
+    )

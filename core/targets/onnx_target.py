@@ -1,4 +1,4 @@
-"""What the ONNX targets share: the format, what they refuse, what to note, how they are written and opened."""
+"""Base of the ONNX targets: format, refusals, notes, and how files are written and opened."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class OnnxTarget:
     needs_images = False
 
     def check(self, source: Source) -> None:
-        """Refuse what already is 8 or 16 bit, or holds nothing that could be, or cannot be checked."""
-        refuse_unfit(source)
+        """Refuse what is 8 or 16 bit already, has no float32 weights, or cannot be compared."""
+        refuse_unsupported(source)
 
     def notes(self, source: Source) -> tuple[Text, ...]:
-        """Branches, operators of other domains and 64-bit weights, of which less gets smaller than one expects."""
+        """Branches, operators of other domains and 64-bit weights, which are not reduced."""
         return tuple(_notes(source))
 
     def open(self, artifact: Artifact, expected: Mapping[str, Tensor], *, threads: int) -> Predictor:  # noqa: ARG002
@@ -59,8 +59,8 @@ def _notes(source: Source) -> Iterator[Text]:
         yield say("Some weights are 64 bit and stay so; export the model in 32 bit for a smaller file.")
 
 
-def refuse_unfit(source: Source) -> None:
-    """Refuse a source of which no smaller file can be made, or of which none could be checked.
+def refuse_unsupported(source: Source) -> None:
+    """Refuse a source of which no smaller file can be made or compared.
 
     Raises:
         TargetRefused: it is reduced already, draws random numbers, or has no weights in 32 bit.

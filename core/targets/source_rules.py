@@ -1,4 +1,4 @@
-"""Sources of which no smaller file can be made, or none could be checked, whatever the target."""
+"""Sources that every target refuses: reduced already, or not comparable."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _RANDOM = frozenset(
 
 
 def refuse_if_reduced(source: Source) -> None:
-    """Refuse a source that somebody already made small.
+    """Refuse a source that is reduced already.
 
     Raises:
-        TargetRefused: it already computes in 8 bit, or its weights already are 16 bit.
+        TargetRefused: it computes in 8 bit, or its weights are 16 bit.
     """
     if source.is_quantized:
         raise TargetRefused(
@@ -30,7 +30,7 @@ def refuse_if_reduced(source: Source) -> None:
 
 
 def refuse_if_random(source: Source) -> None:
-    """Refuse a source that answers differently each time, since no file could be held against it.
+    """Refuse a source whose outputs differ from run to run, since no file could be compared with it.
 
     Raises:
         TargetRefused: it draws random numbers.

@@ -1,4 +1,4 @@
-"""Measure what 8 bit needs to know: how large the inputs of layers become, and which layers make noise."""
+"""Calibration of an ncnn model: the range of each layer's input, and how sensitive the outputs are to each layer."""
 
 from __future__ import annotations
 
@@ -10,100 +10,94 @@ from numpy.typing import NDArray
 
 from core.ncnn.model import NcnnModel
 from core.quantization.ncnn.int8 import quantize_layer
+from core.quantization.ncnn.outputs import run_model
 from core.quantization.ncnn.scale_search import search_scales
 from core.quantization.observers.abs_max import AbsMaxMethod, AbsMaxObserver, choose_abs_max
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.predictor import Feeds
 
-_QUIET = 1e-12
-"""Power below which an output counts as silent, and its noise as it is."""
+_MIN_POWER = 1e-12
+"""Power that an output is taken to have at least, so that one of zeros does not divide by zero."""
 
-
-_TRIED = 6
-"""Samples at most on which ranges are tried."""
+_SEARCH_SAMPLES = 6
+"""Samples for the scale search, at most."""
 
 
 def measure_ranges(
     model: NcnnModel, layers: Sequence[int], feeds: Iterable[Feeds], *, method: AbsMaxMethod = "min-max"
 ) -> dict[int, float]:
-    """The magnitude up to which 8 bit should cover each layer's first input, over all samples in one pass.
+    """The absolute value up to which 8 bit should cover each layer's first input, over all samples in one pass.
 
     Args:
         model: in 32 bit.
-        layers: indices of the layers to watch.
+        layers: indices of the layers.
         feeds: the calibration samples, taken one by one.
-        method: how it is chosen; ``min-max`` is the largest magnitude itself.
+        method: how it is chosen; ``min-max`` is the absolute maximum itself.
 
     Returns:
-        Index of the layer -> magnitude, in the unit of the activations; infinity where a value was
-        not a number or overflowed, so that nobody takes the rest for the whole range.
+        Index of the layer -> absolute value, in the unit of the activations; infinity where a value was
+        NaN or infinite, so that the rest is not mistaken for the whole range.
     """
     blobs = {index: model.param.layers[index].bottoms[0] for index in layers}
-    seen = {blob: AbsMaxObserver(method) for blob in sorted(set(blobs.values()))}
-    few = _Few()
+    observers = {blob: AbsMaxObserver(method) for blob in sorted(set(blobs.values()))}
+    search_samples = _SpreadSamples()
     predictor = NcnnPredictor(model, {}, threads=1)
     try:
         for sample in feeds:
             if method == "eq":
-                few.add(sample)
-            for blob, values in predictor.watch(sample, seen):
-                seen[blob].add(values)
+                search_samples.update(sample)
+            for blob, values in predictor.watch(sample, observers):
+                observers[blob].update(values)
     finally:
         predictor.close()
-    limits = choose_abs_max(method, seen)
+    limits = choose_abs_max(method, observers)
     ranges = {index: limits[blob] for index, blob in blobs.items()}
-    return search_scales(model, ranges, few.kept) if method == "eq" else ranges
+    return search_scales(model, ranges, search_samples.kept) if method == "eq" else ranges
 
 
-class _Few:
-    """A few samples from all over a stream whose length nobody knows."""
+class _SpreadSamples:
+    """A few samples, evenly spread over a stream of unknown length."""
 
     def __init__(self) -> None:
         self.kept: list[Feeds] = []
-        self._every = 1
-        self._seen = 0
+        self._interval = 1
+        self._count = 0
 
-    def add(self, sample: Feeds) -> None:
-        if self._seen % self._every == 0:
+    def update(self, sample: Feeds) -> None:
+        if self._count % self._interval == 0:
             self.kept.append(sample)
-        self._seen += 1
-        if len(self.kept) > _TRIED:
+        self._count += 1
+        if len(self.kept) > _SEARCH_SAMPLES:
             self.kept = self.kept[::2]
-            self._every *= 2
+            self._interval *= 2
 
 
 def measure_sensitivity(model: NcnnModel, ranges: Mapping[int, float], samples: Sequence[Feeds]) -> dict[int, float]:
-    """What each layer does to the outputs, when it alone is computed in 8 bit.
+    """Noise ratio of the outputs for each layer, when it alone is computed in 8 bit.
 
     Args:
         model: in 32 bit.
-        ranges: index of a layer -> greatest magnitude of its input; 0 for a Gemm, which needs none.
+        ranges: index of a layer -> abs-max of its input; 0 for a Gemm, which needs none.
         samples: a few inputs.
 
     Returns:
-        Index of the layer -> power of the noise as a share of the power of the output, over all outputs and
-        samples; infinity where something is not a number.
+        Index of the layer -> power of the quantization error over power of the output (1/SQNR), averaged over all
+        outputs and samples; infinity where an output is not finite.
     """
     if not samples:
         return {}
-    expected = _answers(model, samples)
-    power = [max(float(np.square(values).sum()), _QUIET) for values in expected]
-    noise = {}
-    for index, largest in ranges.items():
-        answers = _answers(quantize_layer(model, index, largest), samples)
-        shares = [
-            float(np.square(answer - values).sum()) / whole
-            for answer, values, whole in zip(answers, expected, power, strict=True)
+    expected = _outputs(model, samples)
+    powers = [max(float(np.square(values).sum()), _MIN_POWER) for values in expected]
+    sensitivity = {}
+    for index, abs_max in ranges.items():
+        outputs = _outputs(quantize_layer(model, index, abs_max), samples)
+        ratios = [
+            float(np.square(output - values).sum()) / power
+            for output, values, power in zip(outputs, expected, powers, strict=True)
         ]
-        noise[index] = sum(shares) / len(shares) if np.isfinite(shares).all() else math.inf
-    return noise
+        sensitivity[index] = sum(ratios) / len(ratios) if np.isfinite(ratios).all() else math.inf
+    return sensitivity
 
 
-def _answers(model: NcnnModel, samples: Sequence[Feeds]) -> list[NDArray[np.float64]]:
-    """All outputs for all samples, one after the other."""
-    predictor = NcnnPredictor(model, {}, threads=1)
-    try:
-        outputs = tuple(model.outputs.values())
-        return [values.astype(np.float64) for sample in samples for _, values in predictor.watch(sample, outputs)]
-    finally:
-        predictor.close()
+def _outputs(model: NcnnModel, samples: Sequence[Feeds]) -> list[NDArray[np.float64]]:
+    return [values.astype(np.float64) for values in run_model(model, samples)]

@@ -1,8 +1,8 @@
-"""Write 8-bit ncnn models: what ncnn's C++ tool ``ncnn2int8`` does, in numpy.
+"""Write 8-bit ncnn models in numpy, as ncnn's C++ tool ``ncnn2int8`` does but without its errors.
 
 Convolution, ConvolutionDepthWise and InnerProduct get 8-bit weights with a scale for each output
-channel (or group), and a scale for their input; Gemm gets one scale for its weights, and ncnn measures
-its input while it runs. ncnn then computes them in integers. Every other weight is stored in 16 bit.
+channel (or group), and a scale for their input; Gemm gets one scale for its weights, and ncnn quantises
+its input dynamically. ncnn then computes them in integers. Every other weight is stored in 16 bit.
 Rules: ncnn, ``tools/quantize/ncnn2int8.cpp`` and ``ncnn2table.cpp``.
 """
 
@@ -22,11 +22,16 @@ from core.ncnn.weights import Array, raw, stored
 QUANTIZABLE = frozenset({"Convolution", "ConvolutionDepthWise", "InnerProduct"})
 """Layers that ncnn computes in 8 bit with a measured input scale."""
 
-_MODES = {"Convolution": (8, "2"), "ConvolutionDepthWise": (8, "1"), "InnerProduct": (8, "2"), "Gemm": (18, "2")}
+_INT8_SCALE_TERMS = {
+    "Convolution": (8, "2"),
+    "ConvolutionDepthWise": (8, "1"),
+    "InnerProduct": (8, "2"),
+    "Gemm": (18, "2"),
+}
 """Id and value of the parameter ``int8_scale_term``."""
 
-_SMALLEST = 1e-30
-"""A channel below this is dead: its scale would be infinite. Scale 0 makes ncnn give out the bias alone."""
+_DEAD_BELOW = 1e-30
+"""Abs-max below which a channel is dead: its scale would be infinite. With scale 0, ncnn outputs the bias alone."""
 
 
 def quantizable_layers(model: NcnnModel) -> tuple[int, ...]:
@@ -39,7 +44,7 @@ def quantizable_layers(model: NcnnModel) -> tuple[int, ...]:
 
 
 def quantizable_without_range(model: NcnnModel) -> tuple[int, ...]:
-    """Indices of the layers that can be computed in 8 bit without any measuring: Gemm with constant weights."""
+    """Indices of the layers that can be computed in 8 bit without calibration: Gemm with constant weights."""
     return tuple(
         index
         for index, (layer, arrays) in enumerate(zip(model.param.layers, model.weights, strict=True))
@@ -50,13 +55,13 @@ def quantizable_without_range(model: NcnnModel) -> tuple[int, ...]:
 def _has_weights(layer: Layer, arrays: tuple[Array, ...]) -> bool:
     """Whether its weights are constant, finite, and divide into rows of one scale each."""
     if not arrays or (layer.type == "Gemm" and (layer.integer(4), layer.integer(5), layer.integer(3)) != (0, 1, 1)):
-        return False  # a Gemm is taken as pnnx writes it: only B constant, and transposed
+        return False  # only a Gemm as pnnx writes it: B alone is constant, and transposed
     values, rows = arrays[0].values, scale_rows(layer)
     if rows < 1 or not values.size or values.size % rows:
         return False
-    largest = float(np.abs(values).max())
-    # ncnn divides by a Gemm's scale, so there a dead weight cannot be told by the scale 0.
-    return math.isfinite(largest) and (layer.type != "Gemm" or largest >= _SMALLEST)
+    abs_max = float(np.abs(values).max())
+    # ncnn divides by a Gemm's scale, so that 0 cannot mark dead weights there.
+    return math.isfinite(abs_max) and (layer.type != "Gemm" or abs_max >= _DEAD_BELOW)
 
 
 def to_int8(model: NcnnModel, ranges: Mapping[int, float], *, keep_float: Collection[int] = ()) -> NcnnModel:
@@ -64,11 +69,11 @@ def to_int8(model: NcnnModel, ranges: Mapping[int, float], *, keep_float: Collec
 
     Args:
         model: in 32 bit.
-        ranges: index of a layer -> largest magnitude of its input, as measured; a layer without a
-            range, or with a range that is zero or not finite, stays in float.
-        keep_float: indices of further layers that shall stay in float, Gemm among them.
+        ranges: index of a layer -> abs-max of its input; a layer without a range, or with a range that is
+            zero or not finite, stays in float.
+        keep_float: indices of further layers that stay in float, Gemm among them.
     """
-    measured = {index for index in quantizable_layers(model) if _SMALLEST < ranges.get(index, 0.0) < math.inf}
+    measured = {index for index in quantizable_layers(model) if _DEAD_BELOW < ranges.get(index, 0.0) < math.inf}
     chosen = measured.union(quantizable_without_range(model)) - set(keep_float)
 
     def edit(index: int, layer: Layer, arrays: tuple[Array, ...]) -> tuple[Layer, tuple[Array, ...]]:
@@ -79,43 +84,43 @@ def to_int8(model: NcnnModel, ranges: Mapping[int, float], *, keep_float: Collec
     return model.edited(edit)
 
 
-def quantize_layer(model: NcnnModel, index: int, largest: float) -> NcnnModel:
-    """The model with one layer in 8 bit and everything else as it was: what is heard then is this layer's noise.
+def quantize_layer(model: NcnnModel, index: int, abs_max: float) -> NcnnModel:
+    """The model with one layer in 8 bit and everything else unchanged, for the sensitivity analysis.
 
     Args:
         model: in 32 bit.
         index: a layer that can be quantised.
-        largest: greatest magnitude of its input.
+        abs_max: of its input.
     """
 
     def edit(place: int, layer: Layer, arrays: tuple[Array, ...]) -> tuple[Layer, tuple[Array, ...]]:
-        return _quantize_layer(layer, arrays, largest) if place == index else (layer, arrays)
+        return _quantize_layer(layer, arrays, abs_max) if place == index else (layer, arrays)
 
     return model.edited(edit)
 
 
-def _quantize_layer(layer: Layer, arrays: tuple[Array, ...], largest: float) -> tuple[Layer, tuple[Array, ...]]:
+def _quantize_layer(layer: Layer, arrays: tuple[Array, ...], abs_max: float) -> tuple[Layer, tuple[Array, ...]]:
     weight, *others = arrays
     rows = weight.values.astype(np.float32).reshape(scale_rows(layer), -1)
-    numbers, scales = quantize_rows(rows, levels=weight_levels(layer))
-    quantized = [stored(weight.slot, numbers), *map(array_to_fp16, others)]
+    integers, scales = quantize_rows(rows, levels=weight_levels(layer))
+    quantized = [stored(weight.slot, integers), *map(array_to_fp16, others)]
     if layer.type == "Gemm":
         quantized.append(raw("b_scale", scales))
     else:
-        input_scale = np.array([127.0 / largest], np.float32)
+        input_scale = np.array([127.0 / abs_max], np.float32)
         quantized += [raw("weight_scale", scales), raw("input_scale", input_scale)]
-    return layer.with_param(*_MODES[layer.type]), tuple(quantized)
+    return layer.with_param(*_INT8_SCALE_TERMS[layer.type]), tuple(quantized)
 
 
 def scale_rows(layer: Layer) -> int:
-    """How many scales the weights have: one for each output channel or group, one in all for a Gemm."""
+    """Number of scales of the weights: one for each output channel or group, one in all for a Gemm."""
     if layer.type == "Gemm":
         return 1
     return layer.integer(7, 1) if layer.type == "ConvolutionDepthWise" else layer.integer(0)
 
 
 def weight_levels(layer: Layer) -> int:
-    """Largest whole number that a weight may become.
+    """Largest integer that a weight may become.
 
     ncnn computes 3x3 convolutions of stride 1 by Winograd's F(4,3) in 16-bit sums, which 8-bit
     weights could overflow: they get 6 bits.
@@ -132,18 +137,22 @@ def weight_levels(layer: Layer) -> int:
 
 
 def quantize_rows(rows: NDArray[np.float32], *, levels: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Round each row to whole numbers, half away from zero as ncnn does.
+    """Symmetric 8-bit integers, rounded half away from zero as ncnn does.
 
     Args:
         rows: weights, one row for each scale.
-        levels: the largest whole number.
+        levels: the largest integer.
 
     Returns:
-        The numbers, of the shape of ``rows``, and the scales (numbers = weights * scale).
+        The integers, of the shape of ``rows``, and the scales in ncnn's sense (integers = weights * scale).
     """
-    largest = np.abs(rows).max(axis=1)
-    dead = largest < _SMALLEST
-    scales = np.where(dead, 0.0, levels / np.where(dead, 1.0, largest)).astype(np.float32)
-    scaled = rows * scales[:, np.newaxis]
-    rounded = np.trunc(scaled + np.copysign(np.float32(0.5), scaled))
+    abs_max = np.abs(rows).max(axis=1)
+    dead = abs_max < _DEAD_BELOW
+    scales = np.where(dead, 0.0, levels / np.where(dead, 1.0, abs_max)).astype(np.float32)
+    rounded = round_half_away(rows * scales[:, np.newaxis])
     return np.clip(rounded, -127, 127).astype(np.int8), scales
+
+
+def round_half_away(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Round half away from zero by adding 0.5 in 32 bit, which carries over for 0.49999997."""
+    return np.trunc(values + np.copysign(np.float32(0.5), values))

@@ -1,8 +1,8 @@
-"""ncnn's own command line tools, for those who have them: found, run, and judged by what they leave behind.
+"""Run ncnn's own C++ programs ``ncnn2table`` and ``ncnn2int8``, for those who have them.
 
-They are never needed. Where they are wanted, the calibration pictures go to ``ncnn2table`` as tensors that our own
-preprocessing made, and of what ``ncnn2int8`` writes only the weights are taken: its ``.param`` loses parameters.
-Both give exit code 0 on most failures, so the files are what counts.
+They are never needed. Where they are wanted, the calibration samples go to ``ncnn2table`` as preprocessed tensors,
+and of the output of ``ncnn2int8`` only the weights are used: its ``.param`` loses parameters.
+Both exit with 0 on most failures, so the files are checked instead.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from core.common.text import say
 from core.ncnn.model import NcnnModel
 from core.ncnn.table import Table, parse_table
 from core.ncnn.weights import read_weights
-from core.quantization.ncnn.official_format import ClippingMethod, to_int8_official
+from core.quantization.ncnn.official_ncnn2int8 import to_int8_official
+from core.quantization.ncnn.official_ncnn2table import ClippingMethod
+from core.runtimes.predictor import Feeds
 
-_MINUTES = 60
+_TIMEOUT_MINUTES = 60
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,36 @@ class OfficialTools:
     ncnn2int8: Path
 
 
+def quantize_with_official_tools(model: NcnnModel, feeds: Iterable[Feeds], *, choice: str, folder: Path) -> NcnnModel:
+    """Let both programs do the whole work, with KL.
+
+    Args:
+        model: in 32 bit.
+        feeds: the calibration samples, taken one by one.
+        choice: which programs, as for :func:`open_tools`.
+        folder: for their files.
+
+    Raises:
+        ToolError: the programs are missing or do not start.
+        ConversionError: they gave no usable result, or the model takes more than one input.
+    """
+    tools = open_tools(choice, folder=folder / "release")
+    if len(model.inputs) != 1:
+        raise ConversionError(
+            say(
+                "The official tools are used for models with one input, and this one has {count}.",
+                count=len(model.inputs),
+            ),
+            next_step=say("Leave out the official tools: EdgePress does the same by itself."),
+        )
+    (name,) = model.inputs
+    tensors = (sample[name][0] for sample in feeds)
+    table = calibrate(tools, model, tensors, method="kl", folder=folder / "table")
+    return quantize(tools, model, table, folder=folder / "int8")
+
+
 def open_tools(choice: str, *, folder: Path) -> OfficialTools:
-    """The tools that a person asked for.
+    """The tools that were asked for.
 
     Args:
         choice: ``official`` for those on the PATH, or a folder, or a release of ncnn as a .zip file.
@@ -62,9 +92,9 @@ def open_tools(choice: str, *, folder: Path) -> OfficialTools:
 def _unpack(release: Path, folder: Path) -> Path:
     try:
         with zipfile.ZipFile(release) as archive:
-            archive.extractall(folder)  # it keeps inside the folder, whatever the names in the archive say
+            archive.extractall(folder)  # never writes outside the folder, whatever the names in the archive
         for path in folder.rglob("ncnn2*"):
-            path.chmod(0o755)  # unpacked files are no programs otherwise
+            path.chmod(0o755)  # zipfile does not restore the executable bit
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as exc:
         raise ToolError(
             say('The file "{name}" cannot be unpacked.', name=release.name),
@@ -96,24 +126,24 @@ def _find(name: str, folder: Path | None) -> Path | None:
 def calibrate(
     tools: OfficialTools, model: NcnnModel, tensors: Iterable[NDArray[Any]], *, method: ClippingMethod, folder: Path
 ) -> Table:
-    """Let ``ncnn2table`` measure.
+    """Let ``ncnn2table`` measure the ranges.
 
     Args:
         tools: the programs.
         model: in 32 bit, with one input.
         tensors: the calibration samples, without a batch axis, all of one shape.
-        method: how it clips.
+        method: how it clips the ranges.
         folder: an empty folder for its files.
 
     Raises:
         ToolError: the program cannot be started, or takes too long.
-        ConversionError: it left no table that fits the model behind.
+        ConversionError: it wrote no table that fits the model.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / "model.param", folder / "model.bin")
     shape, names = _write_samples(tensors, folder)
     (folder / "samples.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    # It cuts paths at a blank: hence plain names in its current folder.
+    # It splits paths at blanks: hence plain names in its current folder.
     arguments = ["model.param", "model.bin", "samples.txt", "model.table", f"method={method}", "type=1", "thread=1"]
     log = _run(tools.ncnn2table, [*arguments, f"shape=[{','.join(map(str, shape))}]"], folder)
     table = _read_table(folder / "model.table", log)
@@ -134,22 +164,22 @@ def quantize(tools: OfficialTools, model: NcnnModel, table: Table, *, folder: Pa
 
     Raises:
         ToolError: the program cannot be started, or takes too long.
-        ConversionError: it left no weights that fit the model behind.
+        ConversionError: it wrote no weights that fit the model.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / "model.param", folder / "model.bin")
     (folder / "model.table").write_text(table.write(), encoding="utf-8")
     log = _run(tools.ncnn2int8, ["model.param", "model.bin", "int8.param", "int8.bin", "model.table"], folder)
-    ours = to_int8_official(model, table)
+    graph = to_int8_official(model, table).param
     try:
-        weights = read_weights(ours.param, (folder / "int8.bin").read_bytes())
+        weights = read_weights(graph, (folder / "int8.bin").read_bytes())
     except (OSError, ConversionError) as exc:
         raise _no_result("ncnn2int8", f"{exc}\n{log}") from exc
-    return NcnnModel(ours.param, weights, model.inputs, model.outputs)
+    return NcnnModel(graph, weights, model.inputs, model.outputs)
 
 
 def _write_samples(tensors: Iterable[NDArray[Any]], folder: Path) -> tuple[tuple[int, ...], list[str]]:
-    """One .npy file a sample; returns their shape as ncnn counts it, width first, and their names."""
+    """One .npy file a sample; returns their shape in ncnn's order, width first, and their names."""
     names: list[str] = []
     shape: tuple[int, ...] = ()
     for index, tensor in enumerate(tensors):
@@ -167,7 +197,7 @@ def _read_table(path: Path, log: str) -> Table:
 
 
 def _run(program: Path, arguments: list[str], folder: Path) -> str:
-    """What it prints, at most its last lines."""
+    """Run a program; returns its exit code and the last lines of its output."""
     try:
         done = subprocess.run(
             [str(program), *arguments],
@@ -175,7 +205,7 @@ def _run(program: Path, arguments: list[str], folder: Path) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=60 * _MINUTES,
+            timeout=60 * _TIMEOUT_MINUTES,
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
         raise ToolError(

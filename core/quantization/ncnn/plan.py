@@ -1,4 +1,4 @@
-"""How a model goes to 8 bit in ncnn by default: ranges, and the layers that stay in 16 bit, found by measuring."""
+"""The default 8-bit quantization for ncnn: measured ranges, and the layers that stay in 16 bit."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from core.common.text import say
 from core.ncnn.model import NcnnModel
 from core.quantization.ncnn.calibration import measure_ranges, measure_sensitivity
 from core.quantization.ncnn.int8 import quantizable_layers, quantizable_without_range, to_int8
-from core.quantization.ncnn.mixed_precision import by_noise, by_rule
+from core.quantization.ncnn.mixed_precision import by_rule, by_sensitivity
 from core.quantization.observers.abs_max import AbsMaxMethod
 from core.runtimes.predictor import Feeds
 
-_LISTENED = 3
-"""Pictures on which layers are listened to."""
+_SENSITIVITY_SAMPLES = 3
+"""Samples for the sensitivity analysis."""
 
-_MOST_LISTENED = 80
-"""Layers that are listened to, each alone: it takes less time than measuring 240 pictures."""
+_MAX_RANKED_LAYERS = 80
+"""Layers in the sensitivity analysis, one run each: it takes less time than measuring ranges on 240 samples."""
 
 
 @dataclass(frozen=True)
 class QuantizationPlan:
-    """What was measured, and what follows from it.
+    """What was measured, and which layers become 8 bit.
 
-    Measured on efficientnet_lite0 and ppocrv4_rec (``docs/ncnn-int8.md``), with the noisiest layers in 16 bit: KL
-    loses up to 12 dB against the plain largest value and mean square up to 4; percentile wins 0.4 to 6.5.
+    Measured on efficientnet_lite0 and ppocrv4_rec (``docs/ncnn-int8.md``), with the most sensitive layers in 16 bit: KL
+    loses up to 12 dB against the plain abs-max and mean square up to 4; percentile wins 0.4 to 6.5.
     """
 
     ranges: Mapping[int, float]
-    """Index of a layer -> greatest magnitude of its input."""
+    """Index of a layer -> abs-max that its input's 8 bit covers."""
 
-    noise: Mapping[int, float]
-    """Index of a layer -> power of its noise in 8 bit as a share of the outputs' power, where it was listened to."""
+    sensitivity: Mapping[int, float]
+    """Index of a layer -> noise ratio of the outputs with this layer alone in 8 bit, for the layers analysed."""
 
     layers: tuple[int, ...]
-    """Indices of the layers that could be quantised; empty where there is none."""
+    """Indices of the layers that can be quantised; empty where there is none."""
 
     keep_float: frozenset[int]
     """Those that stay in 16 bit."""
@@ -55,41 +55,42 @@ def plan_quantization(
     method: AbsMaxMethod = "min-max",
     progress: Progress = silent,
 ) -> QuantizationPlan:
-    """Measure ranges over all inputs, then listen to layers on a few of them.
+    """Measure ranges on all samples, then the sensitivity to each layer on a few of them.
 
     Args:
         model: in 32 bit.
         feeds: the calibration samples, taken one by one.
-        count: how many they are, so that those listened to come from all over them.
+        count: number of samples, so that those for the sensitivity analysis are spread over all of them.
         method: how the ranges are chosen.
-        progress: told when the listening begins.
+        progress: callback, called when the sensitivity analysis begins.
     """
     measured = quantizable_layers(model)
     layers = (*measured, *quantizable_without_range(model))
     samples: list[Feeds] = []
-    kept_too = _keeping(samples, feeds, every=max(1, -(-count // _LISTENED)))
-    ranges = measure_ranges(model, measured, kept_too, method=method)
+    feeds = _copying_some(feeds, to=samples, interval=max(1, -(-count // _SENSITIVITY_SAMPLES)))
+    ranges = measure_ranges(model, measured, feeds, method=method)
     if not layers:
         return QuantizationPlan(ranges, {}, layers, frozenset())
-    progress(0.0, say("Listening to what each layer loses in 8 bit"))
+    progress(0.0, say("Measuring how sensitive each layer is to 8 bit"))
     kept = by_rule(model, layers)
-    noise = measure_sensitivity(model, _audible(model, layers, ranges=ranges, kept=kept), samples)
-    return QuantizationPlan(ranges, noise, layers, by_noise(model, layers, kept=kept, noise=noise))
+    sensitivity = measure_sensitivity(model, _layers_to_rank(model, layers, ranges=ranges, kept=kept), samples)
+    keep_float = by_sensitivity(model, layers, kept=kept, sensitivity=sensitivity)
+    return QuantizationPlan(ranges, sensitivity, layers, keep_float)
 
 
-def _keeping(samples: list[Feeds], feeds: Iterable[Feeds], *, every: int) -> Iterator[Feeds]:
-    """The same inputs, of which every so manieth is kept."""
-    for index, sample in enumerate(feeds):
-        if index % every == 0:
-            samples.append(sample)
+def _copying_some(feeds: Iterable[Feeds], *, to: list[Feeds], interval: int) -> Iterator[Feeds]:
+    """The same samples; every n-th is also appended to a list."""
+    for number, sample in enumerate(feeds):
+        if number % interval == 0:
+            to.append(sample)
         yield sample
 
 
-def _audible(
+def _layers_to_rank(
     model: NcnnModel, layers: Sequence[int], *, ranges: Mapping[int, float], kept: Collection[int]
 ) -> dict[int, float]:
-    """Layers to listen to, with their ranges: the smallest, if there are many, since each costs a run."""
+    """Layers for the sensitivity analysis, with their ranges; the smallest, if there are too many."""
     known = {index: ranges.get(index, 0.0) for index in layers if index not in ranges or 0 < ranges[index] < math.inf}
-    left = [index for index in known if index not in kept]
-    smallest = sorted(left, key=lambda index: model.weights[index][0].values.size)[:_MOST_LISTENED]
+    candidates = [index for index in known if index not in kept]
+    smallest = sorted(candidates, key=lambda index: model.weights[index][0].values.size)[:_MAX_RANKED_LAYERS]
     return {index: known[index] for index in smallest}

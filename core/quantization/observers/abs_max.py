@@ -1,4 +1,4 @@
-"""How large the numbers of one blob become, and up to which magnitude 8 bit should reach: for symmetric ranges."""
+"""Observer for symmetric ranges: the absolute maximum of a blob, and the one that 8 bit should cover."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from core.quantization.observers.kl_divergence import BINS, kl_thresholds
 from core.quantization.observers.ranges import mean_square_abs_max, percentile
 
 AbsMaxMethod = Literal["min-max", "percentile", "mean-square", "kl", "aciq", "eq"]
-"""How the range of a layer's input is chosen; ``eq`` starts from ``min-max`` and goes on by trying."""
+"""How the range of a layer's input is chosen; ``eq`` starts from ``min-max`` and searches the scale by trials."""
 
 METHODS: tuple[AbsMaxMethod, ...] = get_args(AbsMaxMethod)
 
-_COUNTED = frozenset({"percentile", "mean-square", "kl"})
-_FINE_BINS = 8 * BINS
-"""Half of them are for magnitudes, and at least 2 in 5 of those are in use: always more than KL asks for."""
+_HISTOGRAM_METHODS = frozenset({"percentile", "mean-square", "kl"})
+_HISTOGRAM_BINS = 8 * BINS
+"""Half of them are for absolute values, and at least 2 in 5 of those are in use: always more than KL needs."""
 
 
 def method_named(name: str) -> AbsMaxMethod:
@@ -42,65 +42,69 @@ def method_named(name: str) -> AbsMaxMethod:
 
 
 class AbsMaxObserver:
-    """What is kept of a blob's numbers over all samples: the same few for ten pictures and for a thousand.
+    """Statistics of one blob over all samples, in constant memory.
 
     Args:
-        method: what they are kept for; some methods need no histogram.
+        method: for which they are collected; some methods need no histogram.
     """
 
     def __init__(self, method: AbsMaxMethod) -> None:
-        self.largest = 0.0
-        """Infinity once a value was not a number or overflowed: nobody shall take the rest for the whole range."""
+        self.abs_max = 0.0
+        """Infinity once a value was NaN or infinite, so that the rest is not mistaken for the whole range."""
         self.count = 0
-        """How many numbers the blob has in one sample."""
-        self.histogram = Histogram(_FINE_BINS) if method in _COUNTED else None
-        """Without exact zeros, which every range gives back exactly."""
+        """How many values the blob has in one sample."""
+        self.histogram = Histogram(_HISTOGRAM_BINS) if method in _HISTOGRAM_METHODS else None
+        """Of absolute values, without exact zeros, which every scale represents exactly."""
 
-    def add(self, values: NDArray[np.float32]) -> None:
-        """Take in one sample."""
-        magnitudes = np.abs(values)
-        largest = float(magnitudes.max(initial=0.0))
-        self.largest = max(self.largest, math.inf if math.isnan(largest) else largest)
+    def update(self, values: NDArray[np.float32]) -> None:
+        """Add one sample."""
+        absolute = np.abs(values)
+        abs_max = float(absolute.max(initial=0.0))
+        self.abs_max = max(self.abs_max, math.inf if math.isnan(abs_max) else abs_max)
         self.count = values.size
-        if self.histogram is not None and 0.0 < largest < math.inf:
-            self.histogram.add(magnitudes)
-            # Taken out afterwards: it is much faster than picking the others.
-            self.histogram.counts[_FINE_BINS // 2] -= values.size - np.count_nonzero(magnitudes)
+        if self.histogram is not None and 0.0 < abs_max < math.inf:
+            self.histogram.update(absolute)
+            # Subtracting the zeros afterwards is much faster than selecting the others.
+            self.histogram.counts[_HISTOGRAM_BINS // 2] -= values.size - np.count_nonzero(absolute)
 
 
-def choose_abs_max(method: AbsMaxMethod, blobs: Mapping[str, AbsMaxObserver]) -> dict[str, float]:
-    """The greatest magnitude that each blob's 8-bit numbers shall stand for.
+def choose_abs_max(method: AbsMaxMethod, observers: Mapping[str, AbsMaxObserver]) -> dict[str, float]:
+    """The absolute value that 127 should stand for, for each blob.
 
     Args:
         method: how it is chosen.
-        blobs: what was seen of each blob.
+        observers: blob -> its statistics.
 
     Returns:
-        Never more than the largest value seen; 0 where there were only zeros, infinity where that was infinite.
+        Never more than the absolute maximum; 0 where there were only zeros, infinity where that was infinite.
     """
-    limits = {name: seen.largest for name, seen in blobs.items()}
-    live = {name: seen for name, seen in blobs.items() if 0.0 < seen.largest < math.inf}
+    limits = {name: observer.abs_max for name, observer in observers.items()}
+    usable = {name: observer for name, observer in observers.items() if 0.0 < observer.abs_max < math.inf}
     if method == "aciq":
-        limits |= {name: aciq_threshold(seen.largest, count=seen.count) for name, seen in live.items()}
-    elif method in _COUNTED:
-        limits |= _by_histogram(method, live)
-    return {name: min(limit, blobs[name].largest) for name, limit in limits.items()}
+        limits |= {name: aciq_threshold(observer.abs_max, count=observer.count) for name, observer in usable.items()}
+    elif method in _HISTOGRAM_METHODS:
+        limits |= _by_histogram(method, usable)
+    return {name: min(limit, observers[name].abs_max) for name, limit in limits.items()}
 
 
-def _by_histogram(method: AbsMaxMethod, live: Mapping[str, AbsMaxObserver]) -> dict[str, float]:
-    counted = {name: (seen.histogram, seen.largest) for name, seen in live.items() if seen.histogram is not None}
+def _by_histogram(method: AbsMaxMethod, observers: Mapping[str, AbsMaxObserver]) -> dict[str, float]:
+    counted = {
+        name: (observer.histogram, observer.abs_max)
+        for name, observer in observers.items()
+        if observer.histogram is not None
+    }
     if method == "percentile":
         return {name: percentile(histogram)[1] for name, (histogram, _) in counted.items()}
     if method == "mean-square":
-        return {name: mean_square_abs_max(histogram, largest) for name, (histogram, largest) in counted.items()}
+        return {name: mean_square_abs_max(histogram, abs_max) for name, (histogram, abs_max) in counted.items()}
     if not counted:
         return {}
-    largest = np.array([largest for _, largest in counted.values()], np.float32)
-    bins = np.stack([_rebinned(histogram, largest) for histogram, largest in counted.values()])
-    return dict(zip(counted, kl_thresholds(bins, largest).tolist(), strict=True))
+    abs_max = np.array([abs_max for _, abs_max in counted.values()], np.float32)
+    counts = np.stack([_rebinned(histogram, abs_max) for histogram, abs_max in counted.values()])
+    return dict(zip(counted, kl_thresholds(counts, abs_max).tolist(), strict=True))
 
 
-def _rebinned(histogram: Histogram, largest: float) -> NDArray[np.float64]:
-    """Counts in as many bins from 0 to ``largest`` as KL looks at; those of a bin that is cut are shared out."""
+def _rebinned(histogram: Histogram, abs_max: float) -> NDArray[np.float64]:
+    """Counts in as many bins from 0 to ``abs_max`` as KL takes; those of a bin that is cut are divided linearly."""
     below = np.concatenate([[0], np.cumsum(histogram.counts)])
-    return np.diff(np.interp(np.linspace(0.0, largest, BINS + 1), histogram.edges, below))
+    return np.diff(np.interp(np.linspace(0.0, abs_max, BINS + 1), histogram.edges, below))

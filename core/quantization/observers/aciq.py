@@ -1,4 +1,4 @@
-"""Where to clip values by ACIQ, in ncnn's reading."""
+"""ACIQ's clipping threshold, as ncnn's ``ncnn2table`` computes it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import math
 
 import numpy as np
 
-_ACIQ_ALPHA = {127: 3.92403714, 31: 3.28691474}
-_ACIQ_GAUSSIAN = 0.5 * 0.35 * (1 + math.sqrt(math.pi * math.log(4)))
+_ALPHA = {127: 3.92403714, 31: 3.28691474}
+"""Largest integer -> threshold of a normal distribution in standard deviations, for 8 and 6 bit."""
+
+_GAUSSIAN = 0.5 * 0.35 * (1 + math.sqrt(math.pi * math.log(4)))
+"""Standard deviation from the width of the range: this times width / sqrt(2 ln count)."""
 
 
-def aciq_threshold(largest: float, *, count: int, levels: int = 127) -> float:
+def aciq_threshold(abs_max: float, *, count: int, levels: int = 127) -> float:
     """Where ACIQ clips values that it takes to be normally distributed.
 
-    Algorithm: Banner et al., "Post training 4-bit quantization of convolutional networks", 2018, in ncnn's reading.
+    Algorithm: Banner et al., "Post training 4-bit quantization of convolutional networks", 2018, as in ncnn.
 
     Args:
-        largest: greatest magnitude of the values.
+        abs_max: absolute maximum of the values.
         count: how many values there are.
-        levels: the largest whole number that a value may become, 127 or 31.
+        levels: the largest integer that a value may become, 127 or 31.
     """
-    width = float(np.float32(largest) * np.float32(2)) * _ACIQ_GAUSSIAN
-    deviation = math.sqrt(2 * math.log(count)) if count > 1 else 0.0
-    return _ACIQ_ALPHA[levels] * width / deviation if deviation else math.inf
+    width = float(np.float32(abs_max) * np.float32(2)) * _GAUSSIAN
+    divisor = math.sqrt(2 * math.log(count)) if count > 1 else 0.0
+    return _ALPHA[levels] * width / divisor if divisor else math.inf

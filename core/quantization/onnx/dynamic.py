@@ -1,4 +1,4 @@
-"""Dynamic quantization to 8 bit: matrix products with ranges found at run time, convolutions as weight-only."""
+"""Dynamic quantization to 8 bit: matrix products with ranges found at run time, convolutions weight-only."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from core.metrics.reference_check import ReferenceSamples, measure_similarity
 from core.quantization.onnx.matrix_products import quantize_matrix_products
 from core.quantization.onnx.weight_only import FLOAT_SHARE, OUTPUT_AXES, store_weights_as_int8
 
-_DYNAMIC = ("MatMul", "Gemm", "LSTM", "Attention", "Gather", "EmbedLayerNormalization")
+_DYNAMIC_OPERATORS = ("MatMul", "Gemm", "LSTM", "Attention", "Gather", "EmbedLayerNormalization")
 """What onnxruntime runs well with ranges found at run time. Convolutions are not among them: they
-become ConvInteger, which runs many times slower than float and costs several percent of the answers."""
+become ConvInteger, which runs many times slower than float and costs several percent of the accuracy."""
 
-_COMPUTES = frozenset({"MatMulInteger", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "QAttention", "QGemm"})
-"""What the dynamically quantized nodes become."""
+_QUANTIZED_OPERATORS = frozenset(
+    {"MatMulInteger", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "QAttention", "QGemm"}
+)
+"""What the dynamically quantised nodes become."""
 
-_MORE_AXES: Mapping[str, int] = {**OUTPUT_AXES, "MatMul": -1, "Gemm": 1, "LSTM": 1, "GRU": 1, "RNN": 1}
+_ALL_AXES: Mapping[str, int] = {**OUTPUT_AXES, "MatMul": -1, "Gemm": 1, "LSTM": 1, "GRU": 1, "RNN": 1}
 """Operator -> axis of the output channels, where everything with weights is stored in 8 bit."""
 
 
 @dataclass(frozen=True)
 class _Scheme:
-    """One way to divide a model into dynamic, weight-only and float."""
+    """One division of a model into dynamic, weight-only and float."""
 
     dynamic: Sequence[str]
-    """Operators that are quantized dynamically."""
+    """Operators that are quantised dynamically."""
 
     weight_only: Mapping[str, int]
     """Of the rest, operator -> axis of the output channels of the weights that are stored in 8 bit."""
@@ -40,31 +42,31 @@ class _Scheme:
 
 
 _SCHEMES = (
-    _Scheme(_DYNAMIC, _MORE_AXES, FLOAT_SHARE),
-    _Scheme((), _MORE_AXES, FLOAT_SHARE),
-    _Scheme((), _MORE_AXES, 0.2),
+    _Scheme(_DYNAMIC_OPERATORS, _ALL_AXES, FLOAT_SHARE),
+    _Scheme((), _ALL_AXES, FLOAT_SHARE),
+    _Scheme((), _ALL_AXES, 0.2),
     _Scheme((), OUTPUT_AXES, 0.1),
     _Scheme((), OUTPUT_AXES, 0.3),
 )
-"""From the smallest and fastest to the most exact; tried in this order."""
+"""From the smallest and fastest to the most accurate; tried in this order."""
 
-_GOOD_COSINE = 0.99
+_SUFFICIENT_COSINE = 0.99
 """Cosine similarity from which no further scheme is tried."""
 
 
 @dataclass(frozen=True)
 class DynamicModel:
-    """What one scheme gave."""
+    """The result of one scheme."""
 
     model: onnx.ModelProto
     weight_only: int
     """Weight tensors that are stored in 8 bit and computed in float."""
 
     is_dynamic: bool
-    """Whether other nodes were quantized dynamically."""
+    """Whether other nodes were quantised dynamically."""
 
     cosine: float
-    """Similarity of the worst output over the reference samples; 1 from 0.99 on."""
+    """Cosine similarity of the worst output over the reference samples; 1 from 0.99 on."""
 
 
 def quantize_dynamic(
@@ -75,14 +77,14 @@ def quantize_dynamic(
     scratch: Path,
     progress: Progress,
 ) -> DynamicModel | None:
-    """Try the schemes in turn until one gives good answers; else take the one with the best.
+    """Try the schemes in turn until one is accurate enough; else take the most accurate.
 
     Args:
-        fresh_model: gives a copy of the clean model, which the quantizer may write into.
+        fresh_model: returns a copy of the clean model, which the quantizer may write into.
         references: inputs with the source's outputs.
         max_bytes: size that the result must stay below.
-        scratch: a file that is written on the way.
-        progress: told at every scheme.
+        scratch: a temporary file.
+        progress: callback, called at every scheme.
 
     Returns:
         None where no scheme gives a smaller model that runs.
@@ -93,25 +95,25 @@ def quantize_dynamic(
         quantized = _apply(scheme, fresh_model(), references, scratch)
         if quantized is not None:
             found.append(quantized)
-            if quantized.cosine >= _GOOD_COSINE:
+            if quantized.cosine >= _SUFFICIENT_COSINE:
                 break
     smaller = [quantized for quantized in found if quantized.model.ByteSize() < max_bytes]
     return max(smaller, key=lambda quantized: quantized.cosine, default=None)
 
 
 def _apply(scheme: _Scheme, model: onnx.ModelProto, references: ReferenceSamples, scratch: Path) -> DynamicModel | None:
-    """None if the scheme changes nothing, or gives a model that does not run."""
+    """None if the scheme changes nothing, or its model does not run."""
     if scheme.dynamic:
         try:
             model = quantize_matrix_products(model, scheme.dynamic, scratch)
-        # onnxruntime's quantizer raises whatever a graph that it does not expect makes it meet.
+        # onnxruntime's quantizer documents no exceptions: on a graph that it does not expect, any may come.
         except Exception:  # noqa: BLE001
             return None
     count = store_weights_as_int8(model, scheme.weight_only, share=scheme.float_share)
-    products = sum(node.op_type in _COMPUTES for node in model.graph.node)
+    products = sum(node.op_type in _QUANTIZED_OPERATORS for node in model.graph.node)
     del model.graph.value_info[:]  # small files consist of little else
     differences = measure_similarity(model, references) if count or products else None
     if differences is None:
         return None
-    cosine = min(1.0 if difference.is_within(_GOOD_COSINE) else difference.cosine for difference in differences)
+    cosine = min(1.0 if difference.is_within(_SUFFICIENT_COSINE) else difference.cosine for difference in differences)
     return DynamicModel(model, count, bool(scheme.dynamic), cosine)

@@ -1,4 +1,4 @@
-"""Layers of a quantised model that stay in float, and stay it in onnxruntime too."""
+"""Keep the layers that are excluded from quantization in float, in the file and in onnxruntime."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ CLIP_LIMITS = ("__lowest", "__highest")
 
 
 def clip_limit_constants() -> list[onnx.TensorProto]:
-    """The constants of those names."""
+    """The constants of those names: the smallest and the largest float32."""
     most = np.finfo(np.float32).max
     return [
         numpy_helper.from_array(np.array(limit), name) for limit, name in zip((-most, most), CLIP_LIMITS, strict=True)
     ]
 
 
-def with_following_activations(model: onnx.ModelProto, spared: Collection[str]) -> list[str]:
-    """The spared nodes, and the Relu or Clip after each: between the two nothing is to be rounded."""
-    results = {output for node in model.graph.node if node.name in spared for output in node.output}
+def with_following_activations(model: onnx.ModelProto, excluded: Collection[str]) -> list[str]:
+    """The excluded nodes, and the Relu or Clip after each, so that nothing is rounded between the two."""
+    results = {output for node in model.graph.node if node.name in excluded for output in node.output}
     after = [
         node.name for node in model.graph.node if node.op_type in ("Relu", "Clip") and results.intersection(node.input)
     ]
-    return [*spared, *after]
+    return [*excluded, *after]
 
 
-def prevent_requantization(quantized: onnx.ModelProto, spared: Collection[str]) -> int:
-    """Keep onnxruntime from rounding the weights of spared layers after all.
+def prevent_requantization(quantized: onnx.ModelProto, excluded: Collection[str]) -> int:
+    """Keep onnxruntime from quantising the weights of excluded layers when it loads the file.
 
     Its optimiser WeightBiasQuantization gives 8-bit weights, one scale for the whole tensor, to
     every float Conv and Gemm between DequantizeLinear and QuantizeLinear: this cost up to 10 dB. A Clip that
     changes nothing, on the layer's input, hides the layer from it and costs no measurable time.
 
     Returns:
-        How many layers needed it.
+        Number of layers that needed it.
     """
     dequantized = {node.output[0] for node in quantized.graph.node if node.op_type == "DequantizeLinear"}
-    guarded = [node for node in quantized.graph.node if node.name in spared and node.input[0] in dequantized]
+    guarded = [node for node in quantized.graph.node if node.name in excluded and node.input[0] in dequantized]
     if guarded:
         quantized.graph.initializer.extend(clip_limit_constants())
     for node in guarded:

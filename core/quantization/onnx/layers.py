@@ -1,4 +1,4 @@
-"""The layers whose weights become 8 bit, and a graph that shows a sample of what each multiplies its weights with."""
+"""The layers whose weights are rounded by GPTQ, and their weights as blocks of matrices."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from core.runtimes.predictor import Tensor
 
 _WITH_BIAS = frozenset({"Conv", "ConvTranspose", "Gemm"})
 
-_MOST_COLUMNS = 256
-"""Weights of one output that are treated together; a layer with more is split into blocks of input channels."""
+_MAX_COLUMNS = 256
+"""Weights of one output that GPTQ treats together; a layer with more is split into blocks of input channels."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class QuantizableLayer:
     """Name of the initializer."""
 
     shape: tuple[int, ...]
-    """Of the weights in the file."""
+    """Shape of the weights in the file."""
 
     groups: int
     """Groups of a convolution, else 1."""
@@ -38,10 +38,10 @@ class QuantizableLayer:
     """Groups, or blocks of input channels of a layer with one group."""
 
     transposed: bool
-    """Whether the file has the inputs' axis first: MatMul, and Gemm without transB."""
+    """Whether the input axis comes first in the file: MatMul, and Gemm without transB."""
 
     def to_blocks(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The file's weights as (blocks, outputs of a block, columns of a block)."""
+        """The file's weights in the shape (blocks, outputs of a block, columns of a block)."""
         flat = weights.T if self.transposed else weights.reshape(len(weights), -1)
         if self.groups > 1:
             return flat.reshape(self.groups, -1, flat.shape[1])
@@ -56,36 +56,36 @@ class QuantizableLayer:
 
     @property
     def outputs(self) -> int:
-        """How many numbers it computes of each place or row."""
+        """Number of output channels."""
         return self.shape[1] if self.transposed else self.shape[0]
 
     @property
     def is_depthwise(self) -> bool:
-        """Whether each channel is convolved alone."""
+        """Whether each channel is convolved by itself."""
         return self.groups > 1 and self.shape[0] == self.groups and self.shape[1] == 1
 
-    def by_product(self, weights: Tensor) -> Tensor:
-        """The file's weights as (outputs, products of an output), in the order in which processors add them up.
+    def in_accumulation_order(self, weights: Tensor) -> Tensor:
+        """The file's weights in the shape (outputs, products of an output), in the order in which they are summed.
 
-        That is channel by channel at each place of the kernel: onnxruntime moves the channels to the end.
+        That is channel by channel at each position of the kernel: onnxruntime moves the channels to the end.
         """
         if self.transposed:
             return weights.T
         return weights.reshape(*self.shape[:2], -1).swapaxes(1, 2).reshape(self.shape[0], -1)
 
-    def from_products(self, products: Tensor) -> Tensor:
-        """Inverse of :meth:`by_product`."""
+    def from_accumulation_order(self, products: Tensor) -> Tensor:
+        """Inverse of :meth:`in_accumulation_order`."""
         if self.transposed:
             return products.T
         channels = self.shape[1]
         return products.reshape(self.shape[0], -1, channels).swapaxes(1, 2).reshape(self.shape)
 
-    def for_outputs(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One value for each output, as (blocks or 1, outputs of a block)."""
+    def per_block(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One value for each output channel, in the shape (blocks or 1, outputs of a block)."""
         return values.reshape(self.groups, -1)
 
     def rows(self, patches: Tensor) -> NDArray[np.float32]:
-        """What the node of :func:`add_patches` gives, as (blocks, rows, columns of a block)."""
+        """The output of :func:`add_patches`'s node in the shape (blocks, rows, columns of a block)."""
         if patches.ndim > 2:
             patches = np.moveaxis(patches.reshape(*patches.shape[:2], -1), 1, 2)
         flat = patches.reshape(-1, self.blocks, patches.shape[-1] // self.blocks)
@@ -110,7 +110,7 @@ def find_layers(model: onnx.ModelProto) -> list[QuantizableLayer]:
 
 
 def name_nodes(model: onnx.ModelProto) -> None:
-    """Give every node a name of its own, by which it is found again in the quantised model."""
+    """Give every node a unique name, by which it is found again in the quantised model."""
     taken: set[str] = set()
     for number, node in enumerate(model.graph.node):
         if not node.name or node.name in taken:
@@ -119,10 +119,10 @@ def name_nodes(model: onnx.ModelProto) -> None:
 
 
 def add_biases(model: onnx.ModelProto) -> None:
-    """Give each layer a bias of its own: it is where the mean error of 8-bit weights is made good.
+    """Give each layer a bias of its own, for bias correction of the mean error of its 8-bit weights.
 
-    Convolutions without one get zeros. Layers that share one get copies: in 8 bit its steps are those of the
-    layer's inputs and weights, which each layer has of its own.
+    Convolutions without a bias get zeros. Layers that share one get copies: in 8 bit the scale of a bias is the
+    product of the scales of the layer's input and weights, which differ from layer to layer.
     """
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     taken: set[str] = set()
@@ -151,6 +151,6 @@ def _layer(node: onnx.NodeProto, shape: tuple[int, ...]) -> QuantizableLayer:
 
 
 def _blocks(channels: int, kernel: int) -> int:
-    """The smallest number of equal blocks that are not too large."""
-    fitting = (n for n in range(1, channels + 1) if channels % n == 0 and channels // n * kernel <= _MOST_COLUMNS)
+    """The smallest number of equal blocks that keeps each within the limit."""
+    fitting = (n for n in range(1, channels + 1) if channels % n == 0 and channels // n * kernel <= _MAX_COLUMNS)
     return next(fitting, channels)

@@ -1,4 +1,4 @@
-"""Matrix products that onnxruntime quantises while the model runs, with weights on which no sum overflows."""
+"""Dynamic quantization of matrix products by onnxruntime, with unsigned weights so that no sum saturates."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 _LSTM_WEIGHTS = ((1, 9), (2, 11))
-"""Places of the weights of input and state among the inputs of DynamicQuantizeLSTM, and of their zero points."""
+"""Input numbers of DynamicQuantizeLSTM's weights and of their zero points, for the input and for the state."""
 
 
 def quantize_matrix_products(model: onnx.ModelProto, operators: Sequence[str], scratch: Path) -> onnx.ModelProto:
-    """Quantise the weights of these operators, unsigned and for each channel.
+    """Quantise the weights of these operators, unsigned and per channel.
 
-    On x86 without VNNI, onnxruntime adds two products of unsigned and signed 8-bit numbers in 16 bit, where sums
-    above 32767 are cut off. Products of two unsigned numbers are added in 32 bit everywhere.
+    On x86 without VNNI, onnxruntime adds two products of unsigned and signed 8-bit numbers in 16 bit, which
+    saturates above 32767. Products of two unsigned numbers are added in 32 bit everywhere.
 
     Args:
         model: may be changed.
-        operators: what to quantise, of those that onnxruntime can.
-        scratch: a file that is written on the way.
+        operators: types of the nodes to quantise.
+        scratch: a temporary file.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.getLogger().setLevel(logging.ERROR)  # it advises on every run to prepare the model, which was done
+    logging.getLogger().setLevel(logging.ERROR)  # it recommends preprocessing the model, which is done already
     quantize_dynamic(
         model, str(scratch), op_types_to_quantize=list(operators), weight_type=QuantType.QUInt8, per_channel=True
     )
@@ -37,14 +37,14 @@ def quantize_matrix_products(model: onnx.ModelProto, operators: Sequence[str], s
 
 
 def _make_lstm_unsigned(model: onnx.ModelProto) -> None:
-    """LSTM's weights come out signed, whatever was asked for."""
+    """Change LSTM's weights, which onnxruntime makes signed whatever ``weight_type`` is."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     names = {
-        node.input[place]
+        node.input[number]
         for node in model.graph.node
         if node.op_type == "DynamicQuantizeLSTM"
-        for places in _LSTM_WEIGHTS
-        for place in places
+        for pair in _LSTM_WEIGHTS
+        for number in pair
     }
     for name in names & set(tensors):
         if tensors[name].data_type == TensorProto.INT8:

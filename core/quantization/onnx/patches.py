@@ -1,4 +1,4 @@
-"""Graph nodes that sample the rows which a layer multiplies its weights with (im2col), for GPTQ's second moments."""
+"""Graph nodes that sample the rows which a layer multiplies its weights with (im2col), for GPTQ's statistics."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from onnx import helper, numpy_helper
 from core.onnx_model.graph import attributes
 from core.quantization.onnx.layers import QuantizableLayer
 
-_PATCHES = 8
-"""Patches along each axis that are looked at in one picture: neighbours tell little that is new."""
+_PATCHES_PER_AXIS = 8
+"""Patches sampled along each axis of one sample: neighbouring patches are nearly the same."""
 
-_ROWS = 64
-"""Rows of a matrix that are looked at in one picture."""
+_ROWS_PER_SAMPLE = 64
+"""Rows of a matrix sampled in one sample."""
 
 
 def add_patches(
@@ -26,16 +26,16 @@ def add_patches(
     *,
     density: float = 1.0,
 ) -> dict[str, str]:
-    """Let the graph compute a sample of the patches that each layer multiplies its weights with.
+    """Let the graph compute some of the patches that each layer multiplies its weights with.
 
     For a convolution that is a depthwise convolution whose kernels hold a single 1 (im2col as a
-    node) and whose strides leave out most places; for a matrix product every n-th row.
+    node) and whose strides leave out most positions; for a matrix product every n-th row.
 
     Args:
         model: is changed: nodes and constants are added, outputs are not.
         layers: of this model.
         shapes: tensor name -> its shape for a typical input, which sets the strides.
-        density: how many times as much of a sample is looked at as where there are many samples.
+        density: factor on the number of patches; above 1 where there are few samples.
 
     Returns:
         Name of the layer's node -> name of the new tensor.
@@ -57,7 +57,7 @@ def add_patches(
 
 
 def add_parts(graph: onnx.GraphProto, parts: list[onnx.NodeProto | onnx.TensorProto], name: str) -> None:
-    """Insert nodes and constants whose names are ``@...`` with a prefix of their own."""
+    """Insert nodes and constants; ``@`` in their names stands for ``name``."""
     for part in parts:
         if isinstance(part, onnx.TensorProto):
             part.name = part.name.replace("@", name)
@@ -74,18 +74,20 @@ def _conv_patches(
     kernel = layer.shape[2:]
     channels = layer.shape[1] * layer.groups
     size = int(np.prod(kernel))
-    given = attributes(node)
-    strides = given.get("strides", [1] * len(kernel))
+    own = attributes(node)
+    strides = own.get("strides", [1] * len(kernel))
     sides = shapes[node.input[0]][2:]
-    patches = _PATCHES * density ** (1 / len(sides))
-    apart = [stride * max(1, math.ceil(side / (stride * patches))) for stride, side in zip(strides, sides, strict=True)]
-    kept = {name: given[name] for name in ("pads", "dilations") if name in given}
+    patches = _PATCHES_PER_AXIS * density ** (1 / len(sides))
+    sparse = [
+        stride * max(1, math.ceil(side / (stride * patches))) for stride, side in zip(strides, sides, strict=True)
+    ]
+    kept = {name: own[name] for name in ("pads", "dilations") if name in own}
     if size == 1 and not any(kept.get("pads", [])):
-        yield from slice_nodes(node.input[0], "@", every=apart, axis=2)
+        yield from slice_nodes(node.input[0], "@", every=sparse, axis=2)
         return
     one_hot = np.tile(np.eye(size, dtype=np.float32).reshape(size, 1, *kernel), (channels, *[1] * (len(kernel) + 1)))
     yield numpy_helper.from_array(one_hot, "@_kernel")
-    yield helper.make_node("Conv", [node.input[0], "@_kernel"], ["@"], group=channels, strides=apart, **kept)
+    yield helper.make_node("Conv", [node.input[0], "@_kernel"], ["@"], group=channels, strides=sparse, **kept)
 
 
 def _matrix_rows(
@@ -95,13 +97,13 @@ def _matrix_rows(
     count = int(np.prod(shapes[node.input[0]])) // columns
     yield numpy_helper.from_array(np.array([-1, columns], np.int64), "@_shape")
     yield helper.make_node("Reshape", [node.input[0], "@_shape"], ["@_rows"])
-    yield from slice_nodes("@_rows", "@", every=[max(1, int(count / (_ROWS * density)))])
+    yield from slice_nodes("@_rows", "@", every=[max(1, int(count / (_ROWS_PER_SAMPLE * density)))])
 
 
 def slice_nodes(
-    given: str, result: str, *, every: list[int], axis: int = 0
+    tensor: str, result: str, *, every: list[int], axis: int = 0
 ) -> Iterator[onnx.NodeProto | onnx.TensorProto]:
-    """Take every n-th entry along some neighbouring axes, beginning with ``axis``."""
+    """Take every n-th entry along consecutive axes, beginning with ``axis``."""
     count = len(every)
     for name, values in (
         ("starts", [0] * count),
@@ -110,4 +112,4 @@ def slice_nodes(
         ("steps", every),
     ):
         yield numpy_helper.from_array(np.array(values, np.int64), f"@_{name}")
-    yield helper.make_node("Slice", [given, "@_starts", "@_ends", "@_axes", "@_steps"], [result])
+    yield helper.make_node("Slice", [tensor, "@_starts", "@_ends", "@_axes", "@_steps"], [result])

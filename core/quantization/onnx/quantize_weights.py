@@ -1,4 +1,4 @@
-"""Better weights and biases for a model that onnxruntime has already quantised; its graph stays as it is."""
+"""GPTQ and bias correction for a model that onnxruntime has already quantised; its graph stays as it is."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from core.quantization.observers.moments import Moments
-from core.quantization.onnx.gptq import gptq_round
+from core.quantization.observers.input_moments import InputMoments
+from core.quantization.onnx.gptq import divide_by_scales, gptq_round
 from core.quantization.onnx.layers import QuantizableLayer
 from core.quantization.onnx.saturation import choose_wider_scales, weight_bounds
 from core.runtimes.predictor import Tensor
@@ -21,136 +21,145 @@ _COMPUTED_IN_8_BIT = frozenset({"Conv", "Gemm", "MatMul"})
 
 @dataclass(frozen=True)
 class QuantizedWeights:
-    """The numbers that a layer computes with in 8 bit, as floats."""
+    """The values that a layer computes with in 8 bit, dequantised."""
 
     weights: Tensor
     bias: Tensor | None
 
 
 def requantize_weights(
-    quantized: onnx.ModelProto, moments: Mapping[QuantizableLayer, Moments], floats: Mapping[str, Tensor]
+    quantized: onnx.ModelProto, moments: Mapping[QuantizableLayer, InputMoments], floats: Mapping[str, Tensor]
 ) -> dict[QuantizableLayer, QuantizedWeights]:
-    """Round the weights of each layer anew, and move its bias by the mean error that is left.
+    """Round the weights of each layer by GPTQ, and correct its bias by the mean error that is left.
 
-    Neighbouring weights stay so small that no processor's 16-bit sums overflow: see
+    Pairs of weights stay so small that no processor's 16-bit sums saturate: see
     :mod:`core.quantization.onnx.saturation`.
 
     Args:
-        quantized: with QDQ pairs; its 8-bit weights and 32-bit biases, and their steps, are changed in place.
-        moments: of the float model's layers.
+        quantized: with QDQ pairs; its 8-bit weights, 32-bit biases, and their scales are changed in place.
+        moments: layer of the float model -> moments of its inputs.
         floats: initializers of the float model.
 
     Returns:
-        Layer -> its values now.
+        Layer -> its new values.
     """
     layers = {layer.node: layer for layer in moments}
-    refined: dict[QuantizableLayer, QuantizedWeights] = {}
-    halved: set[str] = set()
+    requantized: dict[QuantizableLayer, QuantizedWeights] = {}
+    in_7_bits: set[str] = set()
     for node, weights, bias in _quantized_layers(quantized):
         if node.name in layers:
             layer = layers[node.name]
-            refined[layer] = _refine(layer, moments[layer], floats[layer.weights], weights, bias)
+            requantized[layer] = _requantize_layer(layer, moments[layer], floats[layer.weights], weights, bias)
         else:
-            _halve(weights, bias, again=weights.tensor.name in halved)
-            halved.add(weights.tensor.name)
-    return refined
+            _reduce_to_7_bits(weights, bias, is_done=weights.tensor.name in in_7_bits)
+            in_7_bits.add(weights.tensor.name)
+    return requantized
 
 
 @dataclass(frozen=True)
-class _Stored:
-    """Constants of the quantised model, to be written into."""
+class _QuantizedTensor:
+    """Initializers of the quantised model, to be written into."""
 
     tensor: onnx.TensorProto
+    """The integers."""
+
     scale: onnx.TensorProto
 
     @property
-    def steps(self) -> Tensor:
-        """The value of one step: one for each output, or one for all."""
+    def scales(self) -> Tensor:
+        """One for each output channel, or one for all."""
         return numpy_helper.to_array(self.scale)
 
-    def widen(self, factors: Tensor) -> None:
-        """Make the steps wider; the integers stay."""
-        _store(self.scale, (self.steps * (factors if self.steps.size > 1 else factors.max())).astype(np.float32))
+    def multiply_scales(self, factors: Tensor) -> None:
+        """Change the scales; the integers stay."""
+        _store(self.scale, (self.scales * (factors if self.scales.size > 1 else factors.max())).astype(np.float32))
 
-    def widen_exactly(self, factors: Tensor) -> None:
-        """Make the steps wider and the integers smaller, so that the values stay."""
-        before = self.steps
-        self.widen(factors)
-        usable = (self.steps > 0) & np.isfinite(self.steps)  # an overflowed step tells nothing of the integers
-        ratio = np.divide(before, self.steps, where=usable, out=np.ones_like(before))
+    def requantize(self, factors: Tensor) -> None:
+        """Multiply the scales and divide the integers, so that the values stay."""
+        before = self.scales
+        self.multiply_scales(factors)
+        usable = (self.scales > 0) & np.isfinite(self.scales)  # an overflowed scale gives no ratio
+        ratio = np.divide(before, self.scales, where=usable, out=np.ones_like(before))
         _store(self.tensor, np.rint(numpy_helper.to_array(self.tensor) * ratio.astype(np.float64)).astype(np.int32))
 
 
-def _quantized_layers(model: onnx.ModelProto) -> Iterator[tuple[onnx.NodeProto, _Stored, _Stored | None]]:
+def _quantized_layers(
+    model: onnx.ModelProto,
+) -> Iterator[tuple[onnx.NodeProto, _QuantizedTensor, _QuantizedTensor | None]]:
     """Nodes that compute in 8 bit, with their weights and biases."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     makers = {output: node for node in model.graph.node for output in node.output}
 
-    def stored(name: str) -> _Stored | None:
+    def quantized_tensor(name: str) -> _QuantizedTensor | None:
         maker = makers.get(name)
         if maker is None or maker.op_type != "DequantizeLinear" or maker.input[0] not in constants:
             return None
-        return _Stored(constants[maker.input[0]], constants[maker.input[1]])
+        return _QuantizedTensor(constants[maker.input[0]], constants[maker.input[1]])
 
     for node in model.graph.node:
-        weights = stored(node.input[1]) if node.op_type in _COMPUTED_IN_8_BIT else None
+        weights = quantized_tensor(node.input[1]) if node.op_type in _COMPUTED_IN_8_BIT else None
         if weights is not None and weights.tensor.data_type == onnx.TensorProto.INT8:
-            yield node, weights, stored(node.input[2]) if len(node.input) > 2 else None
+            yield node, weights, quantized_tensor(node.input[2]) if len(node.input) > 2 else None
 
 
-def _halve(weights: _Stored, bias: _Stored | None, *, again: bool) -> None:
-    """Of a layer whose inputs were not looked at: with 7 bits no sums overflow. Weights may have several users."""
-    if not again:
+def _reduce_to_7_bits(weights: _QuantizedTensor, bias: _QuantizedTensor | None, *, is_done: bool) -> None:
+    """For a layer without statistics: with 7-bit weights no sum saturates. Several layers may share the weights."""
+    if not is_done:
         _store(weights.tensor, np.rint(numpy_helper.to_array(weights.tensor) / 2).astype(np.int8))
-        weights.widen(_TWICE)
+        weights.multiply_scales(_TWICE)
     if bias is not None:
-        bias.widen_exactly(_TWICE)
+        bias.requantize(_TWICE)
 
 
-def _refine(
-    layer: QuantizableLayer, moments: Moments, exact: Tensor, weights: _Stored, bias: _Stored | None
+def _requantize_layer(
+    layer: QuantizableLayer,
+    moments: InputMoments,
+    exact: Tensor,
+    weights: _QuantizedTensor,
+    bias: _QuantizedTensor | None,
 ) -> QuantizedWeights:
-    _widen(layer, moments, exact, weights, bias)
+    _widen_scales(layer, moments, exact, weights, bias)
     blocks = layer.to_blocks(exact)
-    steps = layer.for_outputs(np.broadcast_to(weights.steps, (layer.outputs,)))
-    limits = weight_bounds(layer, layer.from_blocks(_ratios(blocks, steps)))
+    scales = layer.per_block(np.broadcast_to(weights.scales, (layer.outputs,)))
+    bounds = weight_bounds(layer, layer.from_blocks(divide_by_scales(blocks, scales)))
     rounded = gptq_round(
         blocks,
-        steps,
+        scales,
         moments.products if bias is None else moments.covariance,
-        bounds=(layer.to_blocks(limits.lower), layer.to_blocks(limits.upper)),
+        bounds=(layer.to_blocks(bounds.lower), layer.to_blocks(bounds.upper)),
     )
     _store(weights.tensor, layer.from_blocks(rounded))
     if bias is not None:
-        errors = blocks - rounded * steps[:, :, np.newaxis]
-        missing = np.einsum("boc,bc->bo", errors, moments.means)
-        _add_to_bias(bias, missing.reshape(-1) if layer.groups > 1 else missing.sum(axis=0))
-    values = layer.from_blocks(rounded * steps[:, :, np.newaxis])
-    return QuantizedWeights(values, None if bias is None else numpy_helper.to_array(bias.tensor) * bias.steps)
+        errors = blocks - rounded * scales[:, :, np.newaxis]
+        mean_error = np.einsum("boc,bc->bo", errors, moments.means)
+        _correct_bias(bias, mean_error.reshape(-1) if layer.groups > 1 else mean_error.sum(axis=0))
+    values = layer.from_blocks(rounded * scales[:, :, np.newaxis])
+    return QuantizedWeights(values, None if bias is None else numpy_helper.to_array(bias.tensor) * bias.scales)
 
 
-def _widen(layer: QuantizableLayer, moments: Moments, exact: Tensor, weights: _Stored, bias: _Stored | None) -> None:
+def _widen_scales(
+    layer: QuantizableLayer,
+    moments: InputMoments,
+    exact: Tensor,
+    weights: _QuantizedTensor,
+    bias: _QuantizedTensor | None,
+) -> None:
     squares = np.nan_to_num(np.einsum("bcc->bc", moments.products), posinf=1.0)[:, np.newaxis, :]
     importance = layer.from_blocks(np.broadcast_to(squares, layer.to_blocks(exact).shape))
-    factors = choose_wider_scales(layer, exact, np.broadcast_to(weights.steps, (layer.outputs,)), importance)
-    weights.widen(factors)
+    factors = choose_wider_scales(layer, exact, np.broadcast_to(weights.scales, (layer.outputs,)), importance)
+    weights.multiply_scales(factors)
     if bias is not None:
-        bias.widen_exactly(factors)
+        bias.requantize(factors)
 
 
-def _ratios(blocks: Tensor, steps: Tensor) -> Tensor:
-    """Weights in steps; 0 where the step is so small that a division gives nonsense."""
-    alive = steps > np.finfo(np.float32).tiny
-    return np.divide(blocks, steps[:, :, np.newaxis], where=alive[:, :, np.newaxis], out=np.zeros_like(blocks))
-
-
-def _add_to_bias(bias: _Stored, missing: Tensor) -> None:
+def _correct_bias(bias: _QuantizedTensor, mean_error: Tensor) -> None:
+    """Add the mean error of the outputs, shape (outputs,), to the bias."""
     limits = np.iinfo(np.int32)
-    # Channels that training left dead have weights, and so steps, of next to nothing: 0/0, or far too many steps.
+    # Channels that training left dead have weights, and so scales, of next to nothing: 0/0, or far too large integers.
     with np.errstate(all="ignore"):
-        steps = np.nan_to_num(np.rint(missing / bias.steps.astype(np.float64)), nan=0.0, posinf=0.0, neginf=0.0)
-    moved = numpy_helper.to_array(bias.tensor) + np.where(np.abs(steps) < limits.max, steps, 0.0)
-    _store(bias.tensor, np.clip(moved, limits.min, limits.max).astype(np.int32))
+        steps = np.nan_to_num(np.rint(mean_error / bias.scales.astype(np.float64)), nan=0.0, posinf=0.0, neginf=0.0)
+    corrected = numpy_helper.to_array(bias.tensor) + np.where(np.abs(steps) < limits.max, steps, 0.0)
+    _store(bias.tensor, np.clip(corrected, limits.min, limits.max).astype(np.int32))
 
 
 def _store(tensor: onnx.TensorProto, values: Tensor) -> None:

@@ -10,69 +10,70 @@ from onnx import numpy_helper
 
 from core.common.errors import ConversionError
 from core.common.text import say
+from core.onnx_model.graph import copy_model
 from core.quantization.observers.ranges import Range, RangeMethod
 from core.quantization.onnx.calibration import CalibrationStatistics
-from core.quantization.onnx.eligible_nodes import nodes_to_keep_in_float
+from core.quantization.onnx.eligible_nodes import ineligible_nodes
 from core.quantization.onnx.excluded_nodes import prevent_requantization, with_following_activations
 from core.quantization.onnx.quantize_weights import requantize_weights
 from core.quantization.onnx.sensitivity import select_nodes_to_exclude
 
 QUANTIZED_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Relu", "Clip")
-"""Where 8 bit pays. Over nine models, quantising every operator that onnxruntime can was never smaller and hardly
+"""The operators worth quantising. Over nine models, quantising all that onnxruntime can was never smaller and hardly
 ever faster, and lost up to 3.5 dB. Relu and Clip are among them so that the range of a convolution's output is the
 range after its activation, into which onnxruntime folds it."""
 
 
 def quantize_static(
-    model: onnx.ModelProto, measured: CalibrationStatistics, *, method: RangeMethod = "mean-square"
+    model: onnx.ModelProto, statistics: CalibrationStatistics, *, method: RangeMethod = "mean-square"
 ) -> tuple[onnx.ModelProto, int]:
-    """Quantise; where the answers stray too far, once more without the layers that cause it.
+    """Quantise; where the outputs differ too much, once more without the layers that cause it.
 
     Args:
         model: the clean model, prepared with :func:`name_nodes` and :func:`add_biases`; it is not changed.
-        measured: what the calibration pictures told.
+        statistics: of the calibration samples.
         method: how ranges are chosen; the default was best over all models tried (docs/calibration.md).
 
     Returns:
         The 8-bit model, and how many layers stayed in float.
     """
-    ranges = measured.chosen(method)
+    ranges = statistics.ranges_by(method)
     floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     quantized = _quantize(model, ranges)
-    rounded = requantize_weights(quantized, measured.moments, floats)
-    spared = select_nodes_to_exclude(model, rounded, ranges, measured.samples)
-    if spared:
-        quantized = _quantize(model, ranges, with_following_activations(model, spared))
-        requantize_weights(quantized, measured.moments, floats)
-        prevent_requantization(quantized, spared)
-    return quantized, len(spared)
+    weights = requantize_weights(quantized, statistics.moments, floats)
+    excluded = select_nodes_to_exclude(model, weights, ranges, statistics.held_out)
+    if excluded:
+        quantized = _quantize(model, ranges, with_following_activations(model, excluded))
+        requantize_weights(quantized, statistics.moments, floats)
+        prevent_requantization(quantized, excluded)
+    return quantized, len(excluded)
 
 
-def _quantize(model: onnx.ModelProto, ranges: Mapping[str, Range], spared: Sequence[str] = ()) -> onnx.ModelProto:
+def _quantize(model: onnx.ModelProto, ranges: Mapping[str, Range], excluded: Sequence[str] = ()) -> onnx.ModelProto:
+    """QDQ pairs by onnxruntime, around all layers but the excluded ones."""
     from onnxruntime.quantization import CalibrationMethod, QDQQuantizer, QuantType
     from onnxruntime.quantization.calibrate import TensorsData
 
     # Unsigned activations run about twice as fast on x86 as signed ones, and no slower on ARM.
-    measured = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
-    own = onnx.ModelProto()
-    own.CopyFrom(model)  # it is written into
-    inputs = {value.name for value in own.graph.input}
-    outputs = list(own.graph.output)
-    # The writer would give an input that is handed on as an output a second definition.
-    del own.graph.output[:]
-    own.graph.output.extend(value for value in outputs if value.name not in inputs)
+    float32_ranges = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
+    copy = copy_model(model)  # the quantizer writes into it
+    inputs = {value.name for value in copy.graph.input}
+    outputs = list(copy.graph.output)
+    # The quantizer would define an input that is also an output twice.
+    del copy.graph.output[:]
+    copy.graph.output.extend(value for value in outputs if value.name not in inputs)
     try:
         quantizer = QDQQuantizer(
-            own,
+            copy,
             per_channel=True,
             reduce_range=False,
             weight_qType=QuantType.QInt8,
             activation_qType=QuantType.QUInt8,
-            tensors_range=TensorsData(CalibrationMethod.MinMax, measured),
+            tensors_range=TensorsData(CalibrationMethod.MinMax, float32_ranges),
             nodes_to_quantize=[],
-            nodes_to_exclude=[*spared, *nodes_to_keep_in_float(model, QUANTIZED_OPERATORS, ranges)],
+            nodes_to_exclude=[*excluded, *ineligible_nodes(model, QUANTIZED_OPERATORS, ranges)],
             op_types_to_quantize=list(QUANTIZED_OPERATORS),
-            # A last layer answers in float, and so does one whose answers are used in float alone.
+            # The outputs of a last layer stay in float, and so do those that only float nodes read.
             extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"]},
         )
         quantizer.quantize_model()

@@ -23,22 +23,22 @@ come first: they hold 2% of the bytes and cause more than half of the error."""
 def store_weights_as_int8(
     model: onnx.ModelProto, operators: Mapping[str, int] = OUTPUT_AXES, *, share: float = FLOAT_SHARE
 ) -> int:
-    """Replace weights by int8 numbers times one scale for each output channel, in subgraphs too.
+    """Replace weights by int8 tensors times one scale for each output channel, in subgraphs too.
 
     Cast and Mul of constants are folded by onnxruntime when it loads the file, so that the model
-    runs as fast as in float; a DequantizeLinear would be computed anew for each picture.
+    runs as fast as in float; a DequantizeLinear would be computed in every run.
 
     Args:
         model: is changed.
         operators: operator -> axis of the output channels in its weights.
-        share: of all weights, that may stay in float; the smallest tensors do.
+        share: share of all weights that may stay in float; the smallest tensors do.
 
     Returns:
-        How many weight tensors were replaced.
+        Number of weight tensors that were replaced.
     """
     weights = list(_weights(model.graph, operators))
     total = sum(_count(tensor) for graph in all_graphs(model.graph) for tensor in graph.initializer)
-    chosen = _largest(weights, share * total)
+    chosen = _without_smallest(weights, share * total)
     for weight in chosen:
         _store(weight)
     return len(chosen)
@@ -67,21 +67,21 @@ def _axis(node: onnx.NodeProto, operators: Mapping[str, int]) -> int:
     return operators[node.op_type]
 
 
-def _largest(weights: Iterable[_Weight], spare: float) -> list[_Weight]:
-    """All but the smallest, which together hold at most the spare numbers that may stay in float."""
+def _without_smallest(weights: Iterable[_Weight], float_budget: float) -> list[_Weight]:
+    """All but the smallest, which together hold at most as many values as may stay in float."""
     chosen = []
     for weight in sorted(weights, key=lambda weight: _count(weight.tensor)):
-        spare -= _count(weight.tensor)
-        if spare < 0:
+        float_budget -= _count(weight.tensor)
+        if float_budget < 0:
             chosen.append(weight)
     return chosen
 
 
 def _store(weight: _Weight) -> None:
     graph, name = weight.graph, weight.tensor.name
-    numbers, scales = quantize_per_channel(numpy_helper.to_array(weight.tensor), axis=weight.axis)
+    integers, scales = quantize_per_channel(numpy_helper.to_array(weight.tensor), axis=weight.axis)
     graph.initializer.remove(weight.tensor)
-    graph.initializer.append(numpy_helper.from_array(numbers, f"{name}_int8"))
+    graph.initializer.append(numpy_helper.from_array(integers, f"{name}_int8"))
     graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scale"))
     graph.node.insert(0, helper.make_node("Mul", [f"{name}_float", f"{name}_scale"], [name], name=f"{name}_mul"))
     graph.node.insert(
@@ -90,14 +90,14 @@ def _store(weight: _Weight) -> None:
 
 
 def quantize_per_channel(weights: NDArray[np.float32], *, axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Symmetric 8-bit numbers in -127 to 127, with a scale for each channel of ``axis``.
+    """Symmetric 8-bit integers in -127 to 127, with a scale for each channel of ``axis``.
 
     Returns:
-        The numbers, of the shape of ``weights``, and the scales, which broadcast to it.
+        The integers, of the shape of ``weights``, and the scales, which broadcast to it.
     """
     others = tuple(other for other in range(weights.ndim) if other != axis)
-    largest = np.abs(weights).max(axis=others, keepdims=True)
-    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    abs_max = np.abs(weights).max(axis=others, keepdims=True)
+    scales = np.where(abs_max > 0, abs_max / 127, 1).astype(np.float32)
     return np.clip(np.rint(weights / scales), -127, 127).astype(np.int8), scales
 
 

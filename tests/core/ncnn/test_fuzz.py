@@ -13,7 +13,8 @@ from core.ncnn.table import Table, parse_table
 from core.ncnn.weights import read_weights, write_weights
 from core.quantization.ncnn.int8 import quantizable_layers, quantizable_without_range, to_int8
 from core.quantization.ncnn.mixed_precision import by_rule
-from core.quantization.ncnn.official_format import to_int8_official, weight_table
+from core.quantization.ncnn.official_ncnn2int8 import to_int8_official
+from core.quantization.ncnn.official_ncnn2table import weight_table
 from ncnn_small import TEXT, content, model, param_text
 
 HOSTILE = ("-1", "0", "2147483647", "2147483648", "-2147483648", "1" * 400, "99999999999999999999", "1e9", "nan", "inf")

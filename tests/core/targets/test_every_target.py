@@ -1,4 +1,4 @@
-"""The contract that all targets keep; each test runs once for each of them."""
+"""The interface that all targets implement; each test runs once for each of them."""
 
 import numpy as np
 import onnx
@@ -31,26 +31,26 @@ def test_the_ids_are_the_ones_that_commands_know():
 
 
 @every_target
-def test_it_makes_the_files_it_promised(target, context, tmp_path):
+def test_it_makes_the_files_that_file_names_lists(target, context, tmp_path):
     artifact = target.make(context, tmp_path, silent)
     assert tuple(file.name for file in artifact.files) == target.file_names("我的 net")
     assert all(file.stat().st_size > 0 for file in artifact.files)
 
 
 @every_target
-def test_its_files_answer_like_the_source(target, context, tmp_path):
+def test_its_files_compute_what_the_source_does(target, context, tmp_path):
     artifact = target.make(context, tmp_path, silent)
     predictor = target.open(artifact, context.expected, threads=1)
-    answers = predictor.run(context.example.feeds)
-    assert list(answers) == list(context.expected) and all_finite(answers)
+    outputs = predictor.run(context.example.feeds)
+    assert list(outputs) == list(context.expected) and all_finite(outputs)
     for name, expected in context.expected.items():
-        assert answers[name].shape == expected.shape
-        cosine = float(np.vdot(answers[name], expected) / np.linalg.norm(answers[name]) / np.linalg.norm(expected))
+        assert outputs[name].shape == expected.shape
+        cosine = float(np.vdot(outputs[name], expected) / np.linalg.norm(outputs[name]) / np.linalg.norm(expected))
         assert cosine >= max(target.least_cosine, 0.98)
 
 
 @every_target
-def test_it_says_in_words_what_it_is(target):
+def test_its_title_and_sentence_exist_in_both_languages(target):
     for text in (target.title, target.sentence):
         assert str(text) and text.in_language("zh") != str(text)
 
@@ -71,7 +71,7 @@ def test_it_refuses_a_model_that_is_already_reduced(target, tmp_path):
 
 @every_target
 def test_it_leaves_the_shared_model_as_it_was(target, context, tmp_path):
-    """The quantisers of onnxruntime write into the model they are given: the next target must not get that."""
+    """onnxruntime's quantizers write into the model they are given; the next target must not get that."""
     before = context.prepared.clean.SerializeToString()
     target.make(context, tmp_path, silent)
     assert context.prepared.clean.SerializeToString() == before
@@ -98,7 +98,7 @@ def test_8_bit_files_are_small_and_16_bit_files_are_half(tmp_path):
 
 
 def test_dynamic_files_keep_convolutions_fast(context, tmp_path):
-    """No ConvInteger, and nothing that onnxruntime would have to dequantise anew for each picture."""
+    """No ConvInteger, and nothing that onnxruntime would dequantise in every run."""
     target = next(target for target in TARGETS if target.id == "onnx_quan_dy")
     model = onnx.load(str(target.make(context, tmp_path, silent).files[0]))
     assert not {"ConvInteger", "DequantizeLinear"} & {node.op_type for node in model.graph.node}

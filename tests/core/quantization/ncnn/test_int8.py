@@ -61,23 +61,23 @@ def test_a_layer_without_a_usable_range_stays_in_float(range_):
     assert quantized.weights[6][0].tag == TAG_FLOAT16 and quantized.weights[1][0].tag == TAG_INT8
 
 
-def test_a_layer_with_weights_that_are_no_numbers_stays_in_float():
+def test_a_layer_with_weights_that_are_not_finite_stays_in_float():
     def edit(index, layer, arrays):
         return layer, (stored(arrays[0].slot, arrays[0].values * np.nan), *arrays[1:]) if index == 6 else arrays
 
     assert quantizable_layers(model().edited(edit)) == (1, 3)
 
 
-def test_halves_are_rounded_away_from_zero():
+def test_ties_are_rounded_away_from_zero():
     rows = np.float32([[127, 0.5, -0.5, 1.5, -1.5, 2.5]])
-    numbers, scales = quantize_rows(rows, levels=127)
-    assert scales == [1.0] and numbers.tolist() == [[127, 1, -1, 2, -2, 3]]
+    integers, scales = quantize_rows(rows, levels=127)
+    assert scales == [1.0] and integers.tolist() == [[127, 1, -1, 2, -2, 3]]
 
 
 def test_dead_channels_get_the_scale_zero():
     rows = np.float32([[1, 2], [0, 0], [1e-40, -1e-39]])
-    numbers, scales = quantize_rows(rows, levels=127)
-    assert np.isfinite(scales).all() and scales.tolist() == [63.5, 0, 0] and not numbers[1:].any()
+    integers, scales = quantize_rows(rows, levels=127)
+    assert np.isfinite(scales).all() and scales.tolist() == [63.5, 0, 0] and not integers[1:].any()
 
 
 @pytest.mark.parametrize(
@@ -97,28 +97,28 @@ def test_only_what_winograd_computes_gets_6_bit_weights(kind, params, levels):
     assert weight_levels(parse_param(param_text(f"{kind} c 1 1 in0 o {params}")).layers[1]) == levels
 
 
-def answer(made, tensor):
-    predictor = NcnnPredictor(made, {"y0": np.zeros(answer_size(made), np.float32)}, threads=1)
+def run(made, tensor):
+    predictor = NcnnPredictor(made, {"y0": np.zeros(output_shape(made), np.float32)}, threads=1)
     try:
         return predictor.run({"x0": tensor})["y0"]
     finally:
         predictor.close()
 
 
-def answer_size(made):
+def output_shape(made):
     return (6, 5) if made.param.layers[-1].type == "Gemm" else (1, 4)
 
 
-def test_ncnn_computes_the_quantized_model_nearly_as_before():
+def test_ncnn_computes_nearly_the_same_outputs_in_8_bit():
     tensor = np.random.default_rng(5).uniform(-3, 3, (1, 3, 12, 12)).astype(np.float32)
     made = model()
     big = {1: 3.0, 3: 40.0, 6: 40.0}
-    before, after = answer(made, tensor), answer(to_int8(made, big), tensor)
+    before, after = run(made, tensor), run(to_int8(made, big), tensor)
     assert np.vdot(before, after) / np.linalg.norm(before) / np.linalg.norm(after) > 0.99
     assert not np.array_equal(before, after)
 
 
-def test_ncnn_gives_the_bias_for_dead_channels():
+def test_ncnn_outputs_the_bias_for_dead_channels():
     def edit(index, layer, arrays):
         if index != 6:
             return layer, arrays
@@ -128,24 +128,24 @@ def test_ncnn_gives_the_bias_for_dead_channels():
 
     made = model().edited(edit)
     tensor = np.ones((1, 3, 12, 12), np.float32)
-    after = answer(to_int8(made, {1: 1.0, 3: 40.0, 6: 40.0}), tensor)
+    after = run(to_int8(made, {1: 1.0, 3: 40.0, 6: 40.0}), tensor)
     assert np.isfinite(after).all() and after[0, 0] == pytest.approx(made.weights[6][1].values[0], abs=1e-6)
 
 
 def test_gemm_gets_one_scale_over_all_of_its_weights_and_runs():
-    """Over all of them: ncnn's own tool looks at the first row only, and clips the others."""
+    """Over all of them: ncnn's own tool reads the first row only, and clips the others."""
     made = model(GEMM)
     quantized = to_int8(made, {})
     weight, bias, scale = quantized.weights[1]
     assert scale.values == np.float32(127 / np.abs(made.weights[1][0].values).max()) and weight.tag == TAG_INT8
     assert bias.tag == TAG_FLOAT16 and quantized.param.layers[1].integer(18) == 2
     tensor = np.random.default_rng(6).standard_normal((1, 6, 16)).astype(np.float32)
-    before, after = answer(made, tensor), answer(quantized, tensor)
+    before, after = run(made, tensor), run(quantized, tensor)
     assert np.abs(before - after).max() < 0.05 * np.abs(before).max()
     assert to_int8(made, {}, keep_float={1}).weights[1][0].tag == TAG_FLOAT16
 
 
-def test_gemms_that_pnnx_would_not_write_and_dead_ones_stay_in_float():
+def test_gemms_in_another_form_than_pnnxs_and_dead_ones_stay_in_float():
     assert quantizable_without_range(model(GEMM.replace("3=1 ", "3=0 "))) == ()
     dead = model(GEMM).edited(lambda _, layer, arrays: (layer, tuple(stored(a.slot, a.values * 0) for a in arrays)))
     assert quantizable_without_range(dead) == ()

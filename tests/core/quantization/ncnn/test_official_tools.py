@@ -1,4 +1,4 @@
-"""Stand-ins play the official programs: they use the same names, arguments and files, and fail as silently."""
+"""Small scripts take the place of the official programs: same names, arguments and files, and as silent failures."""
 
 import stat
 import sys
@@ -11,9 +11,16 @@ import pytest
 from core.common.errors import ConversionError, ToolError
 from core.ncnn.table import parse_table
 from core.ncnn.weights import write_weights
-from core.quantization.ncnn.official_calibration import quantize_with_official_tools
-from core.quantization.ncnn.official_format import to_int8_official, weight_table
-from core.quantization.ncnn.official_tools import OfficialTools, calibrate, find_tools, open_tools, quantize
+from core.quantization.ncnn.official_ncnn2int8 import to_int8_official
+from core.quantization.ncnn.official_ncnn2table import weight_table
+from core.quantization.ncnn.official_tools import (
+    OfficialTools,
+    calibrate,
+    find_tools,
+    open_tools,
+    quantize,
+    quantize_with_official_tools,
+)
 from ncnn_small import model
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a script is no program on Windows")
@@ -50,7 +57,7 @@ def test_without_both_of_them_there_are_none(tmp_path):
 
 
 @posix
-def test_samples_reach_ncnn2table_as_it_wants_them(tmp_path):
+def test_samples_reach_ncnn2table_in_its_format(tmp_path):
     body = """
 lines = pathlib.Path(a[2]).read_text().split()
 assert lines == ["0.npy", "1.npy"] and all(pathlib.Path(line).is_file() for line in lines), lines
@@ -64,7 +71,7 @@ pathlib.Path(a[3]).write_text("conv_0_param_0 1.5 \\nconv_0 2.5 \\n")"""
 
 @posix
 @pytest.mark.parametrize("body", ["pass", "pathlib.Path(a[3]).write_text('conv_0 inf \\n')", "sys.exit(255)"])
-def test_a_missing_or_broken_table_is_told_though_the_exit_code_is_0(tmp_path, body):
+def test_a_missing_or_broken_table_is_an_error_though_the_exit_code_is_0(tmp_path, body):
     with pytest.raises(ConversionError, match="ncnn2table"):
         calibrate(tools(tmp_path, body), model(), [np.zeros((3, 8, 8))], method="kl", folder=tmp_path / "work")
 
@@ -81,20 +88,20 @@ def test_the_weights_of_ncnn2int8_are_taken_with_our_own_graph(tmp_path):
 
 
 @posix
-def test_weights_that_do_not_fit_are_told(tmp_path):
+def test_weights_that_do_not_fit_are_an_error(tmp_path):
     given = tools(tmp_path, int8="open(a[3], 'wb').write(b'short')")
     with pytest.raises(ConversionError, match="ncnn2int8"):
         quantize(given, model(), weight_table(model(), INPUTS, "kl"), folder=tmp_path / "work")
 
 
-def test_a_program_that_cannot_be_started_is_told(tmp_path):
+def test_a_program_that_cannot_be_started_is_an_error(tmp_path):
     nothing = OfficialTools(tmp_path / "ncnn2table", tmp_path / "ncnn2int8")
     with pytest.raises(ToolError, match="ncnn2table"):
         calibrate(nothing, model(), [np.zeros((3, 8, 8))], method="kl", folder=tmp_path / "work")
 
 
 @posix
-def test_tools_come_out_of_a_release_as_programs(tmp_path):
+def test_tools_unpacked_from_a_release_are_executable(tmp_path):
     made = tools(tmp_path / "bin")
     with zipfile.ZipFile(tmp_path / "ncnn.zip", "w") as archive:
         for path in (made.ncnn2table, made.ncnn2int8):
@@ -103,7 +110,7 @@ def test_tools_come_out_of_a_release_as_programs(tmp_path):
     assert unpacked.ncnn2int8.is_relative_to(tmp_path / "out") and unpacked.ncnn2int8.stat().st_mode & stat.S_IXUSR
 
 
-def test_tools_that_are_not_there_and_releases_that_are_none_are_told(tmp_path):
+def test_missing_tools_and_files_that_are_no_release_are_errors(tmp_path):
     with pytest.raises(ToolError, match="not found"):
         open_tools(str(tmp_path), folder=tmp_path / "out")
     (tmp_path / "ncnn.zip").write_bytes(b"nothing")

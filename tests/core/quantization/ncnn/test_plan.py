@@ -17,14 +17,14 @@ def small():
     )
 
 
-def test_ranges_are_measured_on_all_pictures_and_layers_heard_on_a_few():
-    heard = []
-    recipe = plan_quantization(
-        small(), samples(10), count=10, progress=lambda share, message: heard.append(str(message))
+def test_ranges_are_measured_on_all_samples_and_sensitivity_for_the_other_layers():
+    messages = []
+    plan = plan_quantization(
+        small(), samples(10), count=10, progress=lambda share, message: messages.append(str(message))
     )
-    largest = max(float(np.abs(sample["x0"]).max()) for sample in samples(10))
-    assert recipe.ranges[1] == np.float32(largest) and len(heard) == 1
-    assert recipe.layers == (1, 2) and recipe.keep_float == {1} and set(recipe.noise) == {2}
+    abs_max = max(float(np.abs(sample["x0"]).max()) for sample in samples(10))
+    assert plan.ranges[1] == np.float32(abs_max) and len(messages) == 1
+    assert plan.layers == (1, 2) and plan.keep_float == {1} and set(plan.sensitivity) == {2}
 
 
 def test_applied_it_quantizes_all_but_the_layers_that_stay():
@@ -33,6 +33,6 @@ def test_applied_it_quantizes_all_but_the_layers_that_stay():
     assert [layer.integer(8) for layer in made.param.layers] == [0, 0, 2]
 
 
-def test_a_model_without_such_layers_gets_an_empty_recipe():
+def test_a_model_without_such_layers_gets_an_empty_plan():
     plain = model(param_text("ReLU r 1 1 in0 out0"))
     assert not quantizable_layers(plain) and not plan_quantization(plain, samples(2), count=2).layers

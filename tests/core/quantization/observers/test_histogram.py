@@ -1,4 +1,4 @@
-"""Counting in one pass, over a range that is not known beforehand."""
+"""Counting in one pass, over a range that is not known in advance."""
 
 import numpy as np
 import pytest
@@ -9,17 +9,17 @@ from core.quantization.observers.histogram import BINS, Histogram
 def filled(*parts):
     histogram = Histogram()
     for part in parts:
-        histogram.add(np.asarray(part, np.float32))
+        histogram.update(np.asarray(part, np.float32))
     return histogram
 
 
-def test_every_value_is_counted_however_the_range_grows():
+def test_every_value_is_counted_while_the_range_grows():
     random = np.random.default_rng(0)
     parts = [random.standard_normal(1000) * scale for scale in (1e-3, 1.0, 50.0, 1e4)]
     assert filled(*parts).total == 4000
 
 
-def test_it_agrees_with_counting_all_at_once():
+def test_it_equals_counting_all_at_once():
     random = np.random.default_rng(1)
     parts = [random.exponential(scale, 5000) for scale in (1, 2, 8)]
     histogram = filled(*parts)
@@ -34,11 +34,11 @@ def test_the_bins_stay_fine_enough():
     assert histogram.edges[0] <= -7 and histogram.edges[-1] > 7
 
 
-def test_zeros_before_anything_else_are_not_forgotten():
+def test_zeros_before_the_first_other_value_are_counted():
     histogram = filled(np.zeros(10), [3.0])
     assert histogram.total == 11 and histogram.counts[BINS // 2] == 10
 
 
-def test_what_is_no_finite_number_is_left_out():
+def test_nan_and_infinities_are_left_out():
     assert filled([1.0, np.nan, np.inf, -np.inf]).total == 1
     assert filled([np.nan]).total == 0

@@ -1,4 +1,4 @@
-"""Steps that stay in float because onnxruntime's writer would get them wrong."""
+"""Nodes that stay in float because onnxruntime's quantizer would get them wrong."""
 
 import numpy as np
 import onnx
@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.metrics.similarity import ModelSimilarity
 from core.quantization.onnx.calibration import collect_statistics
-from core.quantization.onnx.eligible_nodes import nodes_to_keep_in_float
+from core.quantization.onnx.eligible_nodes import ineligible_nodes
 from core.quantization.onnx.layers import add_biases, name_nodes
 from core.quantization.onnx.static import QUANTIZED_OPERATORS, quantize_static
 from core.runtimes.onnx import OnnxPredictor
@@ -32,7 +32,7 @@ def prepared(nodes, outputs, path, dtype=np.float32):
     return model
 
 
-def strays(model):
+def differences(model):
     quantized, _ = quantize_static(model, collect_statistics(model, samples(), operators=QUANTIZED_OPERATORS, count=4))
     similarity = ModelSimilarity([value.name for value in model.graph.output])
     source, made = OnnxPredictor(model, threads=1), OnnxPredictor(quantized, threads=1)
@@ -41,18 +41,18 @@ def strays(model):
     return similarity.compute()
 
 
-def test_an_answer_that_also_goes_through_an_activation_keeps_what_that_cuts_off(tmp_path):
+def test_an_output_that_an_activation_reads_too_is_not_clipped(tmp_path):
     nodes = [
         helper.make_node("Conv", ["x", "v"], ["middle"], "conv"),
         helper.make_node("Relu", ["middle"], ["a"], "relu"),
         helper.make_node("Conv", ["a", "w"], ["y"], "last"),
     ]
     model = prepared(nodes, ["middle", "y"], tmp_path / "net.onnx")
-    assert nodes_to_keep_in_float(model, QUANTIZED_OPERATORS, ["x", "middle", "a", "y"]) == ["relu"]
-    assert min(difference.cosine for difference in strays(model)) > 0.999
+    assert ineligible_nodes(model, QUANTIZED_OPERATORS, ["x", "middle", "a", "y"]) == ["relu"]
+    assert min(difference.cosine for difference in differences(model)) > 0.999
 
 
-def test_layers_in_16_bit_stay_as_they_are(tmp_path):
+def test_layers_in_fp16_stay_as_they_are(tmp_path):
     nodes = [
         helper.make_node("Cast", ["x"], ["x16"], "in", to=TensorProto.FLOAT16),
         helper.make_node("Conv", ["x16", "v"], ["y16"], "half"),
@@ -60,12 +60,12 @@ def test_layers_in_16_bit_stay_as_they_are(tmp_path):
     ]
     model = prepared(nodes, ["y"], tmp_path / "net.onnx", dtype=np.float16)
     model.graph.node[1].input[:] = ["x16", "v"]
-    assert nodes_to_keep_in_float(model, QUANTIZED_OPERATORS, ["x"]) == ["half"]
+    assert ineligible_nodes(model, QUANTIZED_OPERATORS, ["x"]) == ["half"]
 
 
-def test_an_input_that_is_handed_on_as_an_answer_is_still_one(tmp_path):
+def test_an_input_that_is_also_an_output_stays_one(tmp_path):
     nodes = [helper.make_node("Conv", ["x", "v"], ["y"], "conv")]
     model = prepared(nodes, ["y", "x"], tmp_path / "net.onnx")
-    answer, copy = strays(model)
-    assert answer.cosine > 0.999
+    output, copy = differences(model)
+    assert output.cosine > 0.999
     assert copy.cosine == pytest.approx(1.0) and copy.largest == 0

@@ -20,12 +20,12 @@ def quantized(path, operator):
     return model
 
 
-def noise(path, model, feeds):
-    expected, answers = OnnxPredictor(path).run(feeds)["y"], OnnxPredictor(model).run(feeds)["y"]
-    return np.linalg.norm(answers - expected) / np.linalg.norm(expected)
+def relative_error(path, model, feeds):
+    expected, outputs = OnnxPredictor(path).run(feeds)["y"], OnnxPredictor(model).run(feeds)["y"]
+    return np.linalg.norm(outputs - expected) / np.linalg.norm(expected)
 
 
-def test_sums_of_large_products_are_not_cut_off(tmp_path):
+def test_sums_of_large_products_do_not_saturate(tmp_path):
     """255 x 127 + 255 x 127 does not fit 16 bit."""
     weight = RANDOM.choice([-1, 0.9, 1], (WIDTH, UNITS)).astype(np.float32)
     path = save(
@@ -36,10 +36,10 @@ def test_sums_of_large_products_are_not_cut_off(tmp_path):
         tmp_path / "m.onnx",
     )
     feeds = {"x": RANDOM.uniform(0.8, 1, (ROWS, WIDTH)).astype(np.float32)}
-    assert noise(path, quantized(path, "MatMul"), feeds) < 0.01
+    assert relative_error(path, quantized(path, "MatMul"), feeds) < 0.01
 
 
-def test_neither_are_those_of_an_lstm(tmp_path):
+def test_neither_do_those_of_an_lstm(tmp_path):
     weights = {"w": (1, 4 * UNITS, WIDTH), "r": (1, 4 * UNITS, UNITS)}
     path = save(
         [helper.make_node("LSTM", ["x", "w", "r"], ["y"], hidden_size=UNITS)],
@@ -54,4 +54,4 @@ def test_neither_are_those_of_an_lstm(tmp_path):
     feeds = {"x": RANDOM.uniform(0.8, 1, (ROWS, 1, WIDTH)).astype(np.float32)}
     model = quantized(path, "LSTM")
     assert "DynamicQuantizeLSTM" in {node.op_type for node in model.graph.node}
-    assert noise(path, model, feeds) < 0.01
+    assert relative_error(path, model, feeds) < 0.01

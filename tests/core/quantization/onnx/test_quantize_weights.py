@@ -1,4 +1,4 @@
-"""The refined model against the one that onnxruntime wrote."""
+"""A model after GPTQ and bias correction, against the one that onnxruntime wrote."""
 
 import numpy as np
 import onnx
@@ -17,7 +17,7 @@ OPERATORS = ("Conv", "Gemm", "Relu")
 
 
 def samples(seed, count=12):
-    """Smooth pictures: neighbouring pixels resemble each other."""
+    """Smooth images: neighbouring pixels are correlated."""
     random = np.random.default_rng(seed)
     for _ in range(count):
         yield {"input": np.kron(random.standard_normal((1, 3, 8, 8)), np.ones((1, 1, 4, 4))).astype(np.float32)}
@@ -43,7 +43,7 @@ def quantize(model, ranges):
     return quantizer.model.model
 
 
-def error(model, other):
+def sqnr_db(model, other):
     source, changed = OnnxPredictor(model, threads=1), OnnxPredictor(other, threads=1)
     similarity = ModelSimilarity(source.outputs)
     for sample in samples(99):
@@ -51,13 +51,13 @@ def error(model, other):
     return similarity.compute()[0].sqnr_db
 
 
-def test_unseen_inputs_are_answered_better(tmp_path):
+def test_gptq_raises_the_sqnr_on_unseen_inputs(tmp_path):
     model = onnx.load(str(conv_net(tmp_path / "net.onnx", classes=40)))
     name_nodes(model)
-    measured = collect_statistics(model, samples(0), operators=OPERATORS, count=12)
+    statistics = collect_statistics(model, samples(0), operators=OPERATORS, count=12)
     floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    quantized = quantize(model, measured.chosen("min-max"))
-    before, nodes, size = error(model, quantized), len(quantized.graph.node), quantized.ByteSize()
-    assert len(requantize_weights(quantized, measured.moments, floats)) == 4
-    assert error(model, quantized) > before + 0.5
+    quantized = quantize(model, statistics.ranges_by("min-max"))
+    before, nodes, size = sqnr_db(model, quantized), len(quantized.graph.node), quantized.ByteSize()
+    assert len(requantize_weights(quantized, statistics.moments, floats)) == 4
+    assert sqnr_db(model, quantized) > before + 0.5
     assert len(quantized.graph.node) == nodes and quantized.ByteSize() == size

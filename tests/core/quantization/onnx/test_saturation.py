@@ -1,4 +1,4 @@
-"""Weights whose 16-bit sums never overflow on processors without VNNI, on whatever inputs."""
+"""Weights whose 16-bit sums never saturate on processors without VNNI, whatever the inputs."""
 
 import numpy as np
 import onnx
@@ -19,7 +19,7 @@ def layer(shape, *, groups=1, transposed=False):
 
 
 def overflow(products):
-    """The most that two neighbouring products of 8-bit numbers exceed 16 bits with a sign; none at 0 or below."""
+    """By how much the sum of two neighbouring products exceeds int16, at most; none at 0 or below."""
     paired = products[:, : products.shape[1] // 2 * 2].astype(np.int64).reshape(len(products), -1, 2)
     high = 255 * np.maximum(paired, 0).sum(axis=2).max() - 32767
     low = -32768 - 255 * np.minimum(paired, 0).sum(axis=2).min()
@@ -36,37 +36,28 @@ LAYERS = [
 
 
 @pytest.mark.parametrize("one", LAYERS, ids=lambda one: str(one.shape))
-def test_the_order_of_products_is_that_of_channels_at_each_place_and_can_be_undone(one):
-    weights = np.arange(np.prod(one.shape), dtype=np.float32).reshape(one.shape)
-    products = one.by_product(weights)
-    np.testing.assert_array_equal(one.from_products(products), weights)
-    if len(one.shape) > 2:
-        np.testing.assert_array_equal(products[0, : one.shape[1]], weights[0].reshape(one.shape[1], -1)[:, 0])
-
-
-@pytest.mark.parametrize("one", LAYERS, ids=lambda one: str(one.shape))
-def test_no_weights_within_the_bounds_overflow_and_the_bounds_are_no_tighter_than_need_be(one):
+def test_no_weights_within_the_bounds_saturate_and_the_bounds_are_no_tighter_than_need_be(one):
     ratios = np.random.default_rng(0).uniform(-127, 127, one.shape).astype(np.float32)
-    limits = weight_bounds(one, ratios)
-    both = (one.by_product(limits.lower), one.by_product(limits.upper))
+    bounds = weight_bounds(one, ratios)
+    both = (one.in_accumulation_order(bounds.lower), one.in_accumulation_order(bounds.upper))
     assert max(map(overflow, both)) <= 0
-    assert (limits.lower <= 0).all() and (limits.upper >= 0).all()
+    assert (bounds.lower <= 0).all() and (bounds.upper >= 0).all()
     paired = both[1][:, : both[1].shape[1] // 2 * 2].reshape(len(both[1]), -1, 2)
     assert (paired.sum(axis=2) >= 127).all()
     small = np.abs(ratios) <= 63
-    kept = (ratios <= limits.upper) & (ratios >= limits.lower)
+    kept = (ratios <= bounds.upper) & (ratios >= bounds.lower)
     assert kept[small].mean() > 0.7
 
 
-def test_depthwise_convolutions_are_left_alone():
+def test_depthwise_convolutions_have_no_bounds():
     one = layer((8, 1, 3, 3), groups=8)
-    limits = weight_bounds(one, np.full(one.shape, 127, np.float32))
-    assert (limits.upper == 127).all() and (limits.lower == -127).all()
-    steps = np.ones(8, np.float32)
-    assert (choose_wider_scales(one, np.full(one.shape, 127.0), steps, np.ones(one.shape)) == 1).all()
+    bounds = weight_bounds(one, np.full(one.shape, 127, np.float32))
+    assert (bounds.upper == 127).all() and (bounds.lower == -127).all()
+    scales = np.ones(8, np.float32)
+    assert (choose_wider_scales(one, np.full(one.shape, 127.0), scales, np.ones(one.shape)) == 1).all()
 
 
-def test_steps_get_wider_where_neighbours_are_large_and_only_there():
+def test_scales_get_wider_only_where_neighbours_are_large():
     one = layer((2, 64, 1, 1))
     weights = np.full(one.shape, 10.0, np.float32)
     weights[0] = 127.0
@@ -77,7 +68,7 @@ def test_steps_get_wider_where_neighbours_are_large_and_only_there():
 
 
 def heavy(path, *, kernel=1):
-    """Layers whose neighbouring weights are all large, which other files overflow on."""
+    """Layers whose neighbouring weights are all large, with which other files saturate."""
     random = np.random.default_rng(3)
     signs = random.choice([-1.0, 1.0], (24, 8, 1, 1)).astype(np.float32)
     conv = np.repeat(np.repeat(signs, kernel, 2), kernel, 3) * random.uniform(0.8, 1.0, (24, 8, kernel, kernel))
@@ -104,12 +95,12 @@ def bright(seed, count=6):
 
 
 @pytest.mark.parametrize("kernel", [1, 3])
-def test_a_whole_model_of_large_weights_answers_right_and_holds_no_pair_that_could_overflow(tmp_path, kernel):
+def test_a_model_of_large_weights_is_accurate_and_has_no_pair_that_could_saturate(tmp_path, kernel):
     model = heavy(tmp_path / "net.onnx", kernel=kernel)
-    quantized, spared = quantize_static(
+    quantized, excluded = quantize_static(
         model, collect_statistics(model, bright(0), operators=QUANTIZED_OPERATORS, count=6)
     )
-    assert spared == 0
+    assert excluded == 0
     source, made = OnnxPredictor(model, threads=1), OnnxPredictor(quantized, threads=1)
     similarity = ModelSimilarity(source.outputs)
     for sample in bright(9):
@@ -117,13 +108,13 @@ def test_a_whole_model_of_large_weights_answers_right_and_holds_no_pair_that_cou
     assert similarity.compute()[0].sqnr_db > 25
     weights = [numpy_helper.to_array(one) for one in quantized.graph.initializer if one.data_type == TensorProto.INT8]
     matrices = {2: layer((24, 30), transposed=True), 4: layer((24, 8, kernel, kernel))}
-    products = [matrices[one.ndim].by_product(one) for one in weights if one.ndim in matrices]
+    products = [matrices[one.ndim].in_accumulation_order(one) for one in weights if one.ndim in matrices]
     assert len(products) == 2
     assert max(map(overflow, products)) <= 0
 
 
 def test_weights_that_two_layers_share_get_7_bits(tmp_path):
-    """Nothing is known of their inputs, so neighbours cannot be weighed against each other."""
+    """There are no statistics of their inputs, so that pairs cannot be bounded by importance."""
     random = np.random.default_rng(1)
     shared = numpy_helper.from_array(random.choice([-1.0, 1.0], (8, 8, 1, 1)).astype(np.float32), "w")
     nodes = [

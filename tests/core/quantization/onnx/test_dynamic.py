@@ -1,0 +1,48 @@
+"""Which scheme of dynamic quantization is taken."""
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from core.common.progress import silent
+from core.quantization.onnx.dynamic import quantize_dynamic
+from core.runtimes.onnx import OnnxPredictor
+from small import conv_net, save
+
+RANDOM = np.random.default_rng(5)
+
+
+def quantize(path, feeds, scratch, *, max_bytes=10**9):
+    references = [(sample, OnnxPredictor(path, threads=1).run(sample)) for sample in feeds]
+    return quantize_dynamic(
+        lambda: onnx.load(str(path)), references, max_bytes=max_bytes, scratch=scratch, progress=silent
+    )
+
+
+def matrix_product(path):
+    weights = RANDOM.standard_normal((64, 128)).astype(np.float32)
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [4, 64])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4, 128])]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    return save(nodes, inputs, outputs, [numpy_helper.from_array(weights, "w")], path)
+
+
+def samples(shape, name, count=3):
+    return [{name: RANDOM.standard_normal(shape).astype(np.float32)} for _ in range(count)]
+
+
+def test_matrix_products_are_quantized_dynamically(tmp_path):
+    found = quantize(matrix_product(tmp_path / "m.onnx"), samples((4, 64), "x"), tmp_path / "scratch.onnx")
+    assert found.is_dynamic and found.weight_only == 0 and found.cosine == 1.0
+    assert "MatMulInteger" in {node.op_type for node in found.model.graph.node}
+
+
+def test_convolutions_become_weight_only(tmp_path):
+    path = conv_net(tmp_path / "net.onnx", classes=200)
+    found = quantize(path, samples((1, 3, 32, 32), "input"), tmp_path / "scratch.onnx")
+    assert found.weight_only > 0 and "ConvInteger" not in {node.op_type for node in found.model.graph.node}
+
+
+def test_a_model_that_would_not_get_smaller_is_not_made(tmp_path):
+    feeds = samples((4, 64), "x")
+    assert quantize(matrix_product(tmp_path / "m.onnx"), feeds, tmp_path / "scratch.onnx", max_bytes=100) is None
