@@ -106,9 +106,11 @@ def test_every_option_reaches_the_part_that_it_is_for(env_config, all_there, mon
 def test_without_options_it_completes_what_is_missing_and_tells_how_far_it_is(
     env_config, all_there, monkeypatch, capsys
 ):
-    monkeypatch.setattr(toolchain, "complete", lambda progress, wheels: progress(0.5, say("Looking at what is there.")))
+    monkeypatch.setattr(
+        toolchain, "complete", lambda progress, wheels: progress(0.5, say("Checking what is installed."))
+    )
     assert env_config.main([]) == 0
-    assert "[ 50%] Looking at what is there." in capsys.readouterr().out
+    assert "[ 50%] Checking what is installed." in capsys.readouterr().out
 
 
 def test_when_installing_fails_the_reason_and_the_table_are_shown(env_config, all_there, monkeypatch, capsys):
