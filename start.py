@@ -34,6 +34,7 @@ from core.common.errors import EdgePressError, ToolError
 from core.common.paths import home
 from core.common.text import Text, say
 from core.setup import checks, computer, environment, installer, instance, server
+from core.setup.console_progress import console_progress
 
 ROOT = Path(__file__).resolve().parent
 
@@ -128,11 +129,7 @@ def _prepare(console: Console, options: argparse.Namespace, requirements: tuple[
     warning = computer.untested_python()
     if warning:
         console.tell(warning)
-
-    def report(fraction: float, message: Text) -> None:
-        console.tell(say("[{percent}%] {message}", percent=f"{fraction * 100:3.0f}", message=message), indent=2)
-
-    for failure in environment.prepare(own, plan, progress=report):
+    for failure in environment.prepare(own, plan, progress=console_progress(console)):
         console.tell(say("The three ncnn targets are not available for now; the next start tries again:"))
         console.explain(failure)
     _check_toolchain(console, own)

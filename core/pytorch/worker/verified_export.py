@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.common.progress import Progress
 from core.common.text import Text, say
-from core.onnx_model.source import TensorInfo, inspect
 from core.preprocessing import Preprocessing
 from core.pytorch.request import TASKS, Exported, ExportedTensor, ExportRequest
 from core.pytorch.worker import build, onnx_file, verify
@@ -56,12 +56,12 @@ def export_verified(
     onnx_file.add_metadata(request.target, known, classes)
     progress(0.8, say("Comparing with PyTorch"))
     checks = verify.compare(request.target, inputs, expected)
-    source = inspect(request.target)
+    written_inputs, written_outputs = _tensors(request.target)
     return Exported(
         path=request.target,
         kind=kind,
-        inputs=_described(source.inputs),
-        outputs=_described(source.outputs),
+        inputs=written_inputs,
+        outputs=written_outputs,
         opset=request.opset,
         size_bytes=request.target.stat().st_size,
         preprocessing=known,
@@ -71,8 +71,14 @@ def export_verified(
     )
 
 
-def _described(tensors: Sequence[TensorInfo]) -> tuple[ExportedTensor, ...]:
-    return tuple(ExportedTensor(tensor.name, tensor.shape) for tensor in tensors)
+def _tensors(path: Path) -> tuple[tuple[ExportedTensor, ...], tuple[ExportedTensor, ...]]:
+    """Inputs and outputs of the file."""
+    from core.onnx_model.source import inspect
+
+    source = inspect(path)
+    return tuple(ExportedTensor(tensor.name, tensor.shape) for tensor in source.inputs), tuple(
+        ExportedTensor(tensor.name, tensor.shape) for tensor in source.outputs
+    )
 
 
 def _merged(model: Any) -> Any:
