@@ -91,7 +91,7 @@ class JobStore:
         return self.open(job_id).job()
 
     def state(self, job_id: str) -> JobState:
-        """Where a job stands; a damaged folder counts as failed.
+        """The state of a job; a damaged folder counts as failed.
 
         Raises:
             InputError: there is no such job.

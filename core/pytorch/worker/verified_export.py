@@ -32,7 +32,7 @@ def export_verified(
     Args:
         request: its ``output`` is written.
         model: an OpenMMLab model where ``kind`` is a task, else any module that takes an NCHW tensor.
-        kind: what is exported, as in :class:`Exported`.
+        kind: as in :class:`Exported`.
         preprocessing: how images become its input.
         classes: names of its classes.
         notes: for the person.
@@ -50,18 +50,15 @@ def export_verified(
     inputs = verify.make_inputs(preprocessing, batches=(1, 2) if request.dynamic_batch else (1,))
     expected = verify.torch_outputs(wrap(model), inputs)  # before branches are merged for the export
     progress(0.65, say("Writing ONNX"))
-    merged = _merged(model)
-    onnx_file.write(wrap(merged), torch.from_numpy(np.ascontiguousarray(inputs[0][1])), request)
+    onnx_file.write(wrap(_merged(model)), torch.from_numpy(np.ascontiguousarray(inputs[0][1])), request)
     known = preprocessing if is_known else None
     onnx_file.add_metadata(request.target, known, classes)
     progress(0.8, say("Comparing with PyTorch"))
     checks = verify.compare(request.target, inputs, expected)
-    written_inputs, written_outputs = _tensors(request.target)
     return Exported(
         path=request.target,
         kind=kind,
-        inputs=written_inputs,
-        outputs=written_outputs,
+        **_tensors(request.target),
         opset=request.opset,
         size_bytes=request.target.stat().st_size,
         preprocessing=known,
@@ -71,14 +68,15 @@ def export_verified(
     )
 
 
-def _tensors(path: Path) -> tuple[tuple[ExportedTensor, ...], tuple[ExportedTensor, ...]]:
-    """Inputs and outputs of the file."""
+def _tensors(path: Path) -> dict[str, tuple[ExportedTensor, ...]]:
+    """``inputs`` and ``outputs`` of the file."""
     from core.onnx_model.source import inspect
 
     source = inspect(path)
-    return tuple(ExportedTensor(tensor.name, tensor.shape) for tensor in source.inputs), tuple(
-        ExportedTensor(tensor.name, tensor.shape) for tensor in source.outputs
-    )
+    return {
+        "inputs": tuple(ExportedTensor(tensor.name, tensor.shape) for tensor in source.inputs),
+        "outputs": tuple(ExportedTensor(tensor.name, tensor.shape) for tensor in source.outputs),
+    }
 
 
 def _merged(model: Any) -> Any:
