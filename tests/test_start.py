@@ -10,7 +10,7 @@ import pytest
 
 import start
 from copies import copy_into
-from core.setup.checks import Check, steps
+from core.setup.checks import Check
 
 ROOT = Path(__file__).parents[1]
 
@@ -138,18 +138,6 @@ def test_every_step_runs_and_one_failure_is_enough(last, code, monkeypatch, caps
     assert "first: passed" in printed
     assert ("second: FAILED" in printed) == (code == 1)
     assert "third: passed" in printed
-
-
-def test_the_tests_are_the_last_check():
-    assert [step.name for step in steps(())] == [
-        "ruff check",
-        "ruff format",
-        "mypy",
-        "import-linter",
-        "interrogate",
-        "pytest",
-    ]
-    assert steps(["-k", "x"])[-1].arguments == ("-m", "pytest", "-k", "x")
 
 
 def test_without_a_screen_no_browser_is_opened(monkeypatch):

@@ -155,7 +155,7 @@ def test_a_long_sentence_stays_on_the_line_of_the_bar():
 
 
 @pytest.mark.parametrize("terminal", ["none", "dumb"])
-def test_elsewhere_every_new_kind_of_step_gets_one_line(terminal, monkeypatch):
+def test_without_a_terminal_every_new_kind_of_step_gets_one_line(terminal, monkeypatch):
     monkeypatch.setenv("TERM", terminal)
     text = work(Stream(is_terminal=terminal == "dumb"), STEPS)
     assert text.splitlines() == ["  0%  Starting", " 50%  picture 1", "100%  Done"]

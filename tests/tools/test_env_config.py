@@ -10,14 +10,14 @@ import pytest
 from copies import copy_into
 from core.common.errors import ToolError
 from core.common.text import say
-from core.setup import openmmlab, own_python, toolchain
+from core.setup import openmmlab, toolchain
 
 TOOL = Path(__file__).parents[2] / "tools" / "env_config.py"
 FULL = ToolError(say("The disk is full."), next_step=say("Done."))
 
 
 @pytest.fixture(autouse=True)
-def nothing_elsewhere(tmp_path, monkeypatch):
+def no_openmmlab(tmp_path, monkeypatch):
     """No environment for PyTorch, whatever this computer has."""
     monkeypatch.setenv("EDGEPRESS_OPENMMLAB", str(tmp_path / "openmmlab"))
     monkeypatch.setenv("EDGEPRESS_LANGUAGE", "en")
@@ -56,7 +56,7 @@ def run(*arguments, python=sys.executable, tool=TOOL, cwd=None):
     return subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", timeout=100, check=False)
 
 
-def test_it_runs_from_anywhere_and_answers_in_json(tmp_path):
+def test_it_runs_from_any_folder_and_prints_json(tmp_path):
     ran = run("--check", "--json", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     data = json.loads(ran.stdout)
@@ -156,7 +156,7 @@ def test_a_folder_of_wheels_that_is_not_there_ends_with_two():
     assert "There is no folder no-such-folder to install from." in ran.stdout
 
 
-def test_the_exit_codes_stand_in_the_help(env_config, capsys):
+def test_the_exit_codes_are_in_the_help(env_config, capsys):
     with pytest.raises(SystemExit):
         env_config.main(["--help"])
     shown = capsys.readouterr().out
@@ -183,18 +183,6 @@ def test_a_bare_python_is_left_alone_and_an_environment_is_made_without_internet
     again = json.loads(run("--check", "--json", python=base, tool=tool).stdout)
     assert Path(again["interpreter"]).is_relative_to(root / ".venv")
     assert {part["key"]: part["status"] for part in again["parts"]}["streamlit"] == "ready"
-
-
-def test_a_python_with_the_packages_is_not_bare():
-    assert not own_python.is_bare()
-
-
-def test_a_tool_without_its_packages_names_the_command_that_installs_them(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(own_python, "is_bare", lambda: True)
-    with pytest.raises(SystemExit) as ended:
-        own_python.require_packages(tmp_path)
-    assert ended.value.code == 2
-    assert "python tools/env_config.py" in capsys.readouterr().err
 
 
 def test_an_old_python_gets_a_readable_message():

@@ -64,7 +64,7 @@ def test_the_json_has_its_documented_fields(run, tmp_path):
     assert first["size_bytes"] == sum(Path(file).stat().st_size for file in first["files"])
 
 
-def test_a_target_without_its_pictures_is_refused_and_the_exit_code_says_so(run, tmp_path):
+def test_a_target_without_its_pictures_is_refused_and_the_exit_code_is_1(run, tmp_path):
     done = run("net.onnx", *SETTINGS)
     assert done.returncode == 1
     assert (tmp_path / "net_quan_dynamic.onnx").is_file() and not (tmp_path / "net_quan_static.onnx").exists()

@@ -75,6 +75,6 @@ def test_every_option_reaches_the_request(checkpoint, tmp_path):
     assert (request.dynamic_batch, request.trust_checkpoint, request.target) == (True, True, output)
 
 
-def test_a_place_for_the_json_that_cannot_be_written_is_named_before_the_work(checkpoint, capsys):
+def test_a_json_file_that_cannot_be_written_is_named_before_the_work(checkpoint, capsys):
     assert run("--checkpoint", checkpoint, "--json", Path(checkpoint) / "result.json") == 2
     assert "cannot be written" in capsys.readouterr().err

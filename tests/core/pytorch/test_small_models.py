@@ -162,7 +162,7 @@ def test_an_ultralytics_checkpoint_asks_for_consent_then_for_its_package(tmp_pat
         assert f"{openmmlab.python()} -m pip install --no-deps ultralytics" in caught.value.detail
 
 
-def test_an_ultralytics_checkpoint_is_exported_under_any_name_and_nothing_is_files_in(tmp_path):
+def test_an_ultralytics_checkpoint_is_exported_under_any_name_and_nothing_else_is_left(tmp_path):
     script = Path(__file__).with_name("make_yolo.py")
     path = tmp_path / "yolov5n 的.pt"
     made = subprocess.run([str(openmmlab.python()), str(script), str(path)], capture_output=True, check=False)

@@ -143,7 +143,7 @@ def test_a_state_survives_the_disk(store, job):
     assert not list(store.folder(job_id).glob(".*"))
 
 
-def test_a_strange_fraction_stays_within_the_bar():
+def test_a_fraction_out_of_range_is_clamped():
     for fraction in ("NaN", "Infinity", "-3", "7"):
         assert (
             0.0 <= from_data(JobState, json.loads(f'{{"status": "running", "fraction": {fraction}}}')).fraction <= 1.0

@@ -143,7 +143,7 @@ def test_when_the_supervising_process_dies_so_does_the_worker_and_a_restart_goes
         processes = processes_of(store, running)
         app.kill()
     until(lambda: all(is_gone(pid) for pid in processes))
-    assert store.state(running).status == "running"  # nobody was left to write otherwise
+    assert store.state(running).status == "running"  # no process was left to write another
     supervisor.start()
     until(lambda: store.state(waiting).status == "done")
     state = store.state(running)
@@ -199,7 +199,7 @@ def test_a_damaged_job_does_not_stop_the_queue(supervisor, store, job, until):
     assert "settings of this job" in str(store.state(damaged).reason)
 
 
-def test_the_foreground_sees_every_kind_of_state(store, job, command):
+def test_run_in_foreground_reports_every_kind_of_state(store, job, command):
     states = []
     job_id, last = run_in_foreground(store, job("done"), states.append, command=command)
     assert last == store.state(job_id) == states[-1]

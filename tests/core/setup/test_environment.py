@@ -23,7 +23,7 @@ def copy(tmp_path):
 
 @pytest.fixture
 def installed(monkeypatch):
-    """What would have been installed; nothing is."""
+    """The arguments of pip; nothing is installed."""
     calls = []
     monkeypatch.setattr("core.setup.installer.install", lambda arguments, **_: calls.append(list(arguments)))
     return calls
@@ -90,7 +90,6 @@ def test_a_nearly_full_disk_is_refused_before_anything_is_downloaded(copy, insta
 
 
 def test_the_launcher_needs_the_standard_library_only():
-    code = (
-        "import core.common.console, core.setup.environment, core.setup.instance, core.setup.server, core.setup.checks"
-    )
+    modules = ("environment", "instance", "server", "checks", "own_python", "console_progress")
+    code = f"import core.common.console, {', '.join(f'core.setup.{module}' for module in modules)}"
     subprocess.run([sys.executable, "-S", "-c", code], cwd=environment.Path(__file__).parents[3], check=True)

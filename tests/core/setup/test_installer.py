@@ -12,7 +12,7 @@ def no_settings_of_this_computer(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
 
 
-def test_a_lost_network_is_called_a_lost_network():
+def test_a_missing_internet_connection_is_named():
     closed = ["--index-url", "http://127.0.0.1:9/simple", "--retries", "1", "edgepress-no-such-package==1"]
     with pytest.raises(ToolError) as caught:
         installer.install(closed)

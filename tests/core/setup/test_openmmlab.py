@@ -64,7 +64,7 @@ def test_only_the_openmmlab_packages_are_installed_without_their_dependencies(fo
     assert second[-1].endswith("requirements-nodeps.txt")
 
 
-def test_a_ready_one_is_left_alone(folder, installed, quick):
+def test_a_ready_environment_is_not_changed(folder, installed, quick):
     openmmlab.create()
     installed.clear()
     openmmlab.create()
