@@ -1,8 +1,8 @@
 @echo off
-rem Starts EdgePress on Windows, also by a double click; finds a Python that fits.
+rem Starts EdgePress on Windows, also by a double click, with a Python of a supported version.
 setlocal
 cd /d "%~dp0"
-rem Asking the newest "py" for a version that is not there must not install it unasked.
+rem The newest "py" would install a version that is missing without asking.
 set PYTHON_MANAGER_AUTOMATIC_INSTALL=false
 
 for %%v in (3.13 3.12 3.11 3.10) do (

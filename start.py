@@ -3,13 +3,13 @@
     python start.py                      start, or show the one that is running
     python start.py test [...]           check and test everything; the rest goes to pytest
 
-This file parses on every Python from 3.6, so that an old one gets an answer instead of a syntax error.
+This file parses on every Python from 3.6, so that an old one prints a message instead of a syntax error.
 """
 
 import contextlib
 import sys
 
-if sys.version_info < (3, 10):  # noqa: UP036 - an old Python is exactly who must read this
+if sys.version_info < (3, 10):  # noqa: UP036 - an old Python is exactly what this is for
     for line in (
         f"EdgePress needs Python 3.10 to 3.13 (64-bit); this one is {sys.version.split()[0]}: {sys.executable}",
         "Install a newer one from python.org (on Linux: with your package manager), then start again.",
@@ -33,13 +33,14 @@ from core.common.console import Console
 from core.common.errors import EdgePressError, ToolError
 from core.common.paths import home
 from core.common.text import Text, say
-from core.setup import checks, environment, installer, instance, server
+from core.setup import checks, computer, environment, installer, instance, server
+from core.setup.console_progress import console_progress
 
 ROOT = Path(__file__).resolve().parent
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the command line asks for; the process's exit code."""
+    """Do what the command line asks for; return the exit code."""
     console = Console()
     options = _parse(_parser(console), arguments)
     _stop_on_every_signal()
@@ -58,104 +59,102 @@ def main(arguments: list[str]) -> int:
 
 
 def start(console: Console, options: argparse.Namespace) -> int:
-    """Start the app and stay until it ends, or show the one that is running already."""
-    mine = instance.Instance(ROOT, home())
-    if not mine.take():
-        return _join(console, options, mine)
+    """Start the app and wait until it ends, or show the one that is running already."""
+    own = instance.Instance(ROOT, home())
+    if not own.acquire():
+        return _show_running(console, options, own)
     try:
         python = _prepare(console, options, environment.RUN)
-        place = instance.ServerAddress(port=instance.choose_port(options.port), pid=os.getpid())
+        address = instance.ServerAddress(port=instance.choose_port(options.port), pid=os.getpid())
         log = home() / "logs" / "app.log"
         console.print(say("Starting EdgePress ..."))
-        app = server.start(python, ROOT, place=place, log=log, handles=mine.handles())
-        return _accompany(console, options, app, mine)
+        app = server.start(python, ROOT, address=address, log=log, handles=own.inheritable_handles())
+        return _run_until_stopped(console, options, app, own)
     finally:
-        mine.release()
+        own.release()
 
 
 def run_tests(console: Console, options: argparse.Namespace) -> int:
     """Run every check and test, all of them even if one fails; 0 only if all passed."""
     python = _prepare(console, options, environment.TEST)
     results = []
-    for step in checks.steps(options.pytest_arguments):
-        console.print(say("== {step}", step=step.name))
-        began = time.monotonic()
-        results.append((step.name, step.run(python, ROOT), time.monotonic() - began))
+    for check in checks.steps(options.pytest_arguments):
+        console.print(say("== {step}", step=check.name))
+        started = time.monotonic()
+        results.append((check.name, check.run(python, ROOT), time.monotonic() - started))
     for name, passed, seconds in results:
         verdict = say("passed") if passed else say("FAILED")
         console.print(say("{step}: {verdict} ({seconds} s)", step=name, verdict=verdict, seconds=f"{seconds:.1f}"))
     return 0 if all(passed for _, passed, _ in results) else 1
 
 
-def _accompany(console: Console, options: argparse.Namespace, app: server.Server, mine: instance.Instance) -> int:
-    """Open the browser when the app answers, then wait for Ctrl-C."""
+def _run_until_stopped(
+    console: Console, options: argparse.Namespace, app: server.Server, own: instance.Instance
+) -> int:
+    """Open the browser when the app responds, then wait for Ctrl-C."""
     try:
         app.wait_until_up()
-        mine.announce(app.place)
-        console.print(say("EdgePress is running: {url}", url=app.place.url))
+        own.write_address(app.address)
+        console.print(say("EdgePress is running: {url}", url=app.address.url))
         console.print(say("To stop it, press Ctrl-C or close this window."))
-        _open_browser(options, app.place.url)
+        _open_browser(options, app.address.url)
         app.wait_until_down()
     except KeyboardInterrupt:
         console.print(say("Stopping EdgePress ..."))
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave half of it alive
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stopping
         app.stop()
     console.print(say("EdgePress has stopped."))
     return 0
 
 
-def _join(console: Console, options: argparse.Namespace, other: instance.Instance) -> int:
-    place = other.find(patience=20)
-    if place is None:
+def _show_running(console: Console, options: argparse.Namespace, other: instance.Instance) -> int:
+    address = other.find(timeout=20)
+    if address is None:
         raise ToolError(
             say("EdgePress is being started or stopped in another window."),
             next_step=say("Wait until that window says it is running; or close that window, then start again."),
         )
-    console.print(say("EdgePress is running already: {url}", url=place.url))
-    _open_browser(options, place.url)
+    console.print(say("EdgePress is running already: {url}", url=address.url))
+    _open_browser(options, address.url)
     return 0
 
 
 def _prepare(console: Console, options: argparse.Namespace, requirements: tuple[str, ...]) -> Path:
-    """Complete the environment if anything is missing; its interpreter."""
-    mine = environment.Environment(ROOT)
-    order = environment.InstallationOrder(requirements, options.wheels)
-    if environment.is_ready(mine, order):
-        return mine.python
-    warning = environment.python_warning()
+    """Complete the environment if anything is missing; return its interpreter."""
+    own = environment.Environment(ROOT)
+    plan = environment.InstallPlan(requirements, options.wheels)
+    if environment.is_ready(own, plan):
+        return own.python
+    warning = computer.untested_python()
     if warning:
         console.print(warning)
-
-    def hear(fraction: float, message: Text) -> None:
-        console.print(say("[{percent}%] {message}", percent=f"{fraction * 100:3.0f}", message=message), indent=2)
-
-    for shortfall in environment.prepare(mine, order, progress=hear):
+    for failure in environment.prepare(own, plan, progress=console_progress(console)):
         console.print(say("The three ncnn targets are not available for now; the next start tries again:"))
-        console.error(shortfall)
-    _check_toolchain(console, mine)
-    return mine.python
+        console.error(failure)
+    _check_toolchain(console, own)
+    return own.python
 
 
-def _check_toolchain(console: Console, mine: environment.Environment) -> None:
-    """Show the parts once, in the environment itself; a broken one is named but does not stop the start."""
+def _check_toolchain(console: Console, own: environment.Environment) -> None:
+    """Show the table of components, checked by the environment's Python; a broken one does not stop the start."""
     console.print(say("Checking the parts:"))
-    command = [str(mine.python), str(ROOT / "tools" / "env_config.py"), "--check"]
+    command = [str(own.python), str(ROOT / "tools" / "env_config.py"), "--check"]
     checked = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONUTF8": "1"}, check=False)
     if checked.returncode != 0:
         console.print(say("Some parts are not ready, as the table says. The rest of EdgePress works."))
 
 
 def _open_browser(options: argparse.Namespace, url: str) -> None:
-    """Without a screen, the webbrowser module would fill the terminal with a text browser."""
-    screens = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-    on_screen = os.name == "nt" or sys.platform == "darwin" or any(os.environ.get(name) for name in screens)
-    if options.browser and on_screen:
+    """Only where there is a screen: elsewhere the webbrowser module would start a text browser in the terminal."""
+    variables = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    has_screen = os.name == "nt" or sys.platform == "darwin" or any(os.environ.get(name) for name in variables)
+    if options.browser and has_screen:
         webbrowser.open(url)
 
 
 def _stop_on_every_signal() -> None:
-    """A closed terminal or a polite kill ends EdgePress as Ctrl-C does."""
+    """Let a closed terminal or a SIGTERM end EdgePress as Ctrl-C does."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -167,19 +166,20 @@ def _stop_on_every_signal() -> None:
 
 
 def _parser(console: Console) -> argparse.ArgumentParser:
-    speak = functools.partial(Text.in_language, language=console.language)
+    translate = functools.partial(Text.in_language, language=console.language)
     parser = argparse.ArgumentParser(
-        prog="start.py", description=speak(say("Install what EdgePress needs, start it and open it in the browser."))
+        prog="start.py",
+        description=translate(say("Install what EdgePress needs, start it and open it in the browser.")),
     )
-    parser.add_argument("--port", type=int, help=speak(say("use this port instead of a free one")))
+    parser.add_argument("--port", type=int, help=translate(say("use this port instead of a free one")))
     parser.add_argument(
-        "--no-browser", dest="browser", action="store_false", help=speak(say("do not open the browser"))
+        "--no-browser", dest="browser", action="store_false", help=translate(say("do not open the browser"))
     )
     parser.add_argument(
         "--wheels",
         type=Path,
         metavar="DIR",
-        help=speak(
+        help=translate(
             say(
                 "install without internet, from a folder of wheels; fill it on a computer of the same kind with: "
                 "pip download -d DIR -r requirements.txt  and  pip download --no-deps -d DIR -r requirements-nodeps.txt"
@@ -190,13 +190,13 @@ def _parser(console: Console) -> argparse.ArgumentParser:
         "command",
         nargs="?",
         choices=["test"],
-        help=speak(say("check and test everything; what follows goes to pytest")),
+        help=translate(say("check and test everything; what follows goes to pytest")),
     )
     return parser
 
 
 def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
-    """Split after "test" by hand: argparse has no way to leave the options behind it to somebody else."""
+    """Split after "test" by hand: argparse cannot leave the options after it to pytest."""
     end = arguments.index("test") + 1 if "test" in arguments else len(arguments)
     options = parser.parse_args(arguments[:end])
     if options.command is None:  # "test" was the value of an option

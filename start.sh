@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts EdgePress on Linux and macOS, also by a double click; finds a Python that fits.
+# Starts EdgePress on Linux and macOS, also by a double click, with a Python of a supported version.
 cd "$(dirname "$0")" || exit 1
 
 hold() { # a window opened by a double click would vanish with its message
@@ -20,7 +20,7 @@ for name in python3.13 python3.12 python3.11 python3.10 python3 python; do
     fi
 done
 
-# Nothing fits: the first Python there is says in its own words what is wrong with it.
+# None is supported: let the first Python there is print what is wrong with it.
 for name in python3 python; do
     if command -v "$name" >/dev/null 2>&1; then
         "$name" start.py "$@"

@@ -1,8 +1,8 @@
-"""Take models of the OpenMMLab zoo all the way to the six targets: ``python benchmarks/openmmlab.py [NAME ...]``.
+"""Export models of the OpenMMLab zoo and make the six targets of them: ``python benchmarks/openmmlab.py [NAME ...]``.
 
-Each config ships inside the wheels; its model gets random weights, saved as a checkpoint (random_checkpoint.py). Then
-comes what a person does: export, which verifies against PyTorch, and a whole job with the preprocessing that Convert
-finds in the file. Needs the OpenMMLab environment. Prints a table in Markdown; the exit code is 0 only if every model
+The configs are those in the wheels; each model gets random weights, saved as a checkpoint (random_checkpoint.py). Then
+follows what a person does: export, which verifies against PyTorch, and a whole job with the preprocessing that Convert
+reads from the file. Needs the OpenMMLab environment. Prints a table in Markdown; the exit code is 0 only if every model
 was exported and every target made.
 """
 
@@ -38,7 +38,7 @@ _PICTURES = Path(__file__).resolve().parent.parent / "assets" / "sample" / "imag
 
 @dataclass(frozen=True)
 class Case:
-    """One model to take all the way."""
+    """One model to export and convert."""
 
     name: str
     task: OpenMMLabTask
@@ -84,7 +84,7 @@ def main() -> int:
 
 
 def run(case: Case, count: int) -> dict[str, Any]:
-    """Checkpoint, export, job; what came of it, errors included."""
+    """Checkpoint, export, job; the results, errors included."""
     (entry,) = [entry for entry in zoo.entries(case.task) if entry.name == case.config]
     with tempfile.TemporaryDirectory(prefix="edgepress-openmmlab-") as temporary:
         folder = Path(temporary)

@@ -3,7 +3,7 @@
     PYTHONPATH=. python benchmarks/random_checkpoint.py CONFIG FILE.pth [HEIGHT,WIDTH]
 
 Nothing has to be downloaded, and everything that an export does is the same as with trained weights. The usual
-initialisation gives answers near 1e-15, next to which every difference looks large; so the weights are drawn anew and
+initialisation gives outputs near 1e-15, relative to which every difference is large; so the weights are drawn anew and
 the statistics of batch normalisation are measured on pictures.
 """
 
@@ -15,30 +15,30 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.pytorch.request import shape_from_text
-from core.pytorch.worker import build, configs, import_stubs, openmmlab, reading, verify
+from core.pytorch.worker import build, config_facts, configs, import_stubs, openmmlab, verify
 
 
 def main(config_path: Path, output: Path, shape: str | None = None) -> None:
-    """Build, draw, save as mmengine would."""
+    """Build the model, draw its weights, save it as mmengine would."""
     import_stubs.install_import_stubs()
     import torch
 
     torch.manual_seed(0)
     config = configs.load(config_path)
     task = configs.task_of(config, None, config_path)
-    own = reading.proposed_shape(config, task)
-    wanted = shape_from_text(shape) if shape else own
-    model = openmmlab.build_for(config, task, wanted, own)
+    default = config_facts.proposed_shape(config, task)
+    chosen = shape_from_text(shape) if shape else default
+    model = openmmlab.build_for_shape(config, task, chosen, default)
     for module in model.modules():
-        draw(module)
-    feeds = verify.feeds(reading.preprocessing(config, task, wanted), batches=(1,))
-    settle(build.answers(model), torch.cat([torch.from_numpy(tensor) for _, tensor in feeds]))
+        draw_weights(module)
+    inputs = verify.make_inputs(config_facts.preprocessing(config, task, chosen), batches=(1,))
+    measure_variances(build.wrap_openmmlab(model), torch.cat([torch.from_numpy(tensor) for _, tensor in inputs]))
     meta = {"config": config_path.name, "experiment_name": "random"}
-    torch.save({"meta": meta, "state_dict": model.state_dict(), "message_hub": _history()}, output)
+    torch.save({"meta": meta, "state_dict": model.state_dict(), "message_hub": _training_history()}, output)
 
 
-def draw(module: object) -> None:
-    """Give one layer weights that no other layer cancels."""
+def draw_weights(module: object) -> None:
+    """Draw the weights of one layer: He et al. (Kaiming) for convolutions and linear layers."""
     import torch
 
     if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
@@ -52,11 +52,11 @@ def draw(module: object) -> None:
         torch.nn.init.uniform_(module.running_var, 0.8, 1.2)
 
 
-def settle(model: object, pictures: object) -> None:
-    """Let batch normalisation divide by the strength of what reaches it, as training does: else signals grow.
+def measure_variances(model: object, images: object) -> None:
+    """Raise each batch normalisation's variance to the mean square of its input, so that activations do not grow.
 
-    Only where they grow, and without taking their mean away: deep inside a random network all pictures look alike,
-    and to subtract that and divide by the little that differs would blow up every rounding.
+    The mean is not subtracted, as training would: deep inside a random network all images give nearly the same
+    features, and dividing the remaining differences by their small variance would amplify rounding errors.
     """
     import torch
 
@@ -67,13 +67,13 @@ def settle(model: object, pictures: object) -> None:
     layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm)]
     hooks = [layer.register_forward_pre_hook(measure) for layer in layers]
     with torch.no_grad():
-        model(pictures)
+        model(images)
     for hook in hooks:
         hook.remove()
 
 
-def _history() -> object:
-    """What makes real checkpoints more than weights."""
+def _training_history() -> object:
+    """Training curves, which real checkpoints hold beside the weights."""
     from mmengine.logging import MessageHub
 
     hub = MessageHub.get_instance("random")

@@ -66,10 +66,12 @@ def main() -> None:
         os.environ.pop("EDGEPRESS_OPENMMLAB", None)
         os.environ["EDGEPRESS_HOME"] = str(home)
         job_id, _ = run_in_foreground(JobStore(home), sample_job(), lambda _: None)
-        server = start(Path(sys.executable), ROOT, place=ServerAddress(_free_port(), os.getpid()), log=home / "app.log")
+        server = start(
+            Path(sys.executable), ROOT, address=ServerAddress(_free_port(), os.getpid()), log=home / "app.log"
+        )
         try:
             server.wait_until_up()
-            _take_all(server.place.url, home=home, job_id=job_id, folder=folder, names=names)
+            _take_all(server.address.url, home=home, job_id=job_id, folder=folder, names=names)
         finally:
             server.stop()
 

@@ -1,4 +1,4 @@
-"""A copy of EdgePress that needs next to nothing, to start and set up for real in seconds."""
+"""A copy of EdgePress with one small requirement, to set up and start for real in seconds."""
 
 import shutil
 import zipfile
@@ -21,7 +21,7 @@ HTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--server.port") + 1])), Ha
 
 
 def make_wheel(folder):
-    """A package called streamlit that only answers the health question."""
+    """A package called streamlit that only answers the health check."""
     folder.mkdir()
     with zipfile.ZipFile(folder / "streamlit-9.9-py3-none-any.whl", "w") as wheel:
         wheel.writestr("streamlit/__init__.py", "")

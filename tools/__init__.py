@@ -1,1 +1,1 @@
-"""The command line: three thin commands over the core."""
+"""The command line: three commands, which parse options, call the core and print its results."""

@@ -1,4 +1,4 @@
-"""What the commands show: a progress bar, a table of results, and what to know about each file."""
+"""What the commands print: a progress bar, a table of results, and notes about each file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BAR_WIDTH = 20
 
 
 class ToolConsole(Console):
-    """A console that shows bars and tables besides sentences; plain text where it is no terminal."""
+    """A console with progress bars and tables; plain text where it is not a terminal."""
 
     def __init__(self, stream: TextIO | None = None, language: Language | None = None) -> None:
         stream = stream or sys.stdout
@@ -45,14 +45,14 @@ def _rich_console(stream: TextIO) -> RichConsole:
         force_terminal=is_terminal,  # else FORCE_COLOR puts escape codes into log files
         force_jupyter=False,
         width=None if is_terminal else _ANY_WIDTH,
-        markup=False,  # words are shown as they are: "model[red].onnx" is a name
+        markup=False,  # text is shown as it is: "model[red].onnx" is a name
         emoji=False,
         highlight=False,
     )
 
 
 class JobProgress:
-    """Where the work stands: a live bar on a terminal; elsewhere one line for each new kind of step."""
+    """The progress of a job: a live bar on a terminal; elsewhere one line for each new kind of step."""
 
     def __init__(self, console: ToolConsole) -> None:
         self._console = console
@@ -69,7 +69,7 @@ class JobProgress:
             self._bar.stop()
 
     def update(self, fraction: float, message: Text) -> None:
-        """Show the share done (0 to 1) and what is being done; serves as a ``core.common.progress.Progress``."""
+        """Show the fraction done (0 to 1) and the current step; serves as a ``core.common.progress.Progress``."""
         sentence = message.in_language(self._console.language)
         if self._bar is not None:
             _move(self._bar, fraction, sentence)
@@ -79,7 +79,7 @@ class JobProgress:
 
 
 def _bar(console: RichConsole) -> Progress:
-    """The sentence takes what the other columns leave, and is cut off at the edge of the window."""
+    """The message takes the width that the other columns leave, and is cut off at the edge of the window."""
     return Progress(
         BarColumn(_BAR_WIDTH, table_column=Column(no_wrap=True)),
         TaskProgressColumn(),
@@ -92,7 +92,7 @@ def _bar(console: RichConsole) -> Progress:
 
 
 def _move(bar: Progress, fraction: float, sentence: str) -> None:
-    """The bar appears with the first sentence: work that is refused at once shows none."""
+    """The bar appears with the first message: work that is refused at once shows none."""
     if not bar.tasks:
         bar.add_task(sentence, total=1.0)
         bar.start()
@@ -100,7 +100,7 @@ def _move(bar: Progress, fraction: float, sentence: str) -> None:
 
 
 def print_preflight(results: Sequence[PreflightResult], console: Console) -> None:
-    """One line for each target, before anything runs; below it what to know."""
+    """One line for each target, before anything runs; its notes below."""
     for result in results:
         console.print(_headline(result))
         for text in (*result.notes, result.reason, result.next_step):
@@ -132,7 +132,7 @@ def print_results_table(report: Report, console: ToolConsole) -> None:
         say("Top-1"),
         say("Time, 1 thread"),
     )
-    rows = [_spoken(cells, console.language) for cells in (headings, *_results(report))]
+    rows = [_translated(cells, console.language) for cells in (headings, *_results(report))]
     _print_rows(rows, console.rich)
 
 
@@ -179,12 +179,12 @@ def _time(latency: Latency | None, ratio: float | None) -> str:
     return "" if latency is None or ratio is None else f"{latency.median_one_thread:.2f} ms ({ratio:.2f}x)"
 
 
-def _spoken(cells: Sequence[Text | str], language: Language) -> list[str]:
+def _translated(cells: Sequence[Text | str], language: Language) -> list[str]:
     return [cell.in_language(language) if isinstance(cell, Text) else cell for cell in cells]
 
 
 def _print_rows(rows: Sequence[Sequence[str]], console: RichConsole) -> None:
-    """In a narrow window cells go on in a second line, but no word and no number is cut."""
+    """In a narrow window cells wrap to a second line, but no word and no number is cut."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column, heading in enumerate(rows[0]):
         cells = [row[column] for row in rows if column < len(row)]
@@ -197,7 +197,7 @@ def _print_rows(rows: Sequence[Sequence[str]], console: RichConsole) -> None:
 
 
 def print_notes(report: Report, console: Console) -> None:
-    """Where the files are, what was noted, and why targets were not made."""
+    """Where the files are, notes, and why targets were not made."""
     for note in report.words.notes:
         console.print(note)
     for outcome in report.outcomes:

@@ -1,7 +1,7 @@
-"""Make everything ready in one go, or only look.
+"""Install everything that EdgePress needs, or only check it.
 
-    python tools/env_config.py                      put in what is missing, mend what is broken, show everything
-    python tools/env_config.py --check              only look
+    python tools/env_config.py                      install what is missing, reinstall what is broken, show everything
+    python tools/env_config.py --check              only check
     python tools/env_config.py --openmmlab          make the environment for PyTorch models of OpenMMLab as well
     python tools/env_config.py --remove-openmmlab   remove that environment again
     python tools/env_config.py --wheels DIR         install from a folder of wheels instead of the internet
@@ -12,11 +12,11 @@ Exit codes:
     0    every needed part is ready (with --openmmlab, that environment as well)
     1    a needed part is missing or broken
     2    the command line, or the folder of wheels, cannot be used
-    3    installing or removing was tried and did not succeed; the reason is told
-    130  stopped with Ctrl-C; what was done is kept, the next run goes on from there
+    3    installing or removing was tried and did not succeed; the reason is printed
+    130  stopped with Ctrl-C; what was installed is kept, the next run continues from there
 
-A Python that belongs to nobody (no virtual environment, none of EdgePress's packages) is left alone: as start.py
-does, the parts then go into the folder .venv of EdgePress, and the other tools find them there.
+Into a bare Python (no virtual environment, none of EdgePress's packages) nothing is installed: as with start.py, the
+packages go into the folder .venv of EdgePress, where the other tools find them.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-if sys.version_info < (3, 10):  # noqa: UP036 - an old Python is exactly who must be told
-    import start  # noqa: F401 - it says so in words and ends
+if sys.version_info < (3, 10):  # noqa: UP036 - an old Python is exactly what this is for
+    import start  # noqa: F401 - it prints a message and exits
 
 from core.common.console import Console
 from core.common.errors import EdgePressError, OptionError
 from core.common.progress import Progress, silent
-from core.common.text import Text, say
-from core.setup import environment, own_python, toolchain
-from core.setup import openmmlab as openmmlab
+from core.common.text import say
+from core.setup import environment, openmmlab, own_python, toolchain
+from core.setup.console_progress import console_progress
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,7 +46,7 @@ _VERDICTS = {"ready": say("ready"), "missing": say("MISSING"), "broken": say("BR
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the command line asks for; the process's exit code."""
+    """Do what the command line asks for; return the exit code."""
     options = _options(arguments)
     console = Console(sys.stderr if options.json else sys.stdout)
     error = None
@@ -64,16 +64,16 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _prepare_own_python(options: argparse.Namespace, console: Console) -> EdgePressError | None:
-    """Make or complete EdgePress's own Python folder, unless this is only a look or a removal.
+    """Make or complete EdgePress's own environment, unless this is only a check or a removal.
 
     Returns:
-        Why that did not work; told already.
+        Why that did not work; it is printed already.
     """
-    own, order = environment.Environment(ROOT), environment.InstallationOrder(environment.RUN, options.wheels)
-    if options.check or options.remove_openmmlab or environment.is_ready(own, order):
+    own, plan = environment.Environment(ROOT), environment.InstallPlan(environment.RUN, options.wheels)
+    if options.check or options.remove_openmmlab or environment.is_ready(own, plan):
         return None
     try:
-        environment.prepare(own, order, progress=_progress(options, console))
+        environment.prepare(own, plan, progress=_progress(options, console))
     except EdgePressError as error:
         console.error(error)
         return error
@@ -81,11 +81,11 @@ def _prepare_own_python(options: argparse.Namespace, console: Console) -> EdgePr
 
 
 def _report(options: argparse.Namespace, console: Console, error: EdgePressError | None = None) -> int:
-    """Show how everything is now; the exit code."""
+    """Print the table, or JSON; return the exit code."""
     components = (*toolchain.check(), toolchain.openmmlab(is_wanted=options.openmmlab))
     code = _code(components, error)
     if options.json:
-        print(json.dumps(_result(code, components, error), indent=2))
+        print(json.dumps(_as_data(code, components, error), indent=2))
     else:
         _show(console, components)
     return code
@@ -95,7 +95,7 @@ def _repair(options: argparse.Namespace, console: Console) -> EdgePressError | N
     """Do everything that was asked for; one failure does not keep the rest from being tried.
 
     Returns:
-        What went wrong first; all of it was told already.
+        The first error; all of them are printed already.
     """
     progress = _progress(options, console)
     steps: list[Callable[[], object]] = [lambda: toolchain.complete(progress, wheels=options.wheels)]
@@ -114,10 +114,7 @@ def _repair(options: argparse.Namespace, console: Console) -> EdgePressError | N
 
 
 def _progress(options: argparse.Namespace, console: Console) -> Progress:
-    def hear(fraction: float, message: Text) -> None:
-        console.print(say("[{percent}%] {message}", percent=f"{fraction * 100:3.0f}", message=message), indent=2)
-
-    return silent if options.json else hear
+    return silent if options.json else console_progress(console)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -162,29 +159,31 @@ def _code(components: Sequence[toolchain.Component], error: EdgePressError | Non
 
 
 def _show(console: Console, components: Sequence[toolchain.Component]) -> None:
-    """One line a part; what is missing only for want of an optional tool is not shouted."""
+    """One line for each component; an optional one that is missing is not marked as an error."""
     for component in components:
-        left = f"{component.name:<22}{component.version or '-':<16}"
-        idle = component.optional and component.status == "missing"
-        verdict = say("not there") if idle else _VERDICTS[component.status]
-        console.print(say("{part}{verdict} - {purpose}", part=left, verdict=verdict, purpose=component.needed_for))
+        name_and_version = f"{component.name:<22}{component.version or '-':<16}"
+        is_unneeded = component.optional and component.status == "missing"
+        verdict = say("not there") if is_unneeded else _VERDICTS[component.status]
+        console.print(
+            say("{part}{verdict} - {purpose}", part=name_and_version, verdict=verdict, purpose=component.needed_for)
+        )
         if component.note:
             console.print(component.note, indent=22)
 
 
-def _result(code: int, components: Sequence[toolchain.Component], error: EdgePressError | None) -> dict[str, object]:
+def _as_data(code: int, components: Sequence[toolchain.Component], error: EdgePressError | None) -> dict[str, object]:
     return {
         "ready": code == _READY,
         "exit_code": code,
         "interpreter": sys.executable,
-        "parts": [_plain(component) for component in components],
+        "parts": [_component_data(component) for component in components],
         "error": None
         if error is None
         else {"reason": str(error.reason), "next_step": str(error.next_step), "detail": error.detail},
     }
 
 
-def _plain(component: toolchain.Component) -> dict[str, object]:
+def _component_data(component: toolchain.Component) -> dict[str, object]:
     return {
         "key": component.key,
         "name": component.name,

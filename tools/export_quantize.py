@@ -18,7 +18,6 @@ if __name__ == "__main__":
 
 from core.common.console import Console
 from core.common.errors import EdgePressError, OptionError
-from core.common.json_files import write_json
 from core.common.paths import home
 from core.common.serialization import to_data
 from core.common.text import say
@@ -38,12 +37,13 @@ from core.report.make_report import outcome_entry
 from core.report.schema import read_report
 from core.targets import TARGET_IDS, in_order
 from tools.console import JobProgress, ToolConsole, print_notes, print_preflight, print_results_table
+from tools.result_file import write_result
 
 _INFERENCE_SECONDS = 300.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 only when every asked target was converted."""
+    """Run the command; return 0 only when every target was converted."""
     options = _parser().parse_args(arguments)
     try:
         job = _job(options)
@@ -52,14 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = read_report(data)
     except EdgePressError as exc:
         Console(sys.stderr).error(exc)
-        if options.json:
-            _write_json(options.json, _nothing_made(options, exc))
+        write_result(options.json, _failed_report(options, exc))
         return 2
     console = ToolConsole()
     print_results_table(report, console)
     print_notes(report, console)
-    if options.json:
-        _write_json(options.json, data)
+    write_result(options.json, data)
     return 0 if len(report.converted) == len(report.outcomes) else 1
 
 
@@ -137,7 +135,7 @@ def _floats(text: str) -> tuple[float, ...]:
 
 
 def _job(options: argparse.Namespace) -> Job:
-    """What is asked, and all that is found out before it runs: the model is inspected here and nowhere else."""
+    """The job of these options; the model is inspected here and nowhere else."""
     path = options.model or options.onnx
     if path is None or (options.model and options.onnx):
         raise OptionError(
@@ -147,7 +145,7 @@ def _job(options: argparse.Namespace) -> Job:
     source = inspect(path.resolve())
     counts = [None if folder is None else len(read_folder(folder).files) for folder in _folders(options)]
     inputs = dict(options.input)
-    fixed_inputs(source, inputs)  # says at once what is wrong with them
+    fixed_inputs(source, inputs)  # raises at once where something is wrong with them
     preprocessing = _preprocessing(source, options)
     targets = in_order(options.type)
     return Job(
@@ -176,7 +174,7 @@ def _folders(options: argparse.Namespace) -> tuple[Path | None, Path | None]:
 
 
 def _tools(choice: str) -> str:
-    """A folder or file is looked for from here, not from where the job runs."""
+    """A path is relative to the current folder, not to the worker's."""
     return choice if choice in ("own", "official") else str(Path(choice).resolve())
 
 
@@ -185,8 +183,8 @@ def _resolved(path: Path | None) -> Path | None:
 
 
 def _preprocessing(source: Source, options: argparse.Namespace) -> Preprocessing:
-    """What the options say, and for the rest a proposal."""
-    # With mean or std given there is nothing to try out: the rest follows from the model's shapes.
+    """The values of the options; what they leave out is inferred from the model and the pictures."""
+    # With mean or std given no picture needs to be run: the rest follows from the model's shapes.
     images = None if options.mean or options.std else options.images
     proposal = infer_in_subprocess(source, images, size=options.size, timeout=_INFERENCE_SECONDS)
     return proposal.preprocessing.overridden(
@@ -203,7 +201,7 @@ def _convert(job: Job) -> dict[str, Any]:
     """Run the job in a worker process, and wait for it."""
     store = JobStore(home())
     with JobProgress(ToolConsole(sys.stderr)) as progress:
-        job_id, state = run_in_foreground(store, job, partial(_follow, progress))
+        job_id, state = run_in_foreground(store, job, partial(_show_state, progress))
     report = store.report(job_id)
     if state.status != "done" or report is None:
         raise EdgePressError(
@@ -214,12 +212,12 @@ def _convert(job: Job) -> dict[str, Any]:
     return report
 
 
-def _follow(progress: JobProgress, state: JobState) -> None:
+def _show_state(progress: JobProgress, state: JobState) -> None:
     if state.message is not None:
         progress.update(state.fraction, state.message)
 
 
-def _nothing_made(options: argparse.Namespace, error: EdgePressError) -> dict[str, Any]:
+def _failed_report(options: argparse.Namespace, error: EdgePressError) -> dict[str, Any]:
     """The JSON of a job that never started: every target failed for the same reason."""
     failed = [Failed(target, error.reason, error.next_step, error.detail) for target in in_order(options.type)]
     return {
@@ -228,11 +226,6 @@ def _nothing_made(options: argparse.Namespace, error: EdgePressError) -> dict[st
         "preflight": [],
         "outcomes": to_data([outcome_entry(outcome) for outcome in failed]),
     }
-
-
-def _write_json(path: Path, report: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, report, indent=2)
 
 
 if __name__ == "__main__":

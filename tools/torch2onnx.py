@@ -1,7 +1,7 @@
 """Export a PyTorch model as ONNX: ``torch2onnx.py --config C --checkpoint P --shape 128,96 --task mmpose``.
 
-The exit code is 0 when the file was written and answers like PyTorch, 2 when something that was given cannot be used
-(or the OpenMMLab environment is missing), 1 when the export failed.
+The exit code is 0 when the file was written and its outputs agree with PyTorch's, 2 when an option or a file cannot be
+used (or the OpenMMLab environment is missing), 1 when the export failed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ if __name__ == "__main__":
 
 from core.common.console import Console
 from core.common.errors import EdgePressError, InputError, ToolError
-from core.common.json_files import write_json
 from core.common.publish import check_output_folder
 from core.common.serialization import to_data
 from core.common.text import say
@@ -32,12 +31,13 @@ from core.pytorch.export import export
 from core.pytorch.request import DEFAULT_OPSET, Exported, ExportRequest, shape_from_text, task_from_name
 from core.setup import openmmlab
 from tools.console import JobProgress, ToolConsole
+from tools.result_file import write_result
 
 _TASKS = ("mmdet", "mmcls", "mmpretrain", "mmpose", "auto")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the process's exit code."""
+    """Run the command; return the exit code."""
     options = _parser().parse_args(arguments)
     console = ToolConsole(sys.stderr)
     try:
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _write_error(options.json, error)
         return 2 if isinstance(error, (InputError, ToolError)) else 1
     _show(exported, Console())
-    _write(options.json, {**to_data(exported), "difference": exported.difference})
+    write_result(options.json, {**to_data(exported), "difference": exported.difference})
     return 0
 
 
@@ -100,7 +100,7 @@ def _request(options: argparse.Namespace) -> ExportRequest:
 
 
 def _show(exported: Exported, console: Console) -> None:
-    """The file, what goes in and out, and how close it is."""
+    """The file, its inputs and outputs, and its difference from PyTorch."""
     console.write(str(exported.path))
     size = f"{exported.size_bytes / 1e6:.2f}"
     console.print(say("{size} MB, opset {opset}", size=size, opset=exported.opset), indent=2)
@@ -121,7 +121,7 @@ def _show(exported: Exported, console: Console) -> None:
 
 
 def _quoted(path: Path) -> str:
-    """As the terminal wants it where a name has spaces in it."""
+    """Quoted for the terminal where the name has spaces in it."""
     return subprocess.list2cmdline([str(path)]) if sys.platform == "win32" else shlex.quote(str(path))
 
 
@@ -130,15 +130,9 @@ def _shape(shape: Sequence[int | str]) -> str:
 
 
 def _write_error(path: Path | None, error: EdgePressError) -> None:
-    """Leave it for programs; where the file cannot be written, that very error was told already."""
+    """Write the error for other programs; a file that cannot be written is the error that was printed already."""
     with contextlib.suppress(OSError):
-        _write(path, {"error": error_to_json(error)})
-
-
-def _write(path: Path | None, data: object) -> None:
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, data, indent=2)
+        write_result(path, {"error": error_to_json(error)})
 
 
 if __name__ == "__main__":

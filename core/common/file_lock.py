@@ -10,6 +10,8 @@ from pathlib import Path
 if sys.platform == "win32":
     import msvcrt
 
+    _HELD: type[OSError] = OSError  # any error of a lock that another process holds
+
     def _try_lock(handle: int) -> None:
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 
@@ -18,6 +20,8 @@ if sys.platform == "win32":
         msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
 else:
     import fcntl
+
+    _HELD: type[OSError] = BlockingIOError
 
     def _try_lock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,9 +33,22 @@ else:
 class FileLock:
     """An exclusive lock on a file; a file left behind by a dead process locks nothing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_required: bool = True) -> None:
+        """Prepare it.
+
+        Args:
+            path: the lock file; it is made when first needed, and stays.
+            is_required: whether a file system without locks (some network folders) counts as a lock that is held;
+                else it counts as a free one.
+        """
         self._path = path
+        self._is_required = is_required
         self._handle: int | None = None
+
+    @property
+    def handle(self) -> int | None:
+        """The open lock file, None while the lock is not held; a child process that inherits it holds the lock on."""
+        return self._handle
 
     def acquire(self) -> bool:
         """Acquire it if it is free, without waiting.
@@ -45,9 +62,10 @@ class FileLock:
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _try_lock(handle)
-        except OSError:
-            os.close(handle)
-            return False
+        except OSError as exc:
+            if self._is_required or isinstance(exc, _HELD):
+                os.close(handle)
+                return False
         self._handle = handle
         return True
 

@@ -1,4 +1,4 @@
-"""Long work in the background of the app, with progress and cancellation, whichever page looks on."""
+"""Long work in a background thread of the app, with progress and cancellation, independent of the page shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class TaskStatus(Generic[Result]):
-    """The state of a background task at one moment, immutable: a reader never sees half of a change."""
+    """A snapshot of a background task; immutable, so a reader never sees half of a change."""
 
     is_running: bool = False
     fraction: float = 0.0
@@ -30,19 +30,19 @@ class TaskStatus(Generic[Result]):
     """What it was started with."""
 
     result: Result | None = None
-    """What came of it."""
+    """What the work returned."""
 
     error: EdgePressError | None = None
     """Why it failed; :class:`~core.common.errors.Cancelled` where the person ended it."""
 
 
 class BackgroundTask(Generic[Result]):
-    """At most one run at a time for each object. The work itself belongs into a process of its own; this only waits."""
+    """At most one run at a time per object. The work itself belongs in a process of its own; the thread only waits."""
 
     def __init__(self, work: Callable[..., Result]) -> None:
         """Prepare it; ``work`` takes what :meth:`start` is given, and the keywords ``progress`` and ``cancelled``."""
         self._work = work
-        self._guard = threading.Lock()
+        self._mutex = threading.Lock()
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
         self._status: TaskStatus[Result] = TaskStatus()
@@ -54,7 +54,7 @@ class BackgroundTask(Generic[Result]):
 
     def start(self, *arguments: Any) -> None:
         """Start the work in a thread; nothing happens while it is running."""
-        with self._guard:
+        with self._mutex:
             if self._status.is_running:
                 return
             self._cancelled.clear()
@@ -63,14 +63,14 @@ class BackgroundTask(Generic[Result]):
             self._thread.start()
 
     def cancel(self) -> None:
-        """Cancel it, and wait until it has ended."""
+        """Cancel the run, and wait until it has ended."""
         self._cancelled.set()
         if self._thread is not None:
             self._thread.join()
 
     def forget(self) -> None:
-        """Drop how the last run ended; nothing happens while one is running."""
-        with self._guard:
+        """Discard the result of the last run; nothing happens while one is running."""
+        with self._mutex:
             if not self._status.is_running:
                 self._status = TaskStatus()
 

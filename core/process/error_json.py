@@ -1,4 +1,4 @@
-"""Errors in words, carried from a worker process to its parent."""
+"""Readable errors as JSON, to cross from a worker process to its parent."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def error_to_json(error: EdgePressError) -> dict[str, Any]:
 
 
 def error_from_json(data: Mapping[str, Any]) -> EdgePressError:
-    """Make the same error again; a kind that this side does not know becomes a ConversionError."""
-    kinds = {kind.__name__: kind for kind in _tree(EdgePressError)}
+    """Read what :func:`error_to_json` wrote; an unknown kind becomes a ConversionError."""
+    kinds = {kind.__name__: kind for kind in _subclasses(EdgePressError)}
     kind = kinds.get(str(data["kind"]), ConversionError)
     return kind(Text.from_json(data["reason"]), next_step=Text.from_json(data["next_step"]), detail=str(data["detail"]))
 
 
-def _tree(kind: type[EdgePressError]) -> Iterator[type[EdgePressError]]:
+def _subclasses(kind: type[EdgePressError]) -> Iterator[type[EdgePressError]]:
     yield kind
     for child in kind.__subclasses__():
-        yield from _tree(child)
+        yield from _subclasses(child)

@@ -1,4 +1,4 @@
-"""How a worker process ends: with its parent, since nobody wants its result any more, or by itself at once."""
+"""How a worker process ends: together with its parent, or immediately when its work is done."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def die_with_parent() -> None:
     pipe = os.dup(0)
     # A read that waits on the standard input itself blocks Windows from loading some libraries, and
     # tools started by the worker would inherit the pipe.
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    threading.Thread(target=_watch, args=(pipe,), daemon=True, name="parent watch").start()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    threading.Thread(target=_end_when_closed, args=(pipe,), daemon=True, name="parent watch").start()
 
 
-def _watch(pipe: int) -> None:
+def _end_when_closed(pipe: int) -> None:
     # os.read, because a buffered read in a daemon thread aborts the interpreter when it ends normally.
     with suppress(OSError):
         while os.read(pipe, 1):
@@ -38,7 +38,7 @@ def _watch(pipe: int) -> None:
 
 
 def exit_immediately(code: int) -> None:
-    """End the process at once: native libraries crash or hang in their farewells, and all is said and saved."""
+    """End the process without cleanup: native libraries crash or hang in theirs, and all results are on disk."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -1,4 +1,4 @@
-"""What the queue has to say about jobs that ended early."""
+"""Messages for work that ended early: crashed, cancelled, interrupted, or never started."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ import sys
 from core.common.text import Text, say
 
 
-def crash(exit_code: int | None, step: Text | None) -> tuple[Text, Text]:
-    """Reason and next step for a worker that died without a word.
+def crashed(exit_code: int | None, last_step: Text | None) -> tuple[Text, Text]:
+    """Reason and next step for a worker process that ended without a result.
 
     Args:
         exit_code: as of :mod:`subprocess`: minus the signal's number where a signal ended it.
-        step: the last sentence that it said.
+        last_step: the last progress message that it reported.
     """
-    doing = step if step is not None else say("starting")
-    if _was_killed(exit_code):
+    step = last_step if last_step is not None else say("starting")
+    if _is_sigkill(exit_code):
         return (
-            say("The computer ended the work, most likely because the memory ran out. Last step: {step}", step=doing),
+            say("The computer ended the work, most likely because the memory ran out. Last step: {step}", step=step),
             say("Close other programs or use a smaller model, then try again."),
         )
-    if _crashed(exit_code):
+    if _is_native_crash(exit_code):
         return (
-            say("A native library crashed. Last step: {step}", step=doing),
+            say("A native library crashed. Last step: {step}", step=step),
             say("Try again without the target that was being made. The technical details say more."),
         )
     return (
-        say("The work ended without a result. Last step: {step}", step=doing),
+        say("The work ended without a result. Last step: {step}", step=step),
         say("Try again. If it happens again, report it together with the technical details."),
     )
 
 
 def cancelled() -> Text:
-    """The reason where the person wanted the end."""
+    """The reason where the person cancelled the work."""
     return say("It was cancelled.")
 
 
@@ -42,18 +42,18 @@ def interrupted() -> tuple[Text, Text]:
     return say("EdgePress was closed while this job ran."), say("Start it again.")
 
 
-def no_worker() -> tuple[Text, Text]:
-    """Reason and next step where not even a process could be started."""
+def not_started() -> tuple[Text, Text]:
+    """Reason and next step where the process could not be started."""
     return (
         say("The work could not be started."),
         say("Close other programs, make sure that the disk is not full, then try again."),
     )
 
 
-def _was_killed(exit_code: int | None) -> bool:
+def _is_sigkill(exit_code: int | None) -> bool:
     return sys.platform != "win32" and exit_code == -signal.SIGKILL
 
 
-def _crashed(exit_code: int | None) -> bool:
+def _is_native_crash(exit_code: int | None) -> bool:
     """A negative code is a signal; Windows ends crashed processes with huge ones, such as 0xC0000005."""
     return exit_code is not None and not 0 <= exit_code <= 255

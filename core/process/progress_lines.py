@@ -1,4 +1,4 @@
-"""Progress from a worker to its parent: one line of JSON after the other, in a file that only grows."""
+"""Progress from a worker process to its parent, as JSON Lines in a file that is only appended to."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from core.common.text import Text
 PROGRESS = "progress.jsonl"
 
 
-class ProgressLines:
-    """The worker's end: a :class:`~core.common.progress.Progress` that writes into a folder."""
+class ProgressWriter:
+    """The worker's side: a :class:`~core.common.progress.Progress` that appends to the file in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / PROGRESS
 
     def __call__(self, fraction: float, message: Text) -> None:
-        """Add one line."""
+        """Append one line."""
         line = json.dumps({"fraction": fraction, "message": message.to_json()})
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
 
 class ProgressReader:
-    """The parent's end: passes on what is new, and keeps the last sentence in case of a crash."""
+    """The parent's side: forwards new lines, and keeps the last message in case of a crash."""
 
     def __init__(self, folder: Path, progress: Progress) -> None:
         self._path = folder / PROGRESS
         self._progress = progress
-        self._read = 0
-        self.last: Text | None = None
+        self._offset = 0
+        self.last_message: Text | None = None
 
-    def pass_on(self) -> None:
-        """Tell the listener what was added since the last time; a line that is not finished yet has to wait."""
+    def forward_new_lines(self) -> None:
+        """Call ``progress`` for every line added since the last call; an unfinished line is left for the next."""
         try:
             with self._path.open("rb") as file:
-                file.seek(self._read)
+                file.seek(self._offset)
                 lines = file.read().rpartition(b"\n")[0]
-        except OSError:  # nothing was said yet
+        except OSError:  # nothing was reported yet
             return
-        self._read += len(lines) + 1 if lines else 0
+        self._offset += len(lines) + 1 if lines else 0
         for line in lines.splitlines():
             entry = json.loads(line)
-            self.last = Text.from_json(entry["message"])
-            self._progress(float(entry["fraction"]), self.last)
+            self.last_message = Text.from_json(entry["message"])
+            self._progress(float(entry["fraction"]), self.last_message)

@@ -1,4 +1,4 @@
-"""The other end of a call of :mod:`core.process.subprocess_call`: answers the one request in its folder."""
+"""The subprocess's side of :mod:`core.process.subprocess_call`: runs the one request in its folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.common.progress import Progress
 from core.common.unexpected_errors import describe_unexpected_error
 from core.process.error_json import error_to_json
 from core.process.lifecycle import die_with_parent
-from core.process.progress_lines import ProgressLines
+from core.process.progress_lines import ProgressWriter
 from core.process.subprocess_call import REQUEST_FILE, RESPONSE_FILE
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -22,7 +22,7 @@ Functions = Mapping[str, Callable[..., Any]]
 
 
 def serve(folder: Path, functions: Functions) -> int:
-    """Answer the request in a folder.
+    """Run the request in a folder.
 
     Args:
         folder: holds the request, and takes the response.
@@ -33,7 +33,7 @@ def serve(folder: Path, functions: Functions) -> int:
     """
     faulthandler.enable()
     die_with_parent()
-    response = _respond(read_json(folder / REQUEST_FILE), functions, ProgressLines(folder))
+    response = _respond(read_json(folder / REQUEST_FILE), functions, ProgressWriter(folder))
     write_json(folder / RESPONSE_FILE, response)
     return 0
 
@@ -41,11 +41,11 @@ def serve(folder: Path, functions: Functions) -> int:
 def _respond(request: Mapping[str, Any], functions: Functions, progress: Progress) -> dict[str, Any]:
     try:
         function = functions[request["name"]]
-        listening = {"progress": progress} if "progress" in inspect.signature(function).parameters else {}
-        return {"value": function(**request["arguments"], **listening)}
+        optional = {"progress": progress} if "progress" in inspect.signature(function).parameters else {}
+        return {"value": function(**request["arguments"], **optional)}
     except EdgePressError as exc:
         return {"error": error_to_json(exc)}
-    # The last place that can turn it into a message.
+    # The last place that can turn it into a readable error.
     except Exception as exc:  # noqa: BLE001
         reason, next_step, detail = describe_unexpected_error(exc)
         return {"error": error_to_json(ConversionError(reason, next_step=next_step, detail=detail))}

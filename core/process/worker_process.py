@@ -1,4 +1,4 @@
-"""Worker processes: started apart from their parent, and ended with everything that they started."""
+"""Worker processes: started in a session of their own, and ended together with all their descendants."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import psutil
 
 from core.common.paths import PROJECT_ROOT
 
-_GRACE = 1.0
+_END_TIMEOUT = 1.0  # seconds that the system gets to remove killed processes
+_LOG_TAIL = 4000  # bytes
 
 
 class WorkerProcess:
@@ -33,7 +34,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=PROJECT_ROOT,  # "python -m" looks here first; a stray onnx.py where the person stands must not win
+                cwd=PROJECT_ROOT,  # "python -m" looks here first: not in a folder that holds another onnx.py
                 env=_environment(),
                 start_new_session=sys.platform != "win32",
                 creationflags=_creation_flags(),
@@ -50,40 +51,51 @@ class WorkerProcess:
         return self._popen.poll()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for its end, and tell whether it came."""
+        """Wait for its end at most this long; whether it has ended."""
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(seconds)
         return self._popen.returncode is not None
 
-    def look_around(self) -> None:
-        """Remember its children: once it is dead, the system no longer knows whose they were."""
+    def record_descendants(self) -> None:
+        """Remember its descendants: once it is dead, the system no longer knows whose they were."""
         self._descendants |= descendants(self.pid)
 
     def end(self) -> None:
-        """End it and everything that it started; safe to call when it is already gone."""
-        self.look_around()
+        """Kill it and everything that it started; safe to call when it is already gone."""
+        self.record_descendants()
         with suppress(OSError):
             self._popen.kill()
         _kill_group(self.pid)
         _kill(self._descendants)
-        self.wait(_GRACE)
+        self.wait(_END_TIMEOUT)
         if self._popen.stdin is not None:
             with suppress(OSError):
                 self._popen.stdin.close()
 
 
 def end_orphan(pid: int, folder: Path) -> None:
-    """End a worker whose parent died, if it is not gone yet and the number is not another program's by now."""
+    """Kill a worker whose parent died, unless its process id belongs to another program by now."""
     with suppress(psutil.Error):
         process = psutil.Process(pid)
         if str(folder) in process.cmdline():
-            family = descendants(pid) | {process}
+            processes = descendants(pid) | {process}
             _kill_group(pid)
-            _kill(family)
+            _kill(processes)
+
+
+def log_tail(log: Path) -> str:
+    """The end of a worker's log, which is where a crash shows; empty where there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _LOG_TAIL))
+            return file.read().decode("utf-8", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def descendants(pid: int) -> set[psutil.Process]:
-    """The children of a process, and theirs."""
+    """The children of a process, and theirs, and so on."""
     try:
         return set(psutil.Process(pid).children(recursive=True))
     except psutil.Error:
@@ -94,13 +106,13 @@ def _kill(processes: set[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.Error):
             process.kill()
-    deadline = time.monotonic() + _GRACE
-    while any(_lives(process) for process in processes) and time.monotonic() < deadline:
+    deadline = time.monotonic() + _END_TIMEOUT
+    while any(_is_alive(process) for process in processes) and time.monotonic() < deadline:
         time.sleep(0.01)
 
 
-def _lives(process: psutil.Process) -> bool:
-    """Whether it can still do anything; an orphan that nobody reaps is dead all the same."""
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether it still runs; a zombie, which nobody has reaped yet, does not."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
@@ -108,7 +120,7 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def _kill_group(pid: int) -> None:
-    """End the process group that a worker leads; Windows has no such thing."""
+    """Kill the process group that a worker leads; Windows has no process groups of this kind."""
     if sys.platform != "win32":
         with suppress(OSError):
             os.killpg(pid, signal.SIGKILL)

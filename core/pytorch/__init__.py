@@ -1,1 +1,1 @@
-"""From a PyTorch checkpoint to ONNX: an environment of its own, a worker inside it, and the app's side of both."""
+"""From a PyTorch checkpoint to ONNX: a worker in the OpenMMLab environment, and the app's side of it."""

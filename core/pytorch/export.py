@@ -1,4 +1,4 @@
-"""The app's side of an export: asks the worker in the OpenMMLab environment, and puts its file in place."""
+"""The app's side of an export: calls the worker in the OpenMMLab environment, and publishes its file."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.common.errors import OptionError
 from core.common.progress import Progress, portion, silent
 from core.common.publish import check_output_folder, publish
 from core.common.serialization import from_data, to_data
 from core.common.text import say
 from core.process.subprocess_call import call_in_subprocess, never_cancelled
-from core.pytorch.request import Description, Exported, ExportRequest, OpenMMLabTask
+from core.pytorch.request import Description, Exported, ExportRequest, OpenMMLabTask, check_file
 from core.setup import openmmlab
 
 _EXPORT_SECONDS = 1800.0
@@ -24,12 +23,12 @@ _DESCRIBE_SECONDS = 300.0
 def export(
     request: ExportRequest, progress: Progress = silent, *, cancelled: Callable[[], bool] = never_cancelled
 ) -> Exported:
-    """Turn a checkpoint into an ONNX file that answers like torch; takes 10 to 30 seconds.
+    """Export a checkpoint as an ONNX file whose outputs agree with PyTorch's; takes 10 to 30 seconds.
 
     Args:
         request: what to export.
-        progress: told at every step.
-        cancelled: asked several times a second; once it says yes, the worker and all its children are ended.
+        progress: called at every step.
+        cancelled: polled ten times a second; once it returns true, the worker and its children are killed.
 
     Returns:
         What was written to ``request.target``; an earlier file of that name is replaced.
@@ -39,22 +38,24 @@ def export(
         ConsentNeeded: opening the checkpoint may run code; ask, then come back with ``trust_checkpoint``.
         InputError: config, checkpoint and shape do not fit together.
         ToolError: the environment is not there, or lacks a package.
-        VerificationError: the file does not answer like torch; it was thrown away.
+        VerificationError: the outputs of the file differ from PyTorch's; it was discarded.
         ConversionError: the export failed or crashed.
-        Cancelled: ``cancelled`` said yes; nothing was written.
+        Cancelled: ``cancelled`` returned true; nothing was written.
     """
     request.check()
     openmmlab.require()
     target = request.target.absolute()
     check_output_folder(target.parent)
     with tempfile.TemporaryDirectory(prefix="edgepress-", ignore_cleanup_errors=True) as temporary:
-        made = Path(temporary) / target.name
-        arguments = {"request": to_data(replace(request.absolute(), output=made))}
-        answer = _ask("export", arguments, portion(progress, 0.0, 0.98), timeout=_EXPORT_SECONDS, cancelled=cancelled)
+        partial = Path(temporary) / target.name
+        arguments = {"request": to_data(replace(request.absolute(), output=partial))}
+        result = _call_worker(
+            "export", arguments, portion(progress, 0.0, 0.98), timeout=_EXPORT_SECONDS, cancelled=cancelled
+        )
         progress(0.98, say("Putting the files in their place"))
-        publish([made], target.parent, tag=Path(temporary).name)
+        publish([partial], target.parent, tag=Path(temporary).name)
     progress(1.0, say("Done"))
-    return replace(from_data(Exported, answer), path=target)
+    return replace(from_data(Exported, result), path=target)
 
 
 def describe(
@@ -64,26 +65,23 @@ def describe(
     *,
     cancelled: Callable[[], bool] = never_cancelled,
 ) -> Description:
-    """What a config says of its model: the shape to propose, whether it can be exported; takes about 10 seconds.
+    """Describe the model of a config: its input shape, whether it can be exported; takes about 10 seconds.
 
     Raises:
         OptionError: there is no such file.
         InputError: the config cannot be used.
         ToolError: the environment is not there.
         ConversionError: it crashed.
-        Cancelled: ``cancelled`` said yes.
+        Cancelled: ``cancelled`` returned true.
     """
-    if not config.is_file():
-        raise OptionError(
-            say('There is no file "{path}".', path=config), next_step=say("Check the path, or pick the file again.")
-        )
+    check_file(config)
     openmmlab.require()
     arguments = {"config": str(config.absolute()), "task": task}
-    answer = _ask("describe", arguments, progress, timeout=_DESCRIBE_SECONDS, cancelled=cancelled)
-    return from_data(Description, answer)
+    result = _call_worker("describe", arguments, progress, timeout=_DESCRIBE_SECONDS, cancelled=cancelled)
+    return from_data(Description, result)
 
 
-def _ask(
+def _call_worker(
     name: str, arguments: Mapping[str, Any], progress: Progress, *, timeout: float, cancelled: Callable[[], bool]
 ) -> Any:
     progress(0.0, say("Starting PyTorch"))

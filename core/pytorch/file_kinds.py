@@ -1,4 +1,4 @@
-"""Tell what kind of PyTorch file one is, by its names and its pickle's, without opening it."""
+"""Tell the kind of a PyTorch file from the names in its archive and its pickle, without unpickling it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 FileKind = Literal["torchscript", "torch.export", "ultralytics", "weights"]
-"""``weights``: a plain checkpoint, which says nothing without its config; also whatever cannot be told."""
+"""``weights``: a plain checkpoint, which needs its config; also whatever is not recognised."""
 
 
 def kind_of(path: Path) -> FileKind:
-    """What a file holds; a damaged one counts as ``weights``, and is named when it is opened.
+    """The kind of a file; a damaged one counts as ``weights``, and is an error when it is opened.
 
     Raises:
         OSError: it cannot be read.
@@ -25,8 +25,8 @@ def kind_of(path: Path) -> FileKind:
                 "exported_program" in name or name.endswith("/models/model.json") for name in names
             ):
                 return "torch.export"
-            pickled = next((name for name in names if name.endswith("data.pkl")), None)
-            inside = archive.read(pickled) if pickled else b""
+            pickle_name = next((name for name in names if name.endswith("data.pkl")), None)
+            pickled = archive.read(pickle_name) if pickle_name else b""
     except (zipfile.BadZipFile, NotImplementedError, EOFError):
         return "weights"
-    return "ultralytics" if b"ultralytics." in inside or b"models.yolo" in inside else "weights"
+    return "ultralytics" if b"ultralytics." in pickled or b"models.yolo" in pickled else "weights"

@@ -1,4 +1,4 @@
-"""What is asked of an export and what comes of it: the nouns that the command line, the page and the worker share."""
+"""Request and result of an export: data that the command line, the page and the worker share."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ OPSETS = range(11, 21)
 
 DEFAULT_OPSET = 17
 
-LARGEST_DIFFERENCE = 1e-4
-"""Most that an answer of the ONNX file may stray from torch's, as a share of the output's largest number."""
+MAX_RELATIVE_DIFFERENCE = 1e-4
+"""Largest allowed difference between the ONNX file and PyTorch: of any value, over the output's absolute maximum."""
 
-MOST_PIXELS = 16 * 2**20
-"""Height times width; beyond it, running a model to compare its answers takes more memory than most computers have."""
+MAX_PIXELS = 16 * 2**20
+"""Height times width; beyond it, running a model to verify it takes more memory than most computers have."""
 
 _ALIASES: Mapping[str, OpenMMLabTask] = {"mmpretrain": "mmcls", "mmclassification": "mmcls", "mmdetection": "mmdet"}
 
@@ -51,7 +51,7 @@ class ExportRequest:
 
     opset: int = DEFAULT_OPSET
     dynamic_batch: bool = False
-    """Whether the model shall take any number of pictures at once."""
+    """Whether the batch axis is left open."""
 
     trust_checkpoint: bool = False
     """Whether the person allows the checkpoint to run code while it is opened."""
@@ -62,7 +62,7 @@ class ExportRequest:
         return self.output or self.checkpoint.with_suffix(".onnx")
 
     def absolute(self) -> ExportRequest:
-        """The same request, whatever folder a worker starts in, with its output named."""
+        """The same request with absolute paths, since a worker starts in another folder, and its output filled in."""
         return replace(
             self,
             checkpoint=self.checkpoint.absolute(),
@@ -77,11 +77,8 @@ class ExportRequest:
             OptionError: a file is missing, or an option cannot be used.
         """
         for path in (self.config, self.checkpoint):
-            if path is not None and not path.is_file():
-                raise OptionError(
-                    say('There is no file "{path}".', path=path),
-                    next_step=say("Check the path, or pick the file again."),
-                )
+            if path is not None:
+                check_file(path)
         if self.opset not in OPSETS:
             raise OptionError(
                 say("Version {opset} of ONNX (the opset) cannot be written.", opset=self.opset),
@@ -96,12 +93,12 @@ class ExportRequest:
         self._check_target()
 
     def _check_pixels(self) -> None:
-        if self.shape is not None and self.shape[0] * self.shape[1] > MOST_PIXELS:
+        if self.shape is not None and self.shape[0] * self.shape[1] > MAX_PIXELS:
             raise OptionError(
                 say(
                     "Pictures of {shape} (height,width) are too large: more than {most} million pixels.",
                     shape=shape_text(self.shape),
-                    most=MOST_PIXELS // 2**20,
+                    most=MAX_PIXELS // 2**20,
                 ),
                 next_step=say("Give a smaller height and width; most models take 100 to 1500 pixels a side."),
             )
@@ -125,43 +122,43 @@ class ExportedTensor:
 
     name: str
     shape: tuple[int | str, ...]
-    """A size, or ``batch`` where any number of pictures may go."""
+    """Sizes; ``batch`` where any number of images is allowed."""
 
 
 @dataclass(frozen=True)
 class OutputCheck:
-    """How far the ONNX file strays from torch."""
+    """The difference between the ONNX file and PyTorch in one output, on one kind of input."""
 
     on: Literal["random", "pictures"]
-    """What was fed: noise, or the bundled example pictures."""
+    """The input: uniform noise, or the bundled example pictures."""
 
     samples: int
     output: str
     difference: float
-    """Largest difference of a number from torch's, as a share of that output's largest number."""
+    """Largest difference of any value, over the absolute maximum of that output in PyTorch."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written, and that answers like torch."""
+    """A file that was written, and verified against PyTorch."""
 
     path: Path
     kind: str
-    """Where it came from: one of :data:`TASKS`, or ``torchscript``, ``torch.export``, ``ultralytics``."""
+    """What was exported: one of :data:`TASKS`, or ``torchscript``, ``torch.export``, ``ultralytics``."""
 
     inputs: tuple[ExportedTensor, ...]
     outputs: tuple[ExportedTensor, ...]
     opset: int
     size_bytes: int
     preprocessing: Preprocessing | None
-    """As the config says; also in the file's metadata, where Convert finds it. None where nothing is known."""
+    """From the config; also in the file's metadata, from which Convert reads it. None where it is unknown."""
 
     classes: tuple[str, ...]
-    """Names of the classes, also in the file's metadata; empty where nothing is known."""
+    """Names of the classes, also in the file's metadata; empty where they are unknown."""
 
     checks: tuple[OutputCheck, ...]
     notes: tuple[Text, ...]
-    """What else to know, for the person."""
+    """For the person: what differs from the config, what was left out."""
 
     @property
     def difference(self) -> float:
@@ -171,7 +168,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class Description:
-    """What a config says of its model, found out by building it; no checkpoint is needed."""
+    """The model of a config, found out by building it; no checkpoint is needed."""
 
     task: OpenMMLabTask
     model: str
@@ -183,7 +180,7 @@ class Description:
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     parameters: int
-    """How many numbers the weights hold."""
+    """Number of weights."""
 
     obstacle: Text | None
     """Why it cannot be exported; None where it can."""
@@ -191,8 +188,20 @@ class Description:
     notes: tuple[Text, ...]
 
 
+def check_file(path: Path) -> None:
+    """Refuse a file that is not there.
+
+    Raises:
+        OptionError: there is no such file.
+    """
+    if not path.is_file():
+        raise OptionError(
+            say('There is no file "{path}".', path=path), next_step=say("Check the path, or pick the file again.")
+        )
+
+
 def task_from_name(name: str) -> OpenMMLabTask:
-    """The task that a person means: ``mmpretrain`` is the newer name of ``mmcls``.
+    """The task of that name; ``mmpretrain`` is the newer name of ``mmcls``.
 
     Raises:
         OptionError: there is no such task.

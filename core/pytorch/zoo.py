@@ -1,4 +1,4 @@
-"""The configs that ship inside the OpenMMLab wheels: a model zoo to browse without a download, nothing imported."""
+"""The model zoo: the configs that the OpenMMLab wheels contain, parsed without importing or running them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from core.pytorch.request import OpenMMLabTask
 from core.setup import openmmlab
 
 _PACKAGES: tuple[tuple[OpenMMLabTask, str], ...] = (("mmcls", "mmpretrain"), ("mmdet", "mmdet"), ("mmpose", "mmpose"))
-_DEEPEST = 20
-"""Configs that build on each other; more are a circle."""
+_MAX_DEPTH = 20
+"""Length of a chain of ``_base_`` configs; a longer one is a cycle."""
 
 _SKIPPED_FOLDERS = frozenset({"_base_", "common", "dataset_prepare", "metas"})
 
-_ONE_PICTURE = frozenset(
+_EXPORTABLE = frozenset(
     {"ImageClassifier", "TopdownPoseEstimator", "BottomupPoseEstimator", "SingleStageDetector"}
     | {"RTMDet", "YOLOX", "YOLOV3", "YOLOF", "RetinaNet", "FCOS", "ATSS", "GFL", "PAA", "FSAF", "FOVEA", "NASFCOS"}
     | {"AutoAssign", "TOOD", "VFNet", "DDOD", "CenterNet", "SOLO", "SOLOv2", "CondInst", "BoxInst", "YOLACT"}
 )
-"""Models that answer to one picture with one graph; the others want several stages, texts, queries or two models."""
+"""Models that are one graph with one image as input; the others need several stages, texts, queries or two models."""
 
 
 @dataclass(frozen=True)
@@ -41,29 +41,29 @@ class ZooEntry:
     model: str
     """The class of the model, such as ``RTMDet``."""
 
-    def matches(self, words: Sequence[str]) -> bool:
-        """Whether every word is somewhere in its task, name, family or model; capitals do not matter."""
+    def matches(self, terms: Sequence[str]) -> bool:
+        """Whether every search term is in its task, name, family or model; case is ignored."""
         text = f"{self.task} {self.name} {self.family} {self.model}".lower()
-        return all(word.lower() in text for word in words)
+        return all(term.lower() in text for term in terms)
 
 
 def entries(task: OpenMMLabTask | None = None, search: str = "") -> tuple[ZooEntry, ...]:
-    """The configs whose models can be exported, as far as that shows without building them.
+    """The configs whose models can be exported, as far as that is known without building them.
 
-    The first call reads some two thousand small files (about two seconds); later ones remember.
+    The first call parses some two thousand small files (about two seconds); the result is cached.
 
     Args:
         task: only those of one task.
-        search: words with spaces between them, all of which must occur.
+        search: search terms with spaces between them, all of which must occur.
 
     Returns:
-        In the order of tasks, families and names; empty while the environment is not there.
+        Sorted by task, family and name; empty where the environment is not there.
     """
     packages = openmmlab.site_packages()
     if packages is None:
         return ()
-    words = search.split()
-    return tuple(entry for entry in _read(packages) if (task is None or entry.task == task) and entry.matches(words))
+    terms = search.split()
+    return tuple(entry for entry in _read(packages) if (task is None or entry.task == task) and entry.matches(terms))
 
 
 @lru_cache(maxsize=2)
@@ -80,16 +80,16 @@ def _walk(task: OpenMMLabTask, root: Path) -> Iterator[ZooEntry]:
         folders = path.relative_to(root).parent.parts
         if _SKIPPED_FOLDERS.isdisjoint(folders):
             model = _model(path)
-            if model in _ONE_PICTURE and (model == "ImageClassifier") == (task == "mmcls"):
+            if model in _EXPORTABLE and (model == "ImageClassifier") == (task == "mmcls"):
                 yield ZooEntry(task, path.stem, "/".join(folders), path, model)
 
 
 def _model(path: Path, depth: int = 0) -> str | None:
     """The class of a config's model, its own or inherited; None for models with several stages, or none at all."""
-    own = _statements(path)
-    if own is None or depth > _DEEPEST:
+    statements = _statements(path)
+    if statements is None or depth > _MAX_DEPTH:
         return None
-    bases, keys = own
+    bases, keys = statements
     if "roi_head" in keys:
         return None
     if "type" in keys:
@@ -100,7 +100,7 @@ def _model(path: Path, depth: int = 0) -> str | None:
 
 @lru_cache(maxsize=8192)
 def _statements(path: Path) -> tuple[tuple[Path, ...], dict[str, Any]] | None:
-    """The files that a config builds on, and the keys of its ``model``; read, not run."""
+    """The base files of a config, and the keys of its ``model``; parsed, not run."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
@@ -112,13 +112,13 @@ def _statements(path: Path) -> tuple[tuple[Path, ...], dict[str, Any]] | None:
             if statement.targets[0].id == "_base_":
                 bases = tuple(_resolved(path, text) for text in _strings(statement.value))
             elif statement.targets[0].id == "model" and isinstance(statement.value, ast.Call):
-                keys = {word.arg: _literal(word.value) for word in statement.value.keywords if word.arg}
+                keys = {keyword.arg: _literal(keyword.value) for keyword in statement.value.keywords if keyword.arg}
     return bases, keys
 
 
 def _strings(value: ast.expr) -> list[str]:
-    given = _literal(value)
-    return [given] if isinstance(given, str) else [text for text in given or () if isinstance(text, str)]
+    literal = _literal(value)
+    return [literal] if isinstance(literal, str) else [text for text in literal or () if isinstance(text, str)]
 
 
 def _literal(value: ast.expr) -> Any:
@@ -129,7 +129,7 @@ def _literal(value: ast.expr) -> Any:
 
 
 def _resolved(path: Path, base: str) -> Path:
-    """A base is named from the config's own folder, or as ``package::path`` from the configs of another package."""
+    """A base is named relative to the config's folder, or as ``package::path`` from the configs of another package."""
     package, colons, inside = base.partition("::")
     if not colons:
         return Path(path.parent, base)

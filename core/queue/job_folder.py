@@ -1,4 +1,4 @@
-"""One job folder: what was asked, where it stands, and what came of it."""
+"""The folder of one job: its settings, its state, its results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ _STATE = "state.json"
 _REPORT = "report.json"
 _GALLERY = "gallery.json"
 _CANCEL = "cancel"
-_LOG_TAIL = 4000
 
 
 class JobFolder:
@@ -39,7 +38,7 @@ class JobFolder:
         """Everything that the worker and its tools printed."""
         return self.path / "log.txt"
 
-    def fill(self, job: Job) -> None:
+    def initialise(self, job: Job) -> None:
         """Write a new job's first files.
 
         Raises:
@@ -49,7 +48,7 @@ class JobFolder:
         self.write_state(JobState("queued", created=time.time()))
 
     def job(self) -> Job:
-        """What was asked.
+        """The job's settings.
 
         Raises:
             InputError: the job file is missing or damaged.
@@ -64,7 +63,7 @@ class JobFolder:
             ) from exc
 
     def state(self) -> JobState:
-        """Where it stands; a damaged folder counts as failed."""
+        """The state on disk; a damaged folder counts as failed."""
         try:
             return from_data(JobState, read_json(self.path / _STATE))
         except (OSError, ValueError) as exc:
@@ -83,24 +82,31 @@ class JobFolder:
         """
         write_json(self.path / _STATE, to_data(state))
 
-    def end(self, state: JobState) -> JobState:
-        """Write a job's last state, at this moment and without a worker."""
-        last = replace(state, finished=time.time(), pid=None)
-        self.write_state(last)
-        return last
+    def write_final_state(self, state: JobState) -> JobState:
+        """Write the job's final state, with the current time and without a worker process.
+
+        Returns:
+            What was written.
+
+        Raises:
+            OSError: the disk is full, or the folder is gone or read-only.
+        """
+        final = replace(state, finished=time.time(), pid=None)
+        self.write_state(final)
+        return final
 
     def report(self) -> dict[str, Any] | None:
-        """What came of it, or nothing where there is no readable report (yet)."""
+        """The report, or None where there is no readable one (yet)."""
         found = self._read(_REPORT)
         return dict(found) if isinstance(found, Mapping) else None
 
     def gallery(self) -> list[dict[str, Any]]:
-        """The test pictures with everybody's answers, most changed first."""
+        """The test pictures with each model's predictions, most changed first."""
         found = self._read(_GALLERY)
         return [dict(entry) for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
 
-    def ask_to_cancel(self) -> None:
-        """Leave a wish for whichever process runs the job.
+    def request_cancel(self) -> None:
+        """Ask whichever process runs the job to cancel it.
 
         Raises:
             OSError: the folder is gone or read-only.
@@ -108,29 +114,19 @@ class JobFolder:
         retry_while_locked((self.path / _CANCEL).touch)
 
     @property
-    def is_unwanted(self) -> bool:
-        """Whether somebody asked to cancel it."""
+    def is_cancel_requested(self) -> bool:
+        """Whether :meth:`request_cancel` was called, in any process."""
         return (self.path / _CANCEL).exists()
 
     def remove_leftovers(self) -> None:
-        """Remove the throw-away files of a worker that is gone; finished files stay."""
+        """Remove the temporary files of a worker that has ended; finished files stay."""
         remove(self.path / "work")
         try:
-            # The id holds only letters, digits and dashes, so it means nothing special in a pattern.
+            # The id holds only letters, digits and dashes, none of which is special in a glob pattern.
             for part in list(self.job().out.glob(f".*.{self.id}.part")):
                 remove(part)
         except (OSError, InputError):
             return
-
-    def log_tail(self) -> str:
-        """The end of the log, which is where a crash shows."""
-        try:
-            with self.log.open("rb") as log:
-                log.seek(0, 2)
-                log.seek(max(0, log.tell() - _LOG_TAIL))
-                return log.read().decode("utf-8", errors="replace").strip()
-        except OSError:
-            return ""
 
     def _read(self, name: str) -> Any:
         try:

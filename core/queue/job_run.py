@@ -1,4 +1,4 @@
-"""One job from its start to its end, as seen by the process that started its worker."""
+"""Run one job: start its worker process, watch it, and write the final state."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from typing import Literal
 
 from core.common.errors import InputError
 from core.process import messages
-from core.process.worker_process import WorkerProcess
+from core.process.worker_process import WorkerProcess, log_tail
 from core.queue.job_folder import JobFolder
 from core.queue.state import JobState
 from core.queue.store import JobStore
 
 WORKER: tuple[str, ...] = (sys.executable, "-m", "core.queue.worker")
-"""The command that runs one job; the job folder follows it."""
+"""The command that runs one job; the job folder is appended."""
 
-Listener = Callable[[JobState], None]
+StateCallback = Callable[[JobState], None]
+"""Called with every new state of a job."""
 
-_TICK = 0.1
-_LOOK_AROUND = 1.0
-_FAREWELL = 10.0  # a worker that has written its last state may take this long to leave
+_POLL_SECONDS = 0.1
+_DESCENDANTS_SECONDS = 1.0  # between two looks at what the worker has started
+_EXIT_SECONDS = 10.0  # that a worker may take to exit once it has written its final state
 
-_End = Literal["exited", "unwanted", "stopped"]
+_Ending = Literal["exited", "cancelled", "stopped"]
 
 
 class JobRun:
-    """Runs one queued job; only one process at a time can run the same job."""
+    """One run of a queued job; only one process at a time can run the same job."""
 
     def __init__(
         self,
@@ -37,18 +38,18 @@ class JobRun:
         job_id: str,
         *,
         command: Sequence[str] = WORKER,
-        on_state: Listener | None = None,
+        on_state: StateCallback | None = None,
         stop: Event | None = None,
     ) -> None:
-        """Prepare it; ``stop`` ends it from another thread, as an interruption and not as a cancellation."""
+        """Prepare it; setting ``stop`` in another thread ends the job as interrupted, not as cancelled."""
         self._store = store
         self._id = job_id
         self._command = command
-        self._tell: Listener = on_state or _nobody
+        self._on_state: StateCallback = on_state or _ignore
         self._stop = stop or Event()
 
     def run(self) -> bool:
-        """Run the job if it is still queued and nobody else runs it; its last state is on disk afterwards.
+        """Run the job if it is still queued and no other process runs it; its final state is on disk afterwards.
 
         Returns:
             Whether it was run by this call.
@@ -71,68 +72,70 @@ class JobRun:
             lock.release()
 
     def _run(self, folder: JobFolder) -> None:
-        if folder.is_unwanted:
-            self._tell(folder.end(replace(folder.state(), status="cancelled", reason=messages.cancelled())))
+        if folder.is_cancel_requested:
+            self._on_state(
+                folder.write_final_state(replace(folder.state(), status="cancelled", reason=messages.cancelled()))
+            )
             return
         running = replace(folder.state(), status="running", started=time.time())
         folder.write_state(running)
-        self._tell(running)  # a quick job may have ended before the first look at the disk
+        self._on_state(running)  # a quick job may have ended before the state is polled for the first time
         try:
             worker = WorkerProcess(self._command, folder.path, log=folder.log)
         except OSError as exc:
-            reason, next_step = messages.no_worker()
+            reason, next_step = messages.not_started()
             failed = replace(running, status="failed", reason=reason, next_step=next_step, detail=repr(exc))
-            self._tell(folder.end(failed))
+            self._on_state(folder.write_final_state(failed))
             return
-        self._tell(self._accompany(worker, folder))
+        self._on_state(self._wait(worker, folder))
 
-    def _accompany(self, worker: WorkerProcess, folder: JobFolder) -> JobState:
-        end: _End = "unwanted"  # as Ctrl-C in the foreground means
+    def _wait(self, worker: WorkerProcess, folder: JobFolder) -> JobState:
+        ending: _Ending = "cancelled"  # what Ctrl-C in the foreground means
         try:
-            end = self._watch(worker, folder)
+            ending = self._watch(worker, folder)
         except KeyboardInterrupt:
             pass
         finally:
             exit_code = worker.exit_code()
             worker.end()
             folder.remove_leftovers()
-        return _settle(folder, end, exit_code)
+        return _finish(folder, ending, exit_code)
 
-    def _watch(self, worker: WorkerProcess, folder: JobFolder) -> _End:
-        ended_at: float | None = None
-        look_at = 0.0
-        while not worker.wait(_TICK):
+    def _watch(self, worker: WorkerProcess, folder: JobFolder) -> _Ending:
+        final_since: float | None = None
+        record_at = 0.0
+        while not worker.wait(_POLL_SECONDS):
             now = time.monotonic()
             state = folder.state()
-            self._tell(state)
-            if folder.is_unwanted:
-                return "unwanted"
+            self._on_state(state)
+            if folder.is_cancel_requested:
+                return "cancelled"
             if self._stop.is_set():
                 return "stopped"
-            if now >= look_at:
-                worker.look_around()
-                look_at = now + _LOOK_AROUND
+            if now >= record_at:
+                worker.record_descendants()
+                record_at = now + _DESCENDANTS_SECONDS
             if not state.is_active:
-                ended_at = ended_at or now
-                if now - ended_at > _FAREWELL:
+                final_since = final_since or now
+                if now - final_since > _EXIT_SECONDS:
                     return "exited"
         return "exited"
 
 
-def _nobody(state: JobState) -> None:
-    """Listen to nothing."""
+def _ignore(state: JobState) -> None:
+    """The callback where none is given."""
 
 
-def _settle(folder: JobFolder, end: _End, exit_code: int | None) -> JobState:
-    """Write the last state, unless the worker did."""
+def _finish(folder: JobFolder, ending: _Ending, exit_code: int | None) -> JobState:
+    """Write the final state, unless the worker did."""
     state = folder.state()
     if not state.is_active:
         return state
-    if end == "unwanted":
-        return folder.end(replace(state, status="cancelled", reason=messages.cancelled()))
-    if end == "stopped":
+    if ending == "cancelled":
+        return folder.write_final_state(replace(state, status="cancelled", reason=messages.cancelled()))
+    if ending == "stopped":
         reason, next_step = messages.interrupted()
-        return folder.end(replace(state, status="interrupted", reason=reason, next_step=next_step))
-    reason, next_step = messages.crash(exit_code, state.message)
-    detail = f"exit code {exit_code}\n{folder.log_tail()}".strip()
-    return folder.end(replace(state, status="failed", reason=reason, next_step=next_step, detail=detail))
+        return folder.write_final_state(replace(state, status="interrupted", reason=reason, next_step=next_step))
+    reason, next_step = messages.crashed(exit_code, state.message)
+    detail = f"exit code {exit_code}\n{log_tail(folder.log)}".strip()
+    return folder.write_final_state(replace(state, status="failed", reason=reason, next_step=next_step, detail=detail))

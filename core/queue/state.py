@@ -1,4 +1,4 @@
-"""Where a job stands, as the pages and the command line read it from disk."""
+"""The state of a job, as the pages and the command line read it from disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JobStatus = Literal["queued", "running", "done", "failed", "cancelled", "interru
 
 @dataclass(frozen=True)
 class JobState:
-    """One moment of a job."""
+    """The state of a job at one moment."""
 
     status: JobStatus
     fraction: float = 0.0
@@ -29,15 +29,15 @@ class JobState:
     """What the person can do about it."""
 
     detail: str = ""
-    """Technical detail for the curious."""
+    """Technical detail, such as a traceback."""
 
     created: float | None = None
-    """Seconds since 1970, as the other two times."""
+    """Seconds since 1970, as the two times below."""
 
     started: float | None = None
     finished: float | None = None
     pid: int | None = None
-    """The worker process, once it has said so."""
+    """Process id of the worker, once it runs."""
 
     targets_made: int | None = None
     """How many targets have been made, or tried, so far; None before the first one is begun."""
@@ -48,7 +48,7 @@ class JobState:
         return self.status in ("queued", "running")
 
     def __post_init__(self) -> None:
-        # A damaged file must not surprise a progress bar, nor the search for a process.
+        # A damaged file must not break the progress bar, nor make us kill process 0 or a process group.
         object.__setattr__(self, "fraction", clamp_fraction(self.fraction))
         if self.pid is not None and self.pid <= 0:
             object.__setattr__(self, "pid", None)

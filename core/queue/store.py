@@ -20,11 +20,11 @@ from core.queue.job_folder import JobFolder
 from core.queue.state import JobState as JobState
 
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
-_ABANDONED = 3600.0  # seconds after which a half made or half deleted folder has no owner any more
+_ABANDONED_SECONDS = 3600.0  # after which no process can still be making or deleting a job folder
 
 
 class JobStore:
-    """Finds, makes and deletes jobs. Everything is on disk, so any number of processes may look."""
+    """Finds, makes and deletes jobs. Everything is on disk, so any number of processes may share a store."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
@@ -38,13 +38,13 @@ class JobStore:
         Raises:
             OptionError: the job folder cannot be written.
         """
-        made = self._jobs / f".new-{secrets.token_hex(8)}"
+        new = self._jobs / f".new-{secrets.token_hex(8)}"
         try:
-            made.mkdir(parents=True)
-            JobFolder(made).fill(job.absolute())
-            return self._name(made)
+            new.mkdir(parents=True)
+            JobFolder(new).initialise(job.absolute())
+            return self._move_to_free_id(new)
         except OSError as exc:
-            remove(made)
+            remove(new)
             raise OptionError(
                 say('The job cannot be saved in "{folder}".', folder=self.root),
                 next_step=say("Make sure that the disk is not full and that you may write to this folder."),
@@ -83,7 +83,7 @@ class JobStore:
         return JobFolder(path)
 
     def job(self, job_id: str) -> Job:
-        """What was asked.
+        """The settings of a job.
 
         Raises:
             InputError: there is no such job, or its file is damaged.
@@ -91,7 +91,7 @@ class JobStore:
         return self.open(job_id).job()
 
     def state(self, job_id: str) -> JobState:
-        """Where a job stands; a damaged folder counts as failed.
+        """The state of a job; a damaged folder counts as failed.
 
         Raises:
             InputError: there is no such job.
@@ -108,7 +108,7 @@ class JobStore:
         self.open(job_id).write_state(state)
 
     def report(self, job_id: str) -> dict[str, Any] | None:
-        """What came of a job, or nothing where there is no readable report (yet).
+        """The report of a job, or None where there is no readable one (yet).
 
         Raises:
             InputError: there is no such job.
@@ -116,7 +116,7 @@ class JobStore:
         return self.open(job_id).report()
 
     def gallery(self, job_id: str) -> list[dict[str, Any]]:
-        """The test pictures of a job with everybody's answers, most changed first.
+        """The test pictures of a job with each model's predictions, most changed first.
 
         Raises:
             InputError: there is no such job.
@@ -136,8 +136,8 @@ class JobStore:
                 say("This job still runs."), next_step=say("Stop it first, or wait until it has finished.")
             )
         try:
-            bin_folder = self._jobs / f".old-{secrets.token_hex(8)}"
-            retry_while_locked(lambda: folder.path.rename(bin_folder))
+            trash = self._jobs / f".old-{secrets.token_hex(8)}"
+            retry_while_locked(lambda: folder.path.rename(trash))
         except OSError as exc:
             raise InputError(
                 say("The files of this job are in use by another program."),
@@ -146,37 +146,37 @@ class JobStore:
             ) from exc
         finally:
             lock.release()
-        remove(bin_folder)
+        remove(trash)
         remove(self._lock_path(job_id))
 
     def lock(self, job_id: str) -> FileLock:
-        """Held by whoever runs a job. It lies outside the job folder, which can so be moved as a whole."""
+        """Held by the process that runs a job. The file is outside the job folder, so that folder can be renamed."""
         return FileLock(self._lock_path(job_id))
 
     def queue_lock(self) -> FileLock:
         """Held by the one supervisor that runs the queue."""
         return FileLock(self.root / "queue.lock")
 
-    def sweep(self) -> None:
-        """Remove what processes left that died while they made or deleted a job."""
+    def remove_abandoned(self) -> None:
+        """Remove the folders of processes that died while they made or deleted a job."""
         for pattern in (".new-*", ".old-*"):
             for path in list(self._jobs.glob(pattern)):
-                with suppress(OSError):  # its owner may be just about done with it
-                    if time.time() - path.stat().st_mtime > _ABANDONED:
+                with suppress(OSError):  # the process that owns it may remove it in this moment
+                    if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
                         remove(path)
 
     def _lock_path(self, job_id: str) -> Path:
         return self.root / "locks" / f"{job_id}.lock"
 
-    def _name(self, made: Path) -> str:
-        """Give a finished folder the next free id, which makes it a job."""
+    def _move_to_free_id(self, new: Path) -> str:
+        """Rename a complete folder to the next free id, which makes it a job."""
         while True:
             now = time.time()
             moment = datetime.fromtimestamp(now, timezone.utc).strftime("%Y%m%d-%H%M%S")
             job_id = f"{moment}-{int(now % 1 * 0x10000):04x}"
             if not (self._jobs / job_id).exists():
                 try:
-                    made.rename(self._jobs / job_id)
+                    new.rename(self._jobs / job_id)
                     return job_id
                 except OSError:  # another process took this id in between
                     if not (self._jobs / job_id).exists():

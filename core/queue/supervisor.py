@@ -1,4 +1,4 @@
-"""Runs the queued jobs one after another, whatever the pages and their visitors do meanwhile."""
+"""Runs the queued jobs one after another, independent of the pages."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from core.common.paths import home
 from core.job.job import Job
 from core.process import messages
 from core.process.worker_process import end_orphan
-from core.queue.job_run import WORKER, JobRun, Listener
+from core.queue.job_run import WORKER, JobRun, StateCallback
 from core.queue.state import JobState
 from core.queue.store import JobStore
 
 _LOG = logging.getLogger(__name__)
-_POLL = 0.5
-_GLANCE = 0.05
-_PATIENCE = 5.0
+_QUEUE_SECONDS = 0.5  # between two looks at the queue
+_STATE_SECONDS = 0.05  # between two looks at one job
+_END_TIMEOUT = 5.0  # seconds to wait for a job that is being ended
 
 
 class Supervisor:
-    """One thread that starts one worker at a time; all that it knows is on disk.
+    """One thread that runs one worker process at a time; its whole state is on disk.
 
-    Any number of supervisors may share a store: one runs the queue, the others wait until it is gone.
+    Any number of supervisors may share a store: one runs the queue, the others wait to take over.
     """
 
     def __init__(self, store: JobStore, command: Sequence[str] = WORKER) -> None:
-        """Prepare it; ``command`` is the worker's, to which the job folder is added."""
+        """Prepare it; ``command`` starts a worker, the job folder is appended."""
         self.store = store
         self._command = command
         self._lock = store.queue_lock()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._settled: set[str] = set()
+        self._finished: set[str] = set()
 
     def start(self) -> None:
-        """Begin to run what is queued; nothing happens where it has begun already."""
+        """Start running the queue; nothing happens where it is started already."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, daemon=True, name="queue")
             self._thread.start()
@@ -53,10 +53,10 @@ class Supervisor:
         self._stop.set()
         self._wake.set()
         if self._thread is not None:
-            self._thread.join(_PATIENCE)
+            self._thread.join(_END_TIMEOUT)
 
     def submit(self, job: Job) -> str:
-        """Queue a job and give its id.
+        """Queue a job and return its id.
 
         Raises:
             OptionError: the job folder cannot be written.
@@ -66,7 +66,7 @@ class Supervisor:
         return job_id
 
     def cancel(self, job_id: str) -> None:
-        """End a queued or running job, whichever process runs it; nothing is left of what was being made.
+        """Cancel a queued or running job, whichever process runs it; unfinished files are removed.
 
         Raises:
             InputError: there is no such job.
@@ -74,15 +74,15 @@ class Supervisor:
         folder = self.store.open(job_id)
         if not folder.state().is_active:
             return
-        folder.ask_to_cancel()
-        deadline = time.monotonic() + _PATIENCE
+        folder.request_cancel()
+        deadline = time.monotonic() + _END_TIMEOUT
         while folder.state().is_active and time.monotonic() < deadline:
-            if not _end_ownerless(self.store, job_id):
-                time.sleep(_GLANCE)
+            if not _end_orphaned_job(self.store, job_id):
+                time.sleep(_STATE_SECONDS)
 
     def _serve(self) -> None:
-        while not _take(self._lock):
-            if self._stop.wait(_POLL):
+        while not _try_acquire(self._lock):
+            if self._stop.wait(_QUEUE_SECONDS):
                 return
         try:
             recover(self.store)
@@ -93,7 +93,7 @@ class Supervisor:
 
     def _run_next(self) -> None:
         if not any(self._run(job_id) for job_id in self._queued()):
-            self._wake.wait(_POLL)
+            self._wake.wait(_QUEUE_SECONDS)
             self._wake.clear()
 
     def _run(self, job_id: str) -> bool:
@@ -101,33 +101,33 @@ class Supervisor:
             return JobRun(self.store, job_id, command=self._command, stop=self._stop).run()
         except OSError:  # a full disk must not end the thread
             _LOG.exception("The job %s cannot be run", job_id)
-            self._settled.add(job_id)
+            self._finished.add(job_id)
             return False
 
     def _queued(self) -> Iterator[str]:
-        """Queued jobs, oldest first; finished ones are looked at only once."""
+        """Queued jobs, oldest first; the state of a finished one is read only once."""
         for job_id in reversed(self.store.ids()):
-            if job_id in self._settled:
+            if job_id in self._finished:
                 continue
             with suppress(InputError):  # deleted in the meantime
                 state = self.store.state(job_id)
                 if state.status == "queued":
                     yield job_id
                 elif not state.is_active:
-                    self._settled.add(job_id)
+                    self._finished.add(job_id)
 
 
 def recover(store: JobStore) -> None:
-    """Put right what a supervisor or a command line left that died: running jobs become interrupted."""
-    store.sweep()
+    """Clean up after a supervisor or a command line that died: running jobs become interrupted."""
+    store.remove_abandoned()
     for job_id in store.ids():
         try:
-            _end_ownerless(store, job_id)
+            _end_orphaned_job(store, job_id)
         except OSError:
-            _LOG.exception("The job %s cannot be put right", job_id)
+            _LOG.exception("The job %s cannot be cleaned up", job_id)
 
 
-def _take(lock: FileLock) -> bool:
+def _try_acquire(lock: FileLock) -> bool:
     try:
         return lock.acquire()
     except OSError:
@@ -135,11 +135,11 @@ def _take(lock: FileLock) -> bool:
         return False
 
 
-def _end_ownerless(store: JobStore, job_id: str) -> bool:
-    """Write the last state of an active job that no process looks after.
+def _end_orphaned_job(store: JobStore, job_id: str) -> bool:
+    """Write the final state of an active job that no process runs any more.
 
     Returns:
-        False where a process does look after it.
+        False where a process does run it.
     """
     lock = store.lock(job_id)
     if not lock.acquire():
@@ -151,11 +151,11 @@ def _end_ownerless(store: JobStore, job_id: str) -> bool:
             if state.pid is not None:
                 end_orphan(state.pid, folder.path)
             folder.remove_leftovers()
-        if state.is_active and folder.is_unwanted:
-            folder.end(replace(state, status="cancelled", reason=messages.cancelled()))
+        if state.is_active and folder.is_cancel_requested:
+            folder.write_final_state(replace(state, status="cancelled", reason=messages.cancelled()))
         elif state.status == "running":
             reason, next_step = messages.interrupted()
-            folder.end(replace(state, status="interrupted", reason=reason, next_step=next_step))
+            folder.write_final_state(replace(state, status="interrupted", reason=reason, next_step=next_step))
     except InputError:
         return True  # deleted in the meantime
     finally:
@@ -164,55 +164,56 @@ def _end_ownerless(store: JobStore, job_id: str) -> bool:
 
 
 def run_in_foreground(
-    store: JobStore, job: Job, on_state: Listener, *, command: Sequence[str] = WORKER
+    store: JobStore, job: Job, on_state: StateCallback, *, command: Sequence[str] = WORKER
 ) -> tuple[str, JobState]:
     """Run a job now and wait for it, as the command line does; Ctrl-C cancels it.
 
     Args:
         store: where the job is kept, so that the pages show it as well.
-        job: what to do.
-        on_state: called with every new state, the last one included.
-        command: the worker's command, to which the job folder is added.
+        job: its settings.
+        on_state: called with every new state, the final one included.
+        command: starts a worker; the job folder is appended.
 
     Returns:
-        The job's id and its last state.
+        The job's id and its final state.
 
     Raises:
         OptionError: the job folder cannot be written.
     """
-    tell = _changes_only(on_state)
+    report = _changes_only(on_state)
     job_id = store.create(job)
     try:
         # A supervisor may have been quicker to take it; then this waits for that one.
-        while not JobRun(store, job_id, command=command, on_state=tell).run() and store.state(job_id).is_active:
-            tell(store.state(job_id))
-            time.sleep(_GLANCE)
+        while not JobRun(store, job_id, command=command, on_state=report).run() and store.state(job_id).is_active:
+            report(store.state(job_id))
+            time.sleep(_STATE_SECONDS)
     except KeyboardInterrupt:
         Supervisor(store).cancel(job_id)
-    last = store.state(job_id)
-    tell(last)
-    return job_id, last
+    final = store.state(job_id)
+    report(final)
+    return job_id, final
 
 
-def _changes_only(on_state: Listener) -> Listener:
-    told: list[JobState] = []
+def _changes_only(on_state: StateCallback) -> StateCallback:
+    last: JobState | None = None
 
-    def tell(state: JobState) -> None:
-        if told != [state]:
-            told[:] = [state]
+    def report(state: JobState) -> None:
+        nonlocal last
+        if state != last:
+            last = state
             on_state(state)
 
-    return tell
+    return report
 
 
 _singleton: Supervisor | None = None
-_singleton_guard = threading.Lock()
+_singleton_mutex = threading.Lock()
 
 
 def get_supervisor() -> Supervisor:
     """The supervisor of this process, started; made when first asked for."""
     global _singleton
-    with _singleton_guard:
+    with _singleton_mutex:
         if _singleton is None:
             _singleton = Supervisor(JobStore(home()))
             _singleton.start()

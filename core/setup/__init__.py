@@ -1,1 +1,1 @@
-"""From a fresh copy of EdgePress to a running one, with nothing but Python's standard library."""
+"""From a fresh copy of EdgePress to a running app: environments, packages, the launcher; on a bare Python."""

@@ -1,4 +1,4 @@
-"""Everything that must pass before EdgePress is called sound, step by step."""
+"""The checks and tests that every change must pass."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; 
 
 @dataclass(frozen=True)
 class Check:
-    """One tool and what it is given."""
+    """One tool and its arguments."""
 
     name: str
     arguments: tuple[str, ...]
     """What follows the interpreter."""
 
     def run(self, python: Path, root: Path) -> bool:
-        """Run it with its output on this console; whether it passed."""
+        """Run it with its output on this console; return whether it passed."""
         environment = {**os.environ, "PYTHONUTF8": "1"}
         return subprocess.run([str(python), *self.arguments], cwd=root, env=environment, check=False).returncode == 0
 
 
 def steps(pytest_arguments: Sequence[str]) -> tuple[Check, ...]:
-    """The steps in their order, the quickest first.
+    """All checks in their order, the tests last.
 
     Args:
-        pytest_arguments: handed to pytest; without any, it runs every test.
+        pytest_arguments: passed to pytest; without any, it runs every test.
     """
     return (
         Check("ruff check", ("-m", "ruff", "check", ".")),

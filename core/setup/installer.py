@@ -1,4 +1,4 @@
-"""Run pip, follow what it does, and say in plain words what went wrong."""
+"""Run pip, report its progress, and explain in a readable error what went wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from core.common.errors import ToolError
+from core.common.errors import OptionError, ToolError
 from core.common.progress import Progress, silent
 from core.common.text import Text, say
 
@@ -31,12 +31,12 @@ def install(arguments: Sequence[str], *, python: Path | str = sys.executable, pr
     Args:
         arguments: what follows ``pip install``, for example ``["-r", "requirements.txt"]``.
         python: the interpreter that gets the packages.
-        progress: hears of every package fetched.
+        progress: called for every package fetched.
 
     Raises:
-        ToolError: pip failed; the reason is in plain words, the last lines of pip are the detail.
+        ToolError: pip failed; its last lines are the detail.
     """
-    # Ready-made wheels only: compiling on the person's computer would fail in ways that nobody can explain.
+    # Wheels only: compiling on the person's computer would fail in ways that cannot be explained.
     command = [str(python), "-m", "pip", "install", "--no-input", "--only-binary=:all:", "--progress-bar=off"]
     command += ["--disable-pip-version-check", *arguments]
     process = subprocess.Popen(
@@ -49,23 +49,41 @@ def install(arguments: Sequence[str], *, python: Path | str = sys.executable, pr
         errors="replace",
     )
     try:
-        output = _follow(process.stdout or (), progress)
+        output = _report(process.stdout or (), progress)
         failed = process.wait() != 0
     finally:
-        process.kill()  # a Ctrl-C here must not leave a pip that goes on writing
+        process.kill()  # a Ctrl-C here must not leave a pip that goes on installing
         process.wait()
     if failed:
         raise failure(output)
 
 
+def check_wheels(wheels: Path | None) -> None:
+    """Refuse a folder of wheels that does not exist.
+
+    Raises:
+        OptionError: it is given, but is not there.
+    """
+    if wheels and not wheels.is_dir():
+        raise OptionError(
+            say("There is no folder {folder} to install from.", folder=str(wheels)),
+            next_step=say("Check the path after --wheels, then start again."),
+        )
+
+
+def wheel_options(wheels: Path | None) -> list[str]:
+    """The options that make pip install from a folder of wheels; none where it is to use the internet."""
+    return ["--no-index", "--find-links", str(wheels.resolve())] if wheels else []
+
+
 def failure(output: str) -> ToolError:
-    """Translate what pip (or venv) printed before it gave up.
+    """Turn what pip (or venv) printed before it failed into a readable error.
 
     Args:
         output: everything that it printed.
 
     Returns:
-        The error to raise: the cause where it is known, else a general one; the detail is pip's last lines.
+        The error to raise: of the cause where that is known, else a general one; the last lines are its detail.
     """
     detail = "\n".join(output.strip().splitlines()[-_DETAIL_LINES:])
     for cause in _CAUSES:
@@ -146,22 +164,22 @@ def _with_values(reason: Text, found: re.Match[str]) -> Text:
     return say(reason.template, package=found["package"], computer=computer)
 
 
-def _follow(lines: Iterable[str], progress: Progress) -> str:
-    """Pass pip's lines on as progress and return them all.
+def _report(lines: Iterable[str], progress: Progress) -> str:
+    """Report pip's lines as progress and return them all.
 
-    Pip never says how many packages are to come, so the share done creeps up to 0.9.
+    Pip does not say how many packages are to come, so the fraction approaches 0.9 and never reaches it.
     """
-    heard: list[str] = []
+    output: list[str] = []
     fetched = 0
     for line in lines:
-        heard.append(line)
+        output.append(line)
         match = _FETCHED.match(line)
         if match:
             fetched += 1
             progress(0.9 * fetched / (fetched + 10), _package(match))
         elif line.startswith("Installing collected packages"):
             progress(0.9, say("Putting everything in its place; this can take a minute."))
-    return "".join(heard)
+    return "".join(output)
 
 
 def _package(match: re.Match[str]) -> Text:

@@ -1,23 +1,22 @@
-"""One running EdgePress per copy: a lock that dies with its owner, and a note of where it answers."""
+"""One running EdgePress per copy: a lock that is released with its process, and a file with the app's address."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import socket
-import sys
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from core.common.errors import OptionError, ToolError
+from core.common.file_lock import FileLock
 from core.common.json_files import read_json, write_json
 from core.common.text import say
 
-ADDRESS = "127.0.0.1"
+HOST = "127.0.0.1"
 """Only this computer can reach EdgePress."""
 
 _FIRST_PORT = 8510
@@ -26,19 +25,19 @@ _PORTS_TO_TRY = 20
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Where a running EdgePress answers."""
+    """The address of a running app."""
 
     port: int
     pid: int
-    """Process of the launcher that owns it."""
+    """Process id of the launcher that started it."""
 
     @property
     def url(self) -> str:
-        """The address for the browser."""
-        return f"http://{ADDRESS}:{self.port}"
+        """What to open in the browser."""
+        return f"http://{HOST}:{self.port}"
 
-    def answers(self) -> bool:
-        """Whether the app is up; proxies are bypassed, since this never leaves the computer."""
+    def responds(self) -> bool:
+        """Whether the app responds to Streamlit's health check; proxies are bypassed."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(f"{self.url}/_stcore/health", timeout=2) as response:
@@ -50,18 +49,19 @@ class ServerAddress:
 class Instance:
     """The right to run this copy of EdgePress, held by at most one launcher.
 
-    The lock is the operating system's, so it is gone as soon as its owner is, however it ended; a process id
-    alone could by then belong to another program, and an answering port to another app.
+    The lock is the operating system's, so it is released when its process ends, however it ended. A process id
+    could by then belong to another program, and an open port to another app.
     """
 
     def __init__(self, root: Path, home: Path) -> None:
         name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
-        self._lock_path = home / f"instance-{name}.lock"
-        self._note_path = home / f"instance-{name}.json"
-        self._lock: IO[bytes] | None = None
+        self._home = home
+        self._address_file = home / f"instance-{name}.json"
+        # Where a network folder has no locks, starting twice is better than not starting at all.
+        self._lock = FileLock(home / f"instance-{name}.lock", is_required=False)
 
-    def take(self) -> bool:
-        """Take the lock.
+    def acquire(self) -> bool:
+        """Take the lock if it is free.
 
         Returns:
             Whether this launcher now owns the instance; False while another one does.
@@ -70,60 +70,56 @@ class Instance:
             ToolError: the data folder cannot be written.
         """
         try:
-            self._lock_path.parent.mkdir(parents=True, exist_ok=True)
-            handle = self._lock_path.open("ab")
+            acquired = self._lock.acquire()
         except OSError as error:
-            raise _home_not_writable(self._lock_path.parent, error) from error
-        if not _lock(handle):
-            handle.close()
-            return False
-        self._lock = handle
-        self._note_path.unlink(missing_ok=True)
-        return True
+            raise _home_not_writable(self._home, error) from error
+        if acquired:
+            self._address_file.unlink(missing_ok=True)
+        return acquired
 
     def release(self) -> None:
-        """Give the lock back and forget the note."""
-        if self._lock is not None:
-            self._note_path.unlink(missing_ok=True)
-            self._lock.close()
-            self._lock = None
+        """Release the lock and delete the address file."""
+        if self._lock.handle is not None:
+            self._address_file.unlink(missing_ok=True)
+            self._lock.release()
 
-    def handles(self) -> tuple[int, ...]:
-        """What the server inherits, so that a launcher that was killed leaves it findable (not on Windows)."""
-        return (self._lock.fileno(),) if self._lock is not None and os.name == "posix" else ()
+    def inheritable_handles(self) -> tuple[int, ...]:
+        """File handles for the server to inherit: it holds the lock on if the launcher is killed (not on Windows)."""
+        handle = self._lock.handle
+        return (handle,) if handle is not None and os.name == "posix" else ()
 
-    def announce(self, place: ServerAddress) -> None:
-        """Leave a note of where this instance answers."""
-        write_json(self._note_path, {"port": place.port, "pid": place.pid})
+    def write_address(self, address: ServerAddress) -> None:
+        """Write the address of this instance's app, for other launchers to find."""
+        write_json(self._address_file, {"port": address.port, "pid": address.pid})
 
-    def find(self, *, patience: float) -> ServerAddress | None:
-        """Wait for the other launcher's app to answer.
+    def find(self, *, timeout: float) -> ServerAddress | None:
+        """Wait for the app of the launcher that holds the lock.
 
         Args:
-            patience: seconds to wait at most; it may just be starting.
+            timeout: seconds to wait at most; the app may just be starting.
 
         Returns:
-            Where it answers, or None if it did not in that time.
+            Its address, or None if it did not respond in that time.
         """
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while True:
-            place = self._noted()
-            if place is not None and place.answers():
-                return place
+            address = self._read_address()
+            if address is not None and address.responds():
+                return address
             if time.monotonic() >= deadline:
                 return None
             time.sleep(0.2)
 
-    def _noted(self) -> ServerAddress | None:
+    def _read_address(self) -> ServerAddress | None:
         try:
-            note = read_json(self._note_path)
-            return ServerAddress(port=int(note["port"]), pid=int(note["pid"]))
+            written = read_json(self._address_file)
+            return ServerAddress(port=int(written["port"]), pid=int(written["pid"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
 
 def choose_port(wanted: int | None) -> int:
-    """A port on this computer that nobody uses.
+    """A free port of this computer.
 
     Args:
         wanted: the person's choice; None tries the usual ones first, so that an open browser tab finds the app again.
@@ -147,7 +143,7 @@ def _is_free(port: int) -> bool:
         if os.name == "posix":  # else a port counts as taken for a minute after its last use
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((ADDRESS, port))
+            probe.bind((HOST, port))
         except OSError:
             return False
     return True
@@ -155,29 +151,8 @@ def _is_free(port: int) -> bool:
 
 def _any_free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((ADDRESS, 0))
+        probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
-
-
-def _lock(handle: IO[bytes]) -> bool:
-    if sys.platform == "win32":
-        import msvcrt
-
-        handle.seek(0)
-        try:
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a network folder without locks: starting twice is better than not at all
-    return True
 
 
 def _home_not_writable(folder: Path, error: OSError) -> ToolError:

@@ -1,8 +1,7 @@
-"""The environment of its own for PyTorch and OpenMMLab: made on demand, carried on after a break, removable."""
+"""The separate environment for PyTorch and OpenMMLab: made on demand, completed after an interruption, removable."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -13,30 +12,30 @@ from typing import Literal
 
 from core.common.errors import OptionError, ToolError
 from core.common.file_lock import FileLock
-from core.common.json_files import read_json, write_json
 from core.common.paths import PROJECT_ROOT, home
 from core.common.progress import Progress, portion, silent
 from core.common.text import say
-from core.setup import environment as launch
-from core.setup import installer
+from core.setup import installer, virtual_environment
+from core.setup.command import run_captured
+from core.setup.computer import check_computer
+from core.setup.virtual_environment import OLDEST_PYTHON, InstallationRecord, interpreter, python_version
 
 NEEDED_BYTES = 4_000_000_000
-"""Free disk space for the packages (1.6 GB) and what pip keeps while it works."""
+"""Free disk space for the packages (1.6 GB) and for pip's temporary files."""
 
-NEEDED_BYTES_FOR_GRAPHICS = 11_000_000_000
-"""The same with the PyTorch for graphics cards (5.6 GB), which pip fetches on Linux unless it is told otherwise."""
+NEEDED_BYTES_WITH_CUDA = 11_000_000_000
+"""The same with the CUDA build of PyTorch (5.6 GB), which pip takes on Linux unless it is configured otherwise."""
 
 COMMAND = "python tools/env_config.py --openmmlab"
-"""What makes the environment from the command line."""
+"""Makes the environment, from the command line."""
 
 EnvironmentStatus = Literal["absent", "unfinished", "ready"]
-"""``unfinished``: making it was interrupted, its pins are of another version, or its Python is gone."""
+"""``unfinished``: making it was interrupted, the requirements have changed since, or its Python is gone."""
 
 _REQUIREMENTS = PROJECT_ROOT / "core" / "pytorch" / "requirements.txt"
 _WITHOUT_DEPENDENCIES = PROJECT_ROOT / "core" / "pytorch" / "requirements-nodeps.txt"
-_STAMP = "edgepress-openmmlab.json"
-_TRIAL_SECONDS = 300
-_TIGHT = say(
+_IMPORT_SECONDS = 300.0
+_DISK_ADVICE = say(
     "Free some space, let EDGEPRESS_OPENMMLAB point to a folder on another disk, or on Linux let pip fetch the PyTorch "
     "for processors only, which is much smaller (docs/openmmlab.md)."
 )
@@ -49,41 +48,41 @@ def folder() -> Path:
 
 
 def python() -> Path:
-    """Its interpreter, whether it is there or not."""
-    return launch.interpreter(folder())
+    """Its interpreter, whether it exists or not."""
+    return interpreter(folder())
 
 
 def site_packages() -> Path | None:
-    """Where its packages are, None while it is not made."""
+    """Where its packages are, None where it is not made."""
     found = sorted(folder().glob("lib/python3*/site-packages")) or sorted(folder().glob("Lib/site-packages"))
     return found[-1] if found else None
 
 
 def is_ready() -> bool:
-    """Whether everything is there, as pinned; answered in some hundredths of a second."""
-    version = launch.python_version(python())
-    return version is not None and _read_stamp() == _stamp(version)
+    """Whether everything is installed as pinned; takes some hundredths of a second."""
+    version = python_version(python())
+    return version is not None and _record().is_current(version)
 
 
 def status() -> EnvironmentStatus:
-    """Whether it is there, half made, or not there at all."""
+    """Whether it is ready, incomplete, or not there at all."""
     if is_ready():
         return "ready"
     return "unfinished" if _is_ours(folder()) else "absent"
 
 
 def size() -> int:
-    """Bytes on the disk, 0 while it is not there; takes about a second."""
+    """Bytes on the disk, 0 where it is not there; takes about a second."""
     if not _is_ours(folder()):
         return 0
-    sizes = 0
-    for place, _, names in os.walk(folder()):
+    total = 0
+    for parent, _, names in os.walk(folder()):
         for name in names:
             try:
-                sizes += (Path(place) / name).lstat().st_size
+                total += (Path(parent) / name).lstat().st_size
             except OSError:  # removed in this moment
                 continue
-    return sizes
+    return total
 
 
 def require() -> None:
@@ -105,12 +104,12 @@ def require() -> None:
 
 
 def create(progress: Progress = silent, *, wheels: Path | None = None) -> None:
-    """Make it, or carry on where making it was interrupted; returns at once where it is ready.
+    """Make it, or complete it where making it was interrupted; return at once where it is ready.
 
-    A listener that raises stops the work: pip is ended, and a later call carries on.
+    A ``progress`` that raises stops the work: pip is killed, and a later call continues.
 
     Args:
-        progress: hears of every package.
+        progress: called for every package.
         wheels: a folder of wheels to install from instead of the internet; filled with
             ``pip download -d DIR -r core/pytorch/requirements.txt`` and
             ``pip download --no-deps -d DIR -r core/pytorch/requirements-nodeps.txt``.
@@ -123,10 +122,10 @@ def create(progress: Progress = silent, *, wheels: Path | None = None) -> None:
     if is_ready():
         return
     _check_folder(folder())
-    launch.check_wheels(wheels)
+    installer.check_wheels(wheels)
     folder().parent.mkdir(parents=True, exist_ok=True)
-    launch.check_computer(folder().parent, needed_bytes=needed_bytes(wheels), next_step=_TIGHT)
-    lock = _take_lock()
+    check_computer(folder().parent, needed_bytes=needed_bytes(wheels), disk_advice=_DISK_ADVICE)
+    lock = _acquire_lock()
     try:
         _create(progress, wheels)
     finally:
@@ -139,9 +138,9 @@ def needed_bytes(wheels: Path | None = None) -> int:
     Args:
         wheels: the folder of wheels to install from, if any.
     """
-    if sys.platform != "linux" or _has_torch() or _is_for_processors(wheels):
+    if sys.platform != "linux" or _has_torch() or _gets_cpu_build(wheels):
         return NEEDED_BYTES
-    return NEEDED_BYTES_FOR_GRAPHICS
+    return NEEDED_BYTES_WITH_CUDA
 
 
 def remove() -> None:
@@ -154,9 +153,9 @@ def remove() -> None:
     if not folder().exists():
         return
     _check_folder(folder())
-    lock = _take_lock()
+    lock = _acquire_lock()
     try:
-        (folder() / _STAMP).unlink(missing_ok=True)  # half removed is not ready
+        _record().delete()  # half removed is not ready
         shutil.rmtree(folder())
     except OSError as exc:
         raise ToolError(
@@ -169,20 +168,20 @@ def remove() -> None:
 
 
 def _create(progress: Progress, wheels: Path | None) -> None:
-    version = launch.python_version(python())
-    if version is None or version < (3, 10) or not launch.has_pip(python()):
+    version = python_version(python())
+    if version is None or version < OLDEST_PYTHON or not virtual_environment.has_pip(python()):
         progress(0.0, say("Making a Python folder for OpenMMLab."))
-        launch.make_empty(folder())
-        version = launch.python_version(python()) or sys.version_info[:2]
-    (folder() / _STAMP).unlink(missing_ok=True)
-    source = ["--no-index", "--find-links", str(wheels.resolve())] if wheels else []
-    progress(0.03, say("Fetching PyTorch and what OpenMMLab stands on. This takes a few minutes."))
+        virtual_environment.make_empty(folder())
+        version = python_version(python()) or sys.version_info[:2]
+    _record().delete()
+    source = installer.wheel_options(wheels)
+    progress(0.03, say("Fetching PyTorch and the packages that OpenMMLab needs. This takes a few minutes."))
     _install([*source, "-r", str(_REQUIREMENTS)], portion(progress, 0.03, 0.8))
     progress(0.8, say("Fetching the OpenMMLab packages."))
     _install([*source, "--no-deps", "-r", str(_WITHOUT_DEPENDENCIES)], portion(progress, 0.8, 0.92))
     progress(0.92, say("Trying the packages out."))
-    _try_out()
-    _write_stamp(version)
+    _check_imports()
+    _record().write(version)
     progress(1.0, say("The OpenMMLab environment is ready."))
 
 
@@ -191,42 +190,31 @@ def _has_torch() -> bool:
     return packages is not None and (packages / "torch" / "version.py").is_file()
 
 
-def _is_for_processors(wheels: Path | None) -> bool:
-    """Whether pip will find the PyTorch for processors: among the wheels, or at the index that its settings name."""
+def _gets_cpu_build(wheels: Path | None) -> bool:
+    """Whether pip will take the CPU build of PyTorch: from the wheels, or from an index named in its settings."""
     if wheels is not None:
         return any(wheels.glob("torch-*cpu*.whl"))
-    command = [sys.executable, "-m", "pip", "config", "list"]
-    asked = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
-    return "/whl/cpu" in asked.stdout
+    settings = run_captured([sys.executable, "-m", "pip", "config", "list"]).stdout
+    return "/whl/cpu" in settings
 
 
 def _install(arguments: Sequence[str], progress: Progress) -> None:
     installer.install(arguments, python=python(), progress=progress)
 
 
-def _try_out() -> None:
+def _check_imports() -> None:
     """Import everything once: what is broken must show now, not in the middle of an export."""
     command = [str(python()), "-m", "core.pytorch.worker.import_check"]
-    environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": str(PROJECT_ROOT)}
+    variables = {"PYTHONUTF8": "1", "PYTHONPATH": str(PROJECT_ROOT)}
     try:
-        tried = subprocess.run(
-            command,
-            cwd=PROJECT_ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_TRIAL_SECONDS,
-            check=False,
-        )
+        ran = run_captured(command, timeout=_IMPORT_SECONDS, variables=variables)
     except (OSError, subprocess.TimeoutExpired) as exc:
-        raise _does_not_start(str(exc)) from exc
-    if tried.returncode != 0:
-        raise _does_not_start(f"exit code {tried.returncode}\n{tried.stderr[-3000:]}")
+        raise _imports_failed(str(exc)) from exc
+    if ran.returncode != 0:
+        raise _imports_failed(f"exit code {ran.returncode}\n{ran.stderr[-3000:]}")
 
 
-def _does_not_start(detail: str) -> ToolError:
+def _imports_failed(detail: str) -> ToolError:
     return ToolError(
         say("The OpenMMLab packages are installed but do not start on this computer."),
         next_step=say("Remove the environment and make it anew. If that fails too, the technical detail tells why."),
@@ -234,7 +222,7 @@ def _does_not_start(detail: str) -> ToolError:
     )
 
 
-def _take_lock() -> FileLock:
+def _acquire_lock() -> FileLock:
     lock = FileLock(folder().with_name(f".{folder().name}.lock"))
     if not lock.acquire():
         raise ToolError(
@@ -244,31 +232,18 @@ def _take_lock() -> FileLock:
     return lock
 
 
-def _check_folder(place: Path) -> None:
+def _check_folder(path: Path) -> None:
     """Making or removing it empties the folder, so it must be ours."""
-    if place.exists() and not _is_ours(place) and (not place.is_dir() or any(place.iterdir())):
+    if path.exists() and not _is_ours(path) and (not path.is_dir() or any(path.iterdir())):
         raise OptionError(
-            say('The folder "{folder}" holds something else than the OpenMMLab environment.', folder=place),
+            say('The folder "{folder}" holds something else than the OpenMMLab environment.', folder=path),
             next_step=say("Let EDGEPRESS_OPENMMLAB point to a folder that is empty or does not exist yet."),
         )
 
 
-def _is_ours(place: Path) -> bool:
-    return (place / "pyvenv.cfg").is_file()
+def _is_ours(path: Path) -> bool:
+    return (path / "pyvenv.cfg").is_file()
 
 
-def _stamp(version: tuple[int, int]) -> dict[str, object]:
-    digest = hashlib.sha256(_REQUIREMENTS.read_bytes() + _WITHOUT_DEPENDENCIES.read_bytes())
-    return {"python": list(version), "requirements": digest.hexdigest()}
-
-
-def _read_stamp() -> dict[str, object]:
-    try:
-        stamp = read_json(folder() / _STAMP)
-    except (OSError, ValueError):
-        return {}
-    return stamp if isinstance(stamp, dict) else {}
-
-
-def _write_stamp(version: tuple[int, int]) -> None:
-    write_json(folder() / _STAMP, _stamp(version))
+def _record() -> InstallationRecord:
+    return InstallationRecord(folder() / "edgepress-openmmlab.json", (_REQUIREMENTS, _WITHOUT_DEPENDENCIES))

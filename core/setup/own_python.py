@@ -1,4 +1,4 @@
-"""A tool started with a bare Python is run by EdgePress's own instead, where everything is installed."""
+"""Run a tool that was started with a bare Python with EdgePress's own instead, where everything is installed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.setup.environment import Environment
 
 
 def is_bare() -> bool:
-    """Whether this Python is nobody's environment: neither a virtual one, nor one that holds EdgePress's packages."""
+    """Whether this Python is neither a virtual environment nor one that holds EdgePress's packages."""
     is_virtual = sys.prefix != sys.base_prefix or "CONDA_PREFIX" in os.environ
     return not is_virtual and importlib.util.find_spec("streamlit") is None
 
@@ -37,13 +37,13 @@ def run_with_own_python(root: Path, command: Sequence[str] = tuple(sys.argv)) ->
         code = subprocess.run([str(own), *command], check=False).returncode
     except KeyboardInterrupt:  # the terminal sends it to both
         code = 130
-    except OSError:  # its Python was removed; then this one has to say what is missing
+    except OSError:  # its Python was removed; then this one reports what is missing
         return
     sys.exit(code)
 
 
 def require_packages(root: Path) -> None:
-    """Hand over; a bare Python that has nobody to hand over to ends here, in words.
+    """Run with EdgePress's own Python; where there is none and this one is bare, end with a readable error.
 
     Args:
         root: the copy of EdgePress.

@@ -1,4 +1,4 @@
-"""The app's server process: start it, wait until it answers, and stop it without leftovers."""
+"""The app's server process: start it, wait until it responds, and stop it."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from pathlib import Path
 
 from core.common.errors import ToolError
 from core.common.text import Text, say
-from core.setup.instance import ADDRESS, ServerAddress
+from core.setup.instance import HOST, ServerAddress
 
-_PATIENCE_TO_START = 120.0
-_PATIENCE_TO_STOP = 8.0
+_START_SECONDS = 120.0
+_STOP_SECONDS = 8.0
 _DETAIL_LINES = 15
 
 
 class Server:
     """A running app, which writes its log to a file."""
 
-    def __init__(self, process: subprocess.Popen[bytes], place: ServerAddress, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], address: ServerAddress, log: Path) -> None:
         self._process = process
-        self.place = place
+        self.address = address
         self.log = log
 
     def wait_until_up(self) -> None:
-        """Return as soon as the app answers.
+        """Return as soon as the app responds.
 
         Raises:
-            ToolError: it ended at once, or does not answer in two minutes.
+            ToolError: it ended at once, or did not respond in two minutes.
         """
-        deadline = time.monotonic() + _PATIENCE_TO_START
-        while not self.place.answers():
+        deadline = time.monotonic() + _START_SECONDS
+        while not self.address.responds():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise self._ended(say("EdgePress did not start."))
             time.sleep(0.05)
 
     def wait_until_down(self) -> None:
-        """Return never, as long as the app lives; Ctrl-C is heard on every system.
+        """Wait as long as the app runs; Ctrl-C interrupts this on every system.
 
         Raises:
             ToolError: the app ended by itself.
@@ -47,11 +47,11 @@ class Server:
         raise self._ended(say("EdgePress ended unexpectedly."))
 
     def stop(self) -> None:
-        """Ask it to end, and insist after some seconds."""
-        if os.name == "posix":  # on Windows terminate() is a kill; there the Ctrl-C has reached the app already
+        """Terminate it, and kill it after some seconds."""
+        if os.name == "posix":  # on Windows terminate() is a kill; there the app has received the Ctrl-C already
             self._process.terminate()
         try:
-            self._process.wait(timeout=_PATIENCE_TO_STOP)
+            self._process.wait(timeout=_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -65,18 +65,18 @@ class Server:
         )
 
 
-def start(python: Path, root: Path, *, place: ServerAddress, log: Path, handles: tuple[int, ...] = ()) -> Server:
+def start(python: Path, root: Path, *, address: ServerAddress, log: Path, handles: tuple[int, ...] = ()) -> Server:
     """Start the app of one copy of EdgePress.
 
     Args:
         python: interpreter of its environment.
-        root: the copy, where ``app.py`` lies.
-        place: where it shall answer.
-        log: file for everything that it prints; the one before is replaced.
-        handles: open files that it inherits (not on Windows).
+        root: the copy, with its ``app.py``.
+        address: where to listen.
+        log: file for everything that it prints; an earlier one is replaced.
+        handles: open files to inherit (not on Windows).
     """
     command = [str(python), "-m", "streamlit", "run", "app.py"]
-    command += ["--server.port", str(place.port), "--server.address", ADDRESS]
+    command += ["--server.port", str(address.port), "--server.address", HOST]
     command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -89,4 +89,4 @@ def start(python: Path, root: Path, *, place: ServerAddress, log: Path, handles:
             env={**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"},
             pass_fds=handles,
         )
-    return Server(process, place, log)
+    return Server(process, address, log)

@@ -1,4 +1,4 @@
-"""The parts that EdgePress stands on: which are there, which of them really work, and how to get the rest."""
+"""The packages and programs that EdgePress needs: which are installed, which of them work, and how to get the rest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -20,38 +20,39 @@ from core.common.progress import Progress, portion, silent
 from core.common.text import Text, say
 from core.pnnx.program import find_pnnx
 from core.setup import installer
-from core.setup import openmmlab as pytorch
-from core.setup.environment import check_wheels, python_complaint, python_warning
+from core.setup import openmmlab as openmmlab_environment
+from core.setup.command import run_captured
+from core.setup.computer import unsupported_python, untested_python
 
-_PROBE_SECONDS = 120
+_START_SECONDS = 120.0
 
 ComponentStatus = Literal["ready", "missing", "broken"]
 
 
 @dataclass(frozen=True)
 class Component:
-    """One part and its state on this computer."""
+    """One package or program and its state on this computer."""
 
     key: str
-    """Name of its package or program."""
+    """Name of the package or program, unique."""
 
     name: str
     """Name for people."""
 
     version: str | None
-    """None while it is missing, and for programs that do not tell."""
+    """None while it is missing, and for programs that do not report theirs."""
 
     needed_for: Text
     status: ComponentStatus
     note: Text | None
-    """What else to know: why it is broken, or that another version was tested."""
+    """Why it is broken, or that another version was tested."""
 
     optional: bool = False
     """Whether EdgePress is complete without it."""
 
     @property
     def lacking(self) -> bool:
-        """Whether something of EdgePress does not work for want of it."""
+        """Whether something of EdgePress does not work because of it."""
         return self.status != "ready" and not self.optional
 
 
@@ -61,7 +62,7 @@ class _Package:
     name: str
     needed_for: Text
     module: str | None = None
-    """Imported as a trial; given where compiled code is known to fail on bare systems."""
+    """Imported as a check; given for compiled packages that are known to fail on bare systems."""
 
 
 _PACKAGES: tuple[_Package, ...] = (
@@ -87,10 +88,10 @@ _OFFICIAL_TOOLS = ("ncnn2table", "ncnn2int8")
 
 
 def check() -> tuple[Component, ...]:
-    """Look at every part, and try those whose mere presence proves nothing.
+    """Check every component, and run those of which being installed proves nothing.
 
     Returns:
-        One component per part, in the order in which they are shown. Takes about a second.
+        The components in the order in which they are shown. Takes about a second.
     """
     tested = _tested_versions()
     with ThreadPoolExecutor(max_workers=4) as pool:
@@ -100,22 +101,22 @@ def check() -> tuple[Component, ...]:
 
 
 def complete(progress: Progress = silent, *, wheels: Path | None = None) -> tuple[Component, ...]:
-    """Install what is missing into the running Python, and put broken parts in anew.
+    """Install what is missing into the running Python, and reinstall what is broken.
 
     Args:
-        progress: hears of every package.
+        progress: called for every package.
         wheels: a folder of wheels to install from instead of the internet.
 
     Returns:
-        The parts as they are afterwards.
+        The components as they are afterwards.
 
     Raises:
         ToolError: pip did not succeed (no network, no permission, a Python that belongs to the system ...).
         OptionError: there is no such folder of wheels.
     """
-    progress(0.0, say("Looking at what is there."))
-    check_wheels(wheels)
-    source = ["--no-index", "--find-links", str(wheels.resolve())] if wheels else []
+    progress(0.0, say("Checking what is installed."))
+    installer.check_wheels(wheels)
+    source = installer.wheel_options(wheels)
     lacking = tuple(component for component in check() if component.lacking)
     packages = tuple(component for component in lacking if component.key not in ("python", "pnnx"))
     pins = (*source, "-c", str(PROJECT_ROOT / "requirements.txt"))
@@ -128,7 +129,7 @@ def complete(progress: Progress = silent, *, wheels: Path | None = None) -> tupl
     if any(component.key == "pnnx" for component in lacking):
         converter = [*source, "--force-reinstall", "--no-deps", "-r", str(PROJECT_ROOT / "requirements-nodeps.txt")]
         installer.install(converter, progress=portion(progress, 0.8, 1.0))
-    importlib.invalidate_caches()  # else the packages that arrived just now stay unseen
+    importlib.invalidate_caches()  # else Python does not find the packages that were just installed
     progress(1.0, say("Done."))
     return check()
 
@@ -139,11 +140,15 @@ def openmmlab(*, is_wanted: bool = False) -> Component:
     Args:
         is_wanted: whether it counts as needed all the same.
     """
-    status = _OPENMMLAB[pytorch.status()]
+    status = _OPENMMLAB[openmmlab_environment.status()]
     notes: Mapping[ComponentStatus, Text] = {
-        "ready": say("{size} GB in {folder}", size=f"{pytorch.size() / 1e9:.1f}", folder=str(pytorch.folder())),
-        "missing": say("Make it with: {command}", command=pytorch.COMMAND),
-        "broken": say("It is not complete. Go on with: {command}", command=pytorch.COMMAND),
+        "ready": say(
+            "{size} GB in {folder}",
+            size=f"{openmmlab_environment.size() / 1e9:.1f}",
+            folder=str(openmmlab_environment.folder()),
+        ),
+        "missing": say("Make it with: {command}", command=openmmlab_environment.COMMAND),
+        "broken": say("It is not complete. Go on with: {command}", command=openmmlab_environment.COMMAND),
     }
     purpose = say("turning PyTorch models of OpenMMLab into ONNX")
     return Component("openmmlab", "OpenMMLab", None, purpose, status, notes[status], optional=not is_wanted)
@@ -154,10 +159,10 @@ def _keys(components: Iterable[Component], status: ComponentStatus) -> list[str]
 
 
 def _python() -> Component:
-    complaint = python_complaint()
-    status: ComponentStatus = "broken" if complaint else "ready"
+    unsupported = unsupported_python()
+    status: ComponentStatus = "broken" if unsupported else "ready"
     return Component(
-        "python", "Python", platform.python_version(), say("everything"), status, complaint or python_warning()
+        "python", "Python", platform.python_version(), say("everything"), status, unsupported or untested_python()
     )
 
 
@@ -165,9 +170,9 @@ def _package(package: _Package, tested: dict[str, str]) -> Component:
     version = _version(package.key)
     if version is None:
         return Component(package.key, package.name, None, package.needed_for, "missing", None)
-    complaint = _import_complaint(package.module) if package.module else None
-    if complaint:
-        return Component(package.key, package.name, version, package.needed_for, "broken", complaint)
+    error = _import_error(package.module) if package.module else None
+    if error:
+        return Component(package.key, package.name, version, package.needed_for, "broken", error)
     note = _other_version(version, tested.get(package.key))
     return Component(package.key, package.name, version, package.needed_for, "ready", note)
 
@@ -180,9 +185,9 @@ def _pnnx(tested: dict[str, str]) -> Component:
     if version is None:
         return Component("pnnx", "pnnx", None, purpose, "missing", None)
     program = find_pnnx()
-    complaint = _program_complaint(program) if program else say("Its program file is not there.")
-    note = complaint or _other_version(version, tested.get("pnnx"))
-    return Component("pnnx", "pnnx", version, purpose, "broken" if complaint else "ready", note)
+    error = _pnnx_error(program) if program else say("Its program file is not there.")
+    note = error or _other_version(version, tested.get("pnnx"))
+    return Component("pnnx", "pnnx", version, purpose, "broken" if error else "ready", note)
 
 
 def _official_tool(name: str) -> Component:
@@ -199,42 +204,28 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _import_complaint(module: str) -> Text | None:
-    """Import in a process of its own: a library made for another processor ends the process, not the import."""
-    # From the project's folder: python -c also looks where it stands, and elsewhere a stranger's onnx.py may lie.
+def _import_error(module: str) -> Text | None:
+    """Import in a process of its own: a library made for another processor kills the process that loads it."""
     command = [sys.executable, "-c", f"import {module}"]
     try:
-        tried = _run(command)
+        ran = run_captured(command, timeout=_START_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return _does_not_start(str(error))
-    return None if tried.returncode == 0 else _explain(tried.returncode, tried.stderr)
+    return None if ran.returncode == 0 else _start_error(ran.returncode, ran.stderr)
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=PROJECT_ROOT,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        encoding="utf-8",
-        errors="replace",
-        timeout=_PROBE_SECONDS,
-        check=False,
-    )
-
-
-def _program_complaint(program: Path) -> Text | None:
-    """Pnnx knows no --help, but answers it with its usage and exit code 255."""
+def _pnnx_error(program: Path) -> Text | None:
+    """Pnnx has no --help, but prints its usage and exits with 255 when asked for it."""
     try:
-        tried = _run([str(program), "--help"])
+        ran = run_captured([str(program), "--help"], timeout=_START_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         return _does_not_start(str(error))
-    return None if "Usage: pnnx" in tried.stdout + tried.stderr else _explain(tried.returncode, tried.stderr)
+    return None if "Usage: pnnx" in ran.stdout + ran.stderr else _start_error(ran.returncode, ran.stderr)
 
 
-def _explain(code: int, complaint: str) -> Text:
-    last = next((line.strip() for line in reversed(complaint.splitlines()) if line.strip()), "")
-    if "DLL load failed" in complaint:
+def _start_error(code: int, stderr: str) -> Text:
+    last = next((line.strip() for line in reversed(stderr.splitlines()) if line.strip()), "")
+    if "DLL load failed" in stderr:
         return say("Windows lacks a system part: install the Microsoft Visual C++ Redistributable (x64).")
     if ".so" in last and "cannot open shared object file" in last:
         return say("A library of the operating system is missing: {reason}", reason=last)
@@ -252,16 +243,16 @@ def _other_version(version: str, tested: str | None) -> Text | None:
 
 
 def _tested_versions() -> dict[str, str]:
-    """The pins of the requirement files that hold for this Python; none while ``packaging`` is missing."""
+    """The pinned versions for this Python, of every package; empty while ``packaging`` is missing."""
     try:
         from packaging.requirements import Requirement
     except ImportError:
         return {}
     names = ("requirements.txt", "requirements-nodeps.txt")
     lines = [line for name in names for line in (PROJECT_ROOT / name).read_text(encoding="utf-8").splitlines()]
-    wanted = [Requirement(line) for line in lines if "==" in line and not line.startswith("#")]
+    pins = [Requirement(line) for line in lines if "==" in line and not line.startswith("#")]
     return {
         requirement.name: next(iter(requirement.specifier)).version
-        for requirement in wanted
+        for requirement in pins
         if requirement.marker is None or requirement.marker.evaluate()
     }

@@ -49,10 +49,12 @@ def app(tmp_path, monkeypatch):
     home.mkdir()
     (home / "settings.json").write_text(json.dumps({"language": "en"}), encoding="utf-8")
     monkeypatch.setenv("EDGEPRESS_HOME", str(home))
-    server = start(Path(sys.executable), ROOT, place=ServerAddress(free_port(), os.getpid()), log=tmp_path / "app.log")
+    server = start(
+        Path(sys.executable), ROOT, address=ServerAddress(free_port(), os.getpid()), log=tmp_path / "app.log"
+    )
     try:
         server.wait_until_up()
-        yield server.place.url
+        yield server.address.url
     finally:
         server.stop()
 

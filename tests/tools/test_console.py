@@ -23,7 +23,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*3\d")
 
 
 class Stream(io.TextIOWrapper):
-    """Remembers what was written; a terminal or not, of any encoding."""
+    """Keeps what was written; a terminal or not, of any encoding."""
 
     def __init__(self, *, encoding="utf-8", is_terminal=False):
         super().__init__(io.BytesIO(), encoding=encoding, newline="")
@@ -155,7 +155,7 @@ def test_a_long_sentence_stays_on_the_line_of_the_bar():
 
 
 @pytest.mark.parametrize("terminal", ["none", "dumb"])
-def test_elsewhere_every_new_kind_of_step_gets_one_line(terminal, monkeypatch):
+def test_without_a_terminal_every_new_kind_of_step_gets_one_line(terminal, monkeypatch):
     monkeypatch.setenv("TERM", terminal)
     text = work(Stream(is_terminal=terminal == "dumb"), STEPS)
     assert text.splitlines() == ["  0%  Starting", " 50%  picture 1", "100%  Done"]
@@ -166,7 +166,7 @@ def test_work_that_never_starts_shows_nothing(is_terminal):
     assert work(Stream(is_terminal=is_terminal), []) == ""
 
 
-def test_a_bar_that_breaks_off_leaves_the_terminal_as_it_was():
+def test_an_interrupted_bar_leaves_the_terminal_as_it_was():
     stream = Stream(is_terminal=True)
     with pytest.raises(KeyboardInterrupt), JobProgress(ToolConsole(stream, "en")) as progress:
         progress.update(0.5, say("Starting"))

@@ -10,16 +10,15 @@ import pytest
 from copies import copy_into
 from core.common.errors import ToolError
 from core.common.text import say
-from core.setup import openmmlab as openmmlab
-from core.setup import own_python, toolchain
+from core.setup import openmmlab, toolchain
 
 TOOL = Path(__file__).parents[2] / "tools" / "env_config.py"
 FULL = ToolError(say("The disk is full."), next_step=say("Done."))
 
 
 @pytest.fixture(autouse=True)
-def nothing_elsewhere(tmp_path, monkeypatch):
-    """No environment for PyTorch, wherever the tests run."""
+def no_openmmlab(tmp_path, monkeypatch):
+    """No environment for PyTorch, whatever this computer has."""
     monkeypatch.setenv("EDGEPRESS_OPENMMLAB", str(tmp_path / "openmmlab"))
     monkeypatch.setenv("EDGEPRESS_LANGUAGE", "en")
 
@@ -35,13 +34,13 @@ def env_config(monkeypatch):
 
 @pytest.fixture
 def all_there(monkeypatch):
-    """A complete toolchain; what is asked of it."""
-    asked = []
+    """A complete toolchain; the calls that would change it."""
+    calls = []
     monkeypatch.setattr(toolchain, "check", lambda: (component("ready"),))
-    monkeypatch.setattr(toolchain, "complete", lambda _, wheels: asked.append(("complete", wheels)))
-    monkeypatch.setattr(openmmlab, "create", lambda _, wheels: asked.append(("create", wheels)))
-    monkeypatch.setattr(openmmlab, "remove", lambda: asked.append(("remove",)))
-    return asked
+    monkeypatch.setattr(toolchain, "complete", lambda _, wheels: calls.append(("complete", wheels)))
+    monkeypatch.setattr(openmmlab, "create", lambda _, wheels: calls.append(("create", wheels)))
+    monkeypatch.setattr(openmmlab, "remove", lambda: calls.append(("remove",)))
+    return calls
 
 
 def component(status, **more):
@@ -57,15 +56,15 @@ def run(*arguments, python=sys.executable, tool=TOOL, cwd=None):
     return subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", timeout=100, check=False)
 
 
-def test_it_runs_from_anywhere_and_answers_in_json(tmp_path):
+def test_it_runs_from_any_folder_and_prints_json(tmp_path):
     ran = run("--check", "--json", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
+    data = json.loads(ran.stdout)
     assert {"python", "onnxruntime", "ncnn", "pnnx", "ncnn2int8", "openmmlab"} <= {
-        part["key"] for part in told["parts"]
+        part["key"] for part in data["parts"]
     }
-    assert (told["ready"], told["exit_code"], told["error"]) == (True, 0, None)
-    assert Path(told["interpreter"]) == Path(sys.executable)
+    assert (data["ready"], data["exit_code"], data["error"]) == (True, 0, None)
+    assert Path(data["interpreter"]) == Path(sys.executable)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +82,7 @@ def test_the_exit_code_is_zero_only_if_every_needed_part_is_ready(env_config, pa
     assert "Part" in capsys.readouterr().out
 
 
-def test_openmmlab_counts_only_where_it_is_wanted(env_config, all_there):
+def test_openmmlab_counts_only_where_it_is_asked_for(env_config, all_there):
     assert env_config.main(["--check"]) == 0
     assert env_config.main(["--check", "--openmmlab"]) == 1
     assert all_there == []
@@ -103,12 +102,14 @@ def test_every_option_reaches_the_part_that_it_is_for(env_config, all_there, mon
     assert all_there == [("complete", tmp_path), ("complete", tmp_path), ("create", tmp_path), ("remove",)]
 
 
-def test_without_options_it_completes_what_is_missing_and_tells_how_far_it_is(
+def test_without_options_it_installs_what_is_missing_and_prints_its_progress(
     env_config, all_there, monkeypatch, capsys
 ):
-    monkeypatch.setattr(toolchain, "complete", lambda progress, wheels: progress(0.5, say("Looking at what is there.")))
+    monkeypatch.setattr(
+        toolchain, "complete", lambda progress, wheels: progress(0.5, say("Checking what is installed."))
+    )
     assert env_config.main([]) == 0
-    assert "[ 50%] Looking at what is there." in capsys.readouterr().out
+    assert "[ 50%] Checking what is installed." in capsys.readouterr().out
 
 
 def test_when_installing_fails_the_reason_and_the_table_are_shown(env_config, all_there, monkeypatch, capsys):
@@ -130,7 +131,7 @@ def test_one_failure_does_not_keep_the_rest_from_being_tried(env_config, all_the
     assert "The disk is full." in shown.err
 
 
-def test_ctrl_c_ends_it_in_one_word(env_config, all_there, monkeypatch, capsys):
+def test_ctrl_c_ends_it_without_a_traceback(env_config, all_there, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
@@ -155,7 +156,7 @@ def test_a_folder_of_wheels_that_is_not_there_ends_with_two():
     assert "There is no folder no-such-folder to install from." in ran.stdout
 
 
-def test_the_exit_codes_stand_in_the_help(env_config, capsys):
+def test_the_exit_codes_are_in_the_help(env_config, capsys):
     with pytest.raises(SystemExit):
         env_config.main(["--help"])
     shown = capsys.readouterr().out
@@ -163,15 +164,15 @@ def test_the_exit_codes_stand_in_the_help(env_config, capsys):
 
 
 @pytest.mark.skipif(not hasattr(sys, "_base_executable"), reason="this Python does not know its origin")
-def test_a_bare_python_is_left_alone_and_a_folder_of_its_own_is_made_without_internet(tmp_path, monkeypatch):
+def test_a_bare_python_is_left_alone_and_an_environment_is_made_without_internet(tmp_path, monkeypatch):
     base = Path(sys._base_executable)
     if run("-c", "import streamlit", python=base, tool="-I").returncode == 0 or os.environ.get("CONDA_PREFIX"):
         pytest.skip("the Python behind this one holds EdgePress's packages itself")
     monkeypatch.setenv("PYTHONUTF8", "1")
     root = copy_into(tmp_path)
     tool = root / "tools" / "env_config.py"
-    look = run("--check", "--json", python=base, tool=tool)
-    assert look.returncode == 1
+    checked = run("--check", "--json", python=base, tool=tool)
+    assert checked.returncode == 1
     assert not (root / ".venv").exists()
 
     made = run("--wheels", str(tmp_path / "wheels"), python=base, tool=tool)
@@ -184,19 +185,7 @@ def test_a_bare_python_is_left_alone_and_a_folder_of_its_own_is_made_without_int
     assert {part["key"]: part["status"] for part in again["parts"]}["streamlit"] == "ready"
 
 
-def test_a_python_that_holds_the_parts_is_not_bare():
-    assert not own_python.is_bare()
-
-
-def test_a_tool_that_needs_the_parts_says_how_to_get_them(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(own_python, "is_bare", lambda: True)
-    with pytest.raises(SystemExit) as ended:
-        own_python.require_packages(tmp_path)
-    assert ended.value.code == 2
-    assert "python tools/env_config.py" in capsys.readouterr().err
-
-
-def test_an_old_python_is_told_so_in_words():
+def test_an_old_python_gets_a_readable_message():
     pretend = "import sys, runpy; sys.version_info = (3, 8, 1, 'final', 0); sys.version = '3.8.1 (old)';"
     pretend += f"runpy.run_path({str(TOOL)!r}, run_name='__main__')"
     ran = subprocess.run([sys.executable, "-c", pretend], capture_output=True, encoding="utf-8", check=False)

@@ -14,7 +14,7 @@ SETTINGS = ("--size", "32", "--mean", "127.5", "--std", "127.5", "--fit", "stret
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs the command as a person would, from a folder of their own."""
+    """Runs the command in a process, from the folder of the model."""
     conv_net(tmp_path / "net.onnx")
     pictures(tmp_path / "images", 8)
 
@@ -43,7 +43,7 @@ def test_the_default_makes_both_8_bit_onnx_files_beside_the_model(run, tmp_path)
     assert "ONNX, 8 bit static" in done.stdout and "100%" in done.stderr
 
 
-def test_a_name_with_spaces_and_chinese_characters_works_and_is_guessed_for(run, tmp_path):
+def test_a_name_with_spaces_and_chinese_characters_works_without_preprocessing_options(run, tmp_path):
     (tmp_path / "net.onnx").rename(tmp_path / "我的 网络.onnx")
     (tmp_path / "images").rename(tmp_path / "图 片")
     done = run("--onnx", "我的 网络.onnx", "--images", "图 片", "--type", "ncnn_quan", "--out", "结 果", language="zh")
@@ -51,7 +51,7 @@ def test_a_name_with_spaces_and_chinese_characters_works_and_is_guessed_for(run,
     assert (tmp_path / "结 果" / "我的 网络_int8.bin").is_file() and "原模型" in done.stdout
 
 
-def test_the_json_has_the_promised_form(run, tmp_path):
+def test_the_json_has_its_documented_fields(run, tmp_path):
     done = run("net.onnx", "--images", "images", "--type", "onnx_fp16", "ncnn", "--json", "out/r.json", *SETTINGS)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "out" / "r.json").read_text(encoding="utf-8"))
@@ -64,7 +64,7 @@ def test_the_json_has_the_promised_form(run, tmp_path):
     assert first["size_bytes"] == sum(Path(file).stat().st_size for file in first["files"])
 
 
-def test_a_target_without_its_pictures_is_refused_and_the_exit_code_says_so(run, tmp_path):
+def test_a_target_without_its_pictures_is_refused_and_the_exit_code_is_1(run, tmp_path):
     done = run("net.onnx", *SETTINGS)
     assert done.returncode == 1
     assert (tmp_path / "net_quan_dynamic.onnx").is_file() and not (tmp_path / "net_quan_static.onnx").exists()
@@ -72,7 +72,7 @@ def test_a_target_without_its_pictures_is_refused_and_the_exit_code_says_so(run,
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "reason"),
     [
         (("nowhere.onnx",), "There is no file"),
         (("text.onnx",), "not an ONNX model"),
@@ -85,13 +85,13 @@ def test_a_target_without_its_pictures_is_refused_and_the_exit_code_says_so(run,
         (("net.onnx", "--std", "0", "--mean", "0", "--size", "32"), "divided by 0"),
     ],
 )
-def test_wrong_inputs_get_words_and_no_traceback(run, tmp_path, arguments, words):
+def test_wrong_inputs_end_in_a_readable_error_without_a_traceback(run, tmp_path, arguments, reason):
     (tmp_path / "text.onnx").write_text("hello")
     (tmp_path / "cut.onnx").write_bytes((tmp_path / "net.onnx").read_bytes()[:3000])
     (tmp_path / "empty").mkdir()
     done = run(*arguments)
     assert done.returncode == 2
-    assert words in done.stderr and "Traceback" not in done.stderr
+    assert reason in done.stderr and "Traceback" not in done.stderr
 
 
 def test_failures_before_the_start_are_in_the_json_too(run, tmp_path):
@@ -101,7 +101,7 @@ def test_failures_before_the_start_are_in_the_json_too(run, tmp_path):
     assert all(outcome["reason"] and outcome["next_step"] for outcome in report["outcomes"])
 
 
-def test_the_way_to_choose_ranges_reaches_the_file(run, tmp_path):
+def test_the_calibration_method_changes_the_file(run, tmp_path):
     made = []
     for method in ("min-max", "kl"):
         wanted = ("--type", "ncnn_quan", "--ncnn-calibration", method, "--out", method)

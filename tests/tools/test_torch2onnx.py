@@ -23,7 +23,7 @@ def run(*arguments):
     return torch2onnx.main([str(argument) for argument in arguments])
 
 
-def test_without_the_environment_it_offers_the_command_that_makes_it(checkpoint, tmp_path, capsys):
+def test_without_the_environment_it_names_the_command_that_makes_it(checkpoint, tmp_path, capsys):
     config = tmp_path / "config.py"
     config.touch()
     code = run("--config", config, "--checkpoint", checkpoint, "--shape", "128,96", "--task", "mmpose")
@@ -33,7 +33,7 @@ def test_without_the_environment_it_offers_the_command_that_makes_it(checkpoint,
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "reason"),
     [
         (["--shape", "128,96,3"], "shape 128,96,3"),
         (["--shape", "big"], "shape big"),
@@ -41,9 +41,9 @@ def test_without_the_environment_it_offers_the_command_that_makes_it(checkpoint,
         (["--config", "gone.py"], "gone.py"),
     ],
 )
-def test_what_cannot_be_used_is_named(checkpoint, capsys, arguments, words):
+def test_an_option_that_cannot_be_used_is_named(checkpoint, capsys, arguments, reason):
     assert run("--checkpoint", checkpoint, *arguments) == 2
-    assert words in capsys.readouterr().err
+    assert reason in capsys.readouterr().err
 
 
 def test_a_missing_checkpoint_is_named(capsys):
@@ -58,7 +58,7 @@ def test_a_foreign_task_is_refused_with_the_choices(checkpoint, capsys):
     assert "mmpretrain" in capsys.readouterr().err
 
 
-def test_an_error_stands_in_the_json_too(checkpoint, tmp_path):
+def test_an_error_is_in_the_json_too(checkpoint, tmp_path):
     result = tmp_path / "new" / "result.json"
     assert run("--checkpoint", checkpoint, "--opset", "3", "--json", result) == 2
     assert json.loads(result.read_text(encoding="utf-8"))["error"]["kind"] == "OptionError"
@@ -75,6 +75,6 @@ def test_every_option_reaches_the_request(checkpoint, tmp_path):
     assert (request.dynamic_batch, request.trust_checkpoint, request.target) == (True, True, output)
 
 
-def test_a_place_for_the_json_that_cannot_be_written_is_named_before_the_work(checkpoint, capsys):
+def test_a_json_file_that_cannot_be_written_is_named_before_the_work(checkpoint, capsys):
     assert run("--checkpoint", checkpoint, "--json", Path(checkpoint) / "result.json") == 2
     assert "cannot be written" in capsys.readouterr().err

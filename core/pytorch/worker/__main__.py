@@ -20,21 +20,20 @@ def export(request: Mapping[str, Any], progress: Progress) -> Any:
     """Write the ONNX file of an :class:`ExportRequest` to its ``output``.
 
     Raises:
-        EdgePressError: it cannot be exported, in words.
+        EdgePressError: it cannot be exported.
     """
-    from core.pytorch.worker import plain
+    from core.pytorch.worker.model_files import export_file
     from core.pytorch.worker.openmmlab import export_config
 
-    asked = from_data(ExportRequest, request)
-    exported = plain.export_file(asked, progress) if asked.config is None else export_config(asked, progress)
-    return to_data(exported)
+    typed = from_data(ExportRequest, request)
+    return to_data((export_file if typed.config is None else export_config)(typed, progress))
 
 
 def describe(config: str, task: str | None, progress: Progress) -> Any:
-    """What a config says of its model, as the data of a :class:`Description`.
+    """Describe the model of a config, as the data of a :class:`Description`.
 
     Raises:
-        EdgePressError: the config cannot be used, in words.
+        EdgePressError: the config cannot be used.
     """
     from core.pytorch.request import task_from_name
     from core.pytorch.worker.openmmlab import describe_config
@@ -43,8 +42,8 @@ def describe(config: str, task: str | None, progress: Progress) -> Any:
 
 
 def main(folder: Path) -> int:
-    """Answer the question in a folder; progress goes into the same folder."""
-    logging.disable(logging.WARNING)  # the mm packages tell at length what a person cannot use
+    """Run the request in a folder; progress and result go into the same folder."""
+    logging.disable(logging.WARNING)  # the OpenMMLab packages log a lot that helps nobody here
     warnings.simplefilter("ignore")
     return serve(folder, {"export": export, "describe": describe})
 

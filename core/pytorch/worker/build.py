@@ -1,4 +1,4 @@
-"""Build the model of a config, as a plain torch module: one picture tensor in, a flat tuple of tensors out."""
+"""Build the model of a config as a torch module: one NCHW tensor in, a flat tuple of tensors out."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from core.common.text import Text, say
 from core.pytorch.request import OpenMMLabTask
 from core.pytorch.worker.configs import SCOPES, type_name, walk
 
-_ONLY_FOR_TRAINING = ("train_cfg", "init_cfg", "pretrained")
+_TRAINING_KEYS = ("train_cfg", "init_cfg", "pretrained")
 
 
 def obstacle(config: Any) -> Text | None:
-    """Why a model of this kind cannot be exported, as far as its config shows it."""
+    """Why a model of this kind cannot be exported, as far as its config tells."""
     if config.model.get("roi_head"):
         return say(
             "{model} is a two-stage detector: it looks at the picture again for each box that it found, which one "
@@ -27,10 +27,10 @@ def obstacle(config: Any) -> Text | None:
 
 
 def build(config: Any, task: OpenMMLabTask) -> Any:
-    """Build the model without weights, ready to answer.
+    """Build the model without weights, in evaluation mode.
 
     Args:
-        config: its ``model`` loses what only training needs.
+        config: what only training needs is removed from its ``model``.
         task: its task.
 
     Returns:
@@ -51,41 +51,44 @@ def build(config: Any, task: OpenMMLabTask) -> Any:
         )
     importlib.import_module(f"{SCOPES[task]}.models")
     init_default_scope(SCOPES[task])
-    _strip(config)
+    _strip_training(config)
     try:
         model = revert_sync_batchnorm(MODELS.build(config.model))
-    # Models are built by code of many hands, and its errors share no base class.
+    # Models are built by code of many authors, whose errors share no base class.
     except Exception as exc:
         raise _not_built(config, exc) from exc
     return model.eval()
 
 
-def answers(model: Any) -> Any:
-    """Wrap an OpenMMLab model: ``mode='tensor'`` gives backbone, neck and head, without decoding and suppression."""
-    return _wrapper(model, lambda own, pictures: own(pictures, None, mode="tensor"))
+def wrap_openmmlab(model: Any) -> Any:
+    """Wrap an OpenMMLab model: ``mode='tensor'`` runs backbone, neck and head, without decoding and NMS."""
+    return _wrapper(model, lambda inner, images: inner(images, None, mode="tensor"))
 
 
-def plain(model: Any) -> Any:
+def wrap_module(model: Any) -> Any:
     """Wrap any other model."""
-    return _wrapper(model, lambda own, pictures: own(pictures))
+    return _wrapper(model, lambda inner, images: inner(images))
 
 
 def merge_branches(model: Any) -> None:
-    """Let layers that trained with several branches become one, where they know how (RepVGG, MobileOne ...)."""
+    """Re-parameterise: merge layers that train with several branches into one (RepVGG, MobileOne ...), in place."""
     for module in list(model.modules()):
         merge = getattr(module, "switch_to_deploy", None)
         if callable(merge) and module is not model:
             try:
                 merge()
-            except TypeError:  # mmpose's heads want their test options
+            except TypeError:  # mmpose's heads need their test options
                 merge(getattr(module, "test_cfg", {}))
 
 
-def feature_map(model: Any, pictures: Any) -> tuple[int, int] | None:
-    """Height and width of the features that reach the head; None where it does not run at all."""
+def feature_map_size(model: Any, images: Any) -> tuple[int, int] | None:
+    """Height and width of the last feature map, which the head receives; None where the model does not run."""
+    import torch
+
     try:
-        features = list(_tensors(model.extract_feat(pictures)))
-    except Exception:  # noqa: BLE001 - whatever a layer raises, the first run of the whole model tells it in words
+        with torch.no_grad():
+            features = list(_tensors(model.extract_feat(images)))
+    except Exception:  # noqa: BLE001 - whatever a layer raises, the first run of the whole model reports it
         return None
     return (features[-1].shape[-2], features[-1].shape[-1]) if features and features[-1].ndim == 4 else None
 
@@ -94,45 +97,45 @@ def _wrapper(model: Any, run: Callable[[Any, Any], Any]) -> Any:
     import torch
 
     class Flat(torch.nn.Module):
-        """Answers with a flat tuple."""
+        """Returns a flat tuple."""
 
         def __init__(self) -> None:
             super().__init__()
             self.model = model
 
-        def forward(self, pictures: Any) -> Any:
-            """Run once."""
-            return tuple(_tensors(run(self.model, pictures)))
+        def forward(self, images: Any) -> Any:
+            """Run the wrapped model."""
+            return tuple(_tensors(run(self.model, images)))
 
     return Flat().eval()
 
 
-def _tensors(answer: Any) -> Iterator[Any]:
-    """Every tensor of a nested answer, in order."""
+def _tensors(output: Any) -> Iterator[Any]:
+    """Every tensor of a nested output, in order."""
     import torch
 
-    if isinstance(answer, torch.Tensor):
-        yield answer
-    elif isinstance(answer, dict):
-        for value in answer.values():
+    if isinstance(output, torch.Tensor):
+        yield output
+    elif isinstance(output, dict):
+        for value in output.values():
             yield from _tensors(value)
-    elif isinstance(answer, (list, tuple)):
-        for value in answer:
+    elif isinstance(output, (list, tuple)):
+        for value in output:
             yield from _tensors(value)
 
 
-def _strip(config: Any) -> None:
-    """Remove what only training needs: pretrained weights to fetch, sampling, augmentation of batches, hooks."""
+def _strip_training(config: Any) -> None:
+    """Remove what only training needs: pretrained weights to download, sampling, batch augmentation, hooks."""
     config.pop("custom_hooks", None)
 
-    def forget(part: dict[str, Any]) -> None:
-        for key in _ONLY_FOR_TRAINING:
+    def clear(part: dict[str, Any]) -> None:
+        for key in _TRAINING_KEYS:
             if key in part:
                 part[key] = None
         if "batch_augments" in part:
             part["batch_augments"] = None
 
-    walk(config.model, forget)
+    walk(config.model, clear)
 
 
 def _not_built(config: Any, exc: Exception) -> ConversionError:

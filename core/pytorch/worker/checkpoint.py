@@ -1,4 +1,4 @@
-"""Open a checkpoint, weights only as long as possible, and put its weights into a model."""
+"""Open a checkpoint, with ``weights_only`` unless the person trusts it, and load its weights into a model."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from core.common.errors import CheckpointError, ConsentNeeded
-from core.common.text import Text, say
+from core.common.text import Text, plural, say
 
-_SHOWN = 5
+_MAX_NAMES = 5
 _PREFIX = "module."
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
-"""Torch writes its errors for a terminal."""
+"""Escape codes for terminals, which torch puts into its errors."""
 
-_MOST_PICKLES = 8
-"""Before PyTorch 1.6 a checkpoint was a row of pickles (five), the contents not the first of them."""
+_MAX_PICKLES = 8
+"""Before PyTorch 1.6 a checkpoint was a sequence of five pickles, the contents not the first of them."""
 
-_HOLDERS = ("state_dict", "model", "model_state", "net")
+_WEIGHT_KEYS = ("state_dict", "model", "model_state", "net")
 _MISMATCH = re.compile(
     r"size mismatch for (?P<name>\S+): copying a param with shape torch\.Size\(\[(?P<theirs>[^\]]*)\]\) "
     r"from checkpoint, the shape in current model is torch\.Size\(\[(?P<ours>[^\]]*)\]\)"
@@ -31,25 +31,25 @@ _MISMATCH = re.compile(
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was in the file."""
+    """The contents of the file."""
 
     weights: Mapping[str, Any]
     """Name -> tensor."""
 
     meta: Mapping[str, Any]
-    """What OpenMMLab notes beside the weights: classes, version, config."""
+    """What OpenMMLab saves beside the weights: classes, version, config."""
 
 
-class _History:
-    """Stands for mmengine's HistoryBuffer: the curves of the training, which an export does not need."""
+class _HistoryStub:
+    """Unpickled instead of mmengine's HistoryBuffer: the training curves, which an export does not need."""
 
     def __setstate__(self, state: object) -> None:
-        """Forget the curves."""
+        """Discard the curves."""
 
 
-def _attribute(owner: object, name: str) -> None:
-    """Stands for ``getattr`` in the pickle of a HistoryBuffer, which names its statistics; the real one could reach
-    anything, this one reaches nothing.
+def _getattr_stub(owner: object, name: str) -> None:
+    """Unpickled instead of ``getattr``, by which a HistoryBuffer names its statistics; the real one could reach any
+    function, this one returns nothing.
     """
 
 
@@ -58,7 +58,7 @@ def open_checkpoint(path: Path, *, trusted: bool) -> Checkpoint:
 
     Args:
         path: the file.
-        trusted: whether it may be opened whole, although that can run code.
+        trusted: whether it may be unpickled without restrictions, which can run code.
 
     Raises:
         ConsentNeeded: it holds more than weights and what OpenMMLab is known to write; nothing of it was run.
@@ -75,16 +75,16 @@ def open_checkpoint(path: Path, *, trusted: bool) -> Checkpoint:
     return Checkpoint(weights, meta if isinstance(meta, dict) else {})
 
 
-def fit(model: Any, checkpoint: Checkpoint, *, reshaped: Text | None) -> tuple[Text, ...]:
-    """Put the weights into the model.
+def load_weights(model: Any, checkpoint: Checkpoint, *, shape_hint: Text | None) -> tuple[Text, ...]:
+    """Load the weights into the model.
 
     Args:
-        model: gets them.
+        model: is changed.
         checkpoint: the weights.
-        reshaped: said as the likely cause of unexpected shapes, where the input size was changed.
+        shape_hint: the likely cause of weights of other shapes, where the input size was changed.
 
     Returns:
-        What was noted, for the person.
+        Notes for the person.
 
     Raises:
         CheckpointError: weights are missing, or have other shapes than the model's.
@@ -92,18 +92,19 @@ def fit(model: Any, checkpoint: Checkpoint, *, reshaped: Text | None) -> tuple[T
     try:
         result = model.load_state_dict(checkpoint.weights, strict=False)
     except RuntimeError as exc:
-        raise _other_shapes(str(exc), reshaped) from exc
+        raise _other_shapes(str(exc), shape_hint) from exc
     missing = [name for name in result.missing_keys if not name.endswith("num_batches_tracked")]
     if missing:
         raise _missing(missing, len(model.state_dict()))
-    left_out = list(result.unexpected_keys)
-    if not left_out:
+    unused = list(result.unexpected_keys)
+    if not unused:
         return ()
     return (
-        say(
+        plural(
+            "{count} weight of the checkpoint is not part of the model and was left out: {names}",
             "{count} weights of the checkpoint are not part of the model and were left out: {names}",
-            count=len(left_out),
-            names=_some(left_out),
+            count=len(unused),
+            names=_first(unused),
         ),
     )
 
@@ -114,14 +115,14 @@ def _load(path: Path, *, trusted: bool) -> Any:
     import torch
 
     try:
-        with torch.serialization.safe_globals(_known_classes()):
+        with torch.serialization.safe_globals(_safe_globals()):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as exc:
-        if "global" not in str(exc).lower() and not _foreign(path):
+        if "global" not in str(exc).lower() and not _unknown_globals(path):
             raise not_a_checkpoint(path, f"{type(exc).__name__}: {str(exc)[:2000]}") from exc
         if not trusted:
             raise _consent_needed(path, exc) from exc
-        content = _load_whole(path)
+        content = _load_unrestricted(path)
     except (
         OSError,
         EOFError,
@@ -142,13 +143,13 @@ def _load(path: Path, *, trusted: bool) -> Any:
     return content
 
 
-def _load_whole(path: Path) -> Any:
-    """Open it with everything in it; the person has agreed."""
+def _load_unrestricted(path: Path) -> Any:
+    """Unpickle all of it; the person has agreed."""
     import torch
 
     try:
         return torch.load(path, map_location="cpu", weights_only=False)
-    # A trusted pickle runs whatever its maker wrote, which can fail in any way.
+    # A trusted pickle runs its maker's code, which can fail in any way.
     except Exception as exc:
         raise CheckpointError(
             say('"{name}" could not be opened, not even as a trusted file.', name=path.name),
@@ -157,15 +158,15 @@ def _load_whole(path: Path) -> Any:
         ) from exc
 
 
-def _known_classes() -> list[Any]:
-    """What OpenMMLab writes beside tensors; harmless, or replaced by something harmless."""
+def _safe_globals() -> list[Any]:
+    """The classes and functions that OpenMMLab pickles beside tensors; harmless, or replaced by stubs."""
     import importlib
 
     import numpy as np
 
     multiarray = importlib.import_module("numpy._core.multiarray")
-    history = (_History, "mmengine.logging.history_buffer.HistoryBuffer")
-    attribute = (_attribute, "builtins.getattr")
+    history = (_HistoryStub, "mmengine.logging.history_buffer.HistoryBuffer")
+    getattr_stub = (_getattr_stub, "builtins.getattr")
     rebuild, scalar = multiarray._reconstruct, multiarray.scalar
     arrays = [
         *((function, f"{module}.{function.__name__}") for function in (rebuild, scalar) for module in _NUMPY_MODULES),
@@ -173,23 +174,23 @@ def _known_classes() -> list[Any]:
         np.dtype,
         *{type(np.dtype(code)) for code in "?bBhHiIlLqQefd"},
     ]
-    return [history, attribute, *arrays]
+    return [history, getattr_stub, *arrays]
 
 
 _NUMPY_MODULES = ("numpy._core.multiarray", "numpy.core.multiarray")
-"""The newer name, and that of numpy 1, with which most checkpoints were written."""
+"""The name in numpy 2, and that in numpy 1, with which most checkpoints were written."""
 
 
 def _weights(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The dictionary of tensors: inside the checkpoint, or the checkpoint itself."""
+    """The dictionary of tensors: a value of the checkpoint, or the checkpoint itself."""
     import torch
 
-    holder = next((content[name] for name in _HOLDERS if isinstance(content.get(name), Mapping)), content)
+    holder = next((content[name] for name in _WEIGHT_KEYS if isinstance(content.get(name), Mapping)), content)
     weights = {str(name): value for name, value in holder.items() if isinstance(value, torch.Tensor)}
-    if weights and all(name.startswith(_PREFIX) for name in weights):  # trained on several cards
+    if weights and all(name.startswith(_PREFIX) for name in weights):  # saved from DataParallel
         weights = {name[len(_PREFIX) :]: value for name, value in weights.items()}
     metadata = getattr(holder, "_metadata", None)
-    if metadata is not None:  # versions of layers, by which old weights are converted
+    if metadata is not None:  # versions of layers, by which torch converts old weights
         weights = _with_metadata(weights, metadata)
     return weights
 
@@ -202,8 +203,8 @@ def _with_metadata(weights: dict[str, Any], metadata: Any) -> Any:
     return ordered
 
 
-def _foreign(path: Path) -> tuple[str, ...]:
-    """Names in the pickle that are not torch's or OpenMMLab's; read without running anything."""
+def _unknown_globals(path: Path) -> tuple[str, ...]:
+    """Names that the pickle imports from other packages than torch and OpenMMLab; parsed, not run."""
     names = []
     for module, name in _globals(_pickle(path)):
         if module.split(".")[0] not in ("torch", "collections", "numpy", "mmengine", "_codecs"):
@@ -222,21 +223,21 @@ def _pickle(path: Path) -> bytes:
 
 
 def _globals(pickled: bytes) -> list[tuple[str, str]]:
-    """Module and name of whatever the pickles ask for."""
+    """Module and name of everything that the pickles import."""
     found: list[tuple[str, str]] = []
-    row = io.BytesIO(pickled)
+    stream = io.BytesIO(pickled)
     try:
-        for _ in range(_MOST_PICKLES):
-            _note_globals(row, found)
-    except (ValueError, IndexError, UnicodeDecodeError):  # the end of what can be read
+        for _ in range(_MAX_PICKLES):
+            _collect_globals(stream, found)
+    except (ValueError, IndexError, UnicodeDecodeError):  # the end of what can be parsed
         return found
     return found
 
 
-def _note_globals(row: io.BytesIO, found: list[tuple[str, str]]) -> None:
-    """Go through one pickle, to its end."""
+def _collect_globals(stream: io.BytesIO, found: list[tuple[str, str]]) -> None:
+    """Read one pickle to its end."""
     strings: list[str] = []
-    for opcode, argument, _ in pickletools.genops(row):
+    for opcode, argument, _ in pickletools.genops(stream):
         if opcode.name == "GLOBAL":
             module, _, name = str(argument).partition(" ")
             found.append((module, name))
@@ -247,7 +248,7 @@ def _note_globals(row: io.BytesIO, found: list[tuple[str, str]]) -> None:
 
 
 def _consent_needed(path: Path, exc: Exception) -> ConsentNeeded:
-    foreign = _foreign(path)
+    unknown = _unknown_globals(path)
     return ConsentNeeded(
         say(
             '"{name}" holds more than weights: opening it can run any program that its maker put into it, with your '
@@ -258,12 +259,12 @@ def _consent_needed(path: Path, exc: Exception) -> ConsentNeeded:
             "If you trust where the file comes from, agree to it (--trust-checkpoint). Else do not use it, or ask for "
             "a file with the weights only."
         ),
-        detail=f"It asks for: {_some(foreign)}" if foreign else _COLOUR.sub("", str(exc))[-1500:],
+        detail=f"It asks for: {_first(unknown)}" if unknown else _COLOUR.sub("", str(exc))[-1500:],
     )
 
 
 def not_a_checkpoint(path: Path, detail: str = "") -> CheckpointError:
-    """What to say of a file that PyTorch did not write, or not all of it."""
+    """The error for a file that PyTorch did not write, or that is incomplete."""
     return CheckpointError(
         say('"{name}" is not a PyTorch checkpoint, or it is damaged or cut off.', name=path.name),
         next_step=say("Pick another file, or download or copy it again."),
@@ -271,21 +272,26 @@ def not_a_checkpoint(path: Path, detail: str = "") -> CheckpointError:
     )
 
 
-def _missing(missing: Sequence[str], wanted: int) -> CheckpointError:
-    if len(missing) > wanted / 2:
+def _missing(missing: Sequence[str], total: int) -> CheckpointError:
+    if len(missing) > total / 2:
         return CheckpointError(
             say("The checkpoint belongs to another model: most weights of this one are not in it."),
             next_step=say("Pick the config and the checkpoint that belong together."),
-            detail=_some(missing),
+            detail=_first(missing),
         )
     return CheckpointError(
-        say("{count} weights are missing in the checkpoint: {names}", count=len(missing), names=_some(missing)),
+        plural(
+            "{count} weight is missing in the checkpoint: {names}",
+            "{count} weights are missing in the checkpoint: {names}",
+            count=len(missing),
+            names=_first(missing),
+        ),
         next_step=say("Pick the config and the checkpoint that belong together."),
         detail="\n".join(missing),
     )
 
 
-def _other_shapes(message: str, reshaped: Text | None) -> CheckpointError:
+def _other_shapes(message: str, shape_hint: Text | None) -> CheckpointError:
     found = list(_MISMATCH.finditer(message))
     if not found:
         return CheckpointError(
@@ -295,7 +301,8 @@ def _other_shapes(message: str, reshaped: Text | None) -> CheckpointError:
         )
     first = found[0]
     return CheckpointError(
-        say(
+        plural(
+            "{count} weight has another shape than in the model. {name}: ({theirs}) in the checkpoint, ({ours}) here.",
             "{count} weights have another shape than in the model. {name}: ({theirs}) in the checkpoint, "
             "({ours}) here.",
             count=len(found),
@@ -303,12 +310,12 @@ def _other_shapes(message: str, reshaped: Text | None) -> CheckpointError:
             theirs=first["theirs"],
             ours=first["ours"],
         ),
-        next_step=reshaped
+        next_step=shape_hint
         or say("Check the number of classes in the config, and that config and checkpoint belong together."),
         detail=message[:4000],
     )
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} ..."
+def _first(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MAX_NAMES])
+    return shown if len(names) <= _MAX_NAMES else f"{shown} ..."

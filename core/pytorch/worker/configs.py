@@ -1,4 +1,4 @@
-"""Read an OpenMMLab config, and say in words why it cannot be read."""
+"""Load an OpenMMLab config, with a readable error where that fails."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from core.common.text import Text, say
 from core.pytorch.request import TASKS, OpenMMLabTask
 
 SCOPES: dict[OpenMMLabTask, str] = {"mmcls": "mmpretrain", "mmdet": "mmdet", "mmpose": "mmpose"}
-"""The package, and registry, of each task."""
+"""The package, which is also the registry scope, of each task."""
 
 _OLD_NAMES = ("mmcls", "mmpretrain")
 _SUFFIXES = (".py", ".json", ".yml", ".yaml")
 
 
 def load(path: Path) -> Any:
-    """Read a config with everything that it builds on.
+    """Load a config with its ``_base_`` files.
 
     Args:
         path: a config; a Python one is run, which is how OpenMMLab configs work.
 
     Returns:
-        The ``mmengine.Config``, with old names of packages put right; it has a ``model``.
+        The ``mmengine.Config``, with old names of packages replaced; it has a ``model``.
 
     Raises:
         CheckpointError: it is no config, damaged, or builds on something that is not there.
@@ -34,14 +34,14 @@ def load(path: Path) -> Any:
 
     if path.suffix.lower() not in _SUFFIXES:
         raise _unreadable(path, say("Its name must end in .py, as the configs of OpenMMLab do."))
-    sys.path.append(str(path.parent))  # where a config's own code lies
+    sys.path.append(str(path.parent))  # where a config's own code is
     try:
         config = Config.fromfile(path, import_custom_modules=False)
         _rename(config._cfg_dict)
         _import_custom_modules(config)
     # A config is a program: it can fail, and end, in any way that a program can.
     except (Exception, SystemExit, KeyboardInterrupt) as exc:
-        raise _explain(path, exc) from exc
+        raise _readable_error(path, exc) from exc
     if not isinstance(config.get("model"), dict):
         raise CheckpointError(
             say('The config "{name}" describes no model.', name=path.name),
@@ -55,11 +55,11 @@ def task_of(config: Any, asked: OpenMMLabTask | None, path: Path) -> OpenMMLabTa
 
     Args:
         config: what :func:`load` returned.
-        asked: what the person says that it is.
-        path: where it came from, for the words.
+        asked: the task that the person chose.
+        path: its file, for the messages.
 
     Raises:
-        CheckpointError: it belongs to another task or to a package that is not covered, or does not say.
+        CheckpointError: it belongs to another task or to a package that is not covered, or does not name one.
     """
     scope = str(config.get("default_scope") or "")
     known = {package: task for task, package in SCOPES.items()}
@@ -84,7 +84,7 @@ def task_of(config: Any, asked: OpenMMLabTask | None, path: Path) -> OpenMMLabTa
 
 
 def walk(config: Any, visit: Callable[[dict[str, Any]], None]) -> None:
-    """Visit every dictionary inside a config, the outer ones first."""
+    """Call ``visit`` with every dictionary inside a config, the outer ones first."""
     if isinstance(config, dict):
         visit(config)
         config = list(config.values())
@@ -94,13 +94,13 @@ def walk(config: Any, visit: Callable[[dict[str, Any]], None]) -> None:
 
 
 def type_name(part: Any) -> str:
-    """The type of a part of a config by its bare name; newer configs hold the class itself."""
+    """The name of a part's class, without its package; newer configs hold the class itself."""
     kind = part.get("type") if isinstance(part, dict) else part
     return str(getattr(kind, "__name__", kind)).rpartition(".")[2]
 
 
 def _rename(config: Any) -> None:
-    """Mmcls became mmpretrain; its old name stands in the types and imports of older configs."""
+    """Replace mmcls, the old name of mmpretrain, in the types and imports of older configs."""
     old, new = _OLD_NAMES
 
     def renamed(value: Any) -> Any:
@@ -124,7 +124,7 @@ def _import_custom_modules(config: Any) -> None:
         import_modules_from_strings(custom["imports"], allow_failed_imports=False)
 
 
-def _explain(path: Path, exc: BaseException) -> CheckpointError:
+def _readable_error(path: Path, exc: BaseException) -> CheckpointError:
     detail = f"{type(exc).__name__}: {exc}"
     if isinstance(exc, (SyntaxError, UnicodeDecodeError)) or "null bytes" in str(exc):
         line = getattr(exc, "lineno", None)

@@ -7,7 +7,7 @@ import importlib
 from core.pytorch.worker import import_stubs
 
 NEEDED = ("torch", "onnx", "onnxruntime", "mmdet.models", "mmpretrain.models", "mmpose.models")
-"""Modules that stand for all that an export imports."""
+"""Modules that import everything that an export needs."""
 
 if __name__ == "__main__":
     import_stubs.install_import_stubs()

@@ -1,4 +1,4 @@
-"""What the OpenMMLab packages want to import but an export never uses, so that nothing has to be compiled."""
+"""Stubs for what the OpenMMLab packages import but an export never calls, so that nothing has to be compiled."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ _COCO_NAMES = {"coco": "COCO", "cocoeval": "COCOeval"}
 
 
 def install_import_stubs() -> None:
-    """Put the stand-ins where Python finds them; must happen before the first mm package is imported.
+    """Put the stubs into ``sys.modules``; must happen before the first OpenMMLab package is imported.
 
-    - ``mmcv._ext``: the compiled operators, which mmcv-lite lacks. Each says so when it is called; suppression
-      of boxes works, in plain torch, since heads ask for it when they are built.
+    - ``mmcv._ext``: the compiled operators, which mmcv-lite lacks. Each raises when it is called; NMS works, in
+      plain torch, since some heads call it when they are built.
     - ``torchvision._meta_registrations``: needs torchvision's compiled part, which is tied to one build of torch.
     - ``xtcocotools``: reads annotations, and would have to be compiled.
     """
-    _put("torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations"))
-    _put("mmcv._ext", _Operators("mmcv._ext"))
-    _put("xtcocotools", types.ModuleType("xtcocotools"))
+    _register("torchvision._meta_registrations", types.ModuleType("torchvision._meta_registrations"))
+    _register("mmcv._ext", _OperatorStubs("mmcv._ext"))
+    _register("xtcocotools", types.ModuleType("xtcocotools"))
     for name in ("coco", "cocoeval", "mask"):
         module = types.ModuleType(f"xtcocotools.{name}")
         if name in _COCO_NAMES:
-            setattr(module, _COCO_NAMES[name], type(_COCO_NAMES[name], (_NotHere,), {}))
-        _put(f"xtcocotools.{name}", module)
+            setattr(module, _COCO_NAMES[name], type(_COCO_NAMES[name], (_Unavailable,), {}))
+        _register(f"xtcocotools.{name}", module)
         setattr(sys.modules["xtcocotools"], name, module)
 
 
-class _NotHere:
+class _Unavailable:
     def __init__(self, *_: object, **__: object) -> None:
         raise RuntimeError("xtcocotools is not part of EdgePress's OpenMMLab environment")
 
 
-class _Operators(types.ModuleType):
-    """A module that has every function: mmcv asks for its operators by name when it is imported."""
+class _OperatorStubs(types.ModuleType):
+    """A module that has every function: mmcv looks its operators up by name when it is imported."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -44,11 +44,11 @@ class _Operators(types.ModuleType):
         def operator(*_: object, **__: object) -> Any:
             raise NotImplementedError(f"{name} needs the compiled mmcv")
 
-        return _suppress if name == "nms" else operator
+        return _nms if name == "nms" else operator
 
 
-def _suppress(boxes: Any, scores: Any, iou_threshold: float, offset: int) -> Any:
-    """Greedy suppression of boxes, the best first; indices of those that stay."""
+def _nms(boxes: Any, scores: Any, iou_threshold: float, offset: int) -> Any:
+    """Greedy non-maximum suppression; indices of the boxes that are kept, the best first."""
     import torch
 
     order = scores.argsort(descending=True)
@@ -64,7 +64,7 @@ def _suppress(boxes: Any, scores: Any, iou_threshold: float, offset: int) -> Any
     return torch.stack(kept) if kept else scores.new_zeros(0, dtype=torch.long)
 
 
-def _put(name: str, module: types.ModuleType) -> None:
-    """Mmengine asks every module for its spec."""
+def _register(name: str, module: types.ModuleType) -> None:
+    """Register a module, with a spec: mmengine reads that of every module."""
     module.__spec__ = importlib.machinery.ModuleSpec(name, loader=None)
     sys.modules[name] = module

@@ -1,4 +1,4 @@
-"""Write a torch module as an ONNX file, with what Convert wants to know in its metadata."""
+"""Write a torch module as an ONNX file, with preprocessing and class names in its metadata."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from core.common.errors import ConversionError
 from core.common.serialization import to_data
 from core.common.text import say
 from core.preprocessing import Preprocessing
-from core.pytorch.request import ExportedTensor, ExportRequest
+from core.pytorch.request import ExportRequest
 
 INPUT = "input"
 
 
-def write(module: Any, pictures: Any, request: ExportRequest) -> None:
+def write(module: Any, images: Any, request: ExportRequest) -> None:
     """Export by tracing with one example.
 
     Args:
         module: a wrapped model of :mod:`core.pytorch.worker.build`.
-        pictures: the example, NCHW.
+        images: the example, NCHW.
         request: its ``output`` is written, with its opset; the batch axis stays open if it says so.
 
     Raises:
@@ -30,13 +30,13 @@ def write(module: Any, pictures: Any, request: ExportRequest) -> None:
     import torch
 
     with torch.no_grad():
-        names = [f"output{index}" for index in range(len(module(pictures)))]
+        names = [f"output{index}" for index in range(len(module(images)))]
         try:
-            # A script is written as it is; a trace cannot look into it.
+            # A script is exported as it is: it cannot be traced.
             script = isinstance(module.model, torch.jit.ScriptModule)
             torch.onnx.export(
                 module.model if script else module,
-                (pictures,),
+                (images,),
                 str(request.target),
                 dynamo=False,
                 opset_version=request.opset,
@@ -44,7 +44,7 @@ def write(module: Any, pictures: Any, request: ExportRequest) -> None:
                 output_names=names,
                 dynamic_axes={name: {0: "batch"} for name in (INPUT, *names)} if request.dynamic_batch else None,
             )
-        # torch has a class for each reason, and operators raise what they like.
+        # torch has a class for each reason, and operators raise any other.
         except Exception as exc:
             raise ConversionError(
                 say("PyTorch cannot write this model to ONNX: {what}", what=str(exc).strip().splitlines()[0][:200]),
@@ -53,25 +53,15 @@ def write(module: Any, pictures: Any, request: ExportRequest) -> None:
             ) from exc
 
 
-def finish(path: Path, preprocessing: Preprocessing | None, classes: Sequence[str]) -> None:
-    """Leave in the file what Convert would otherwise have to ask."""
+def add_metadata(path: Path, preprocessing: Preprocessing | None, classes: Sequence[str]) -> None:
+    """Add what Convert would otherwise have to ask the person."""
     import onnx
 
     model = onnx.load(str(path))
-    notes = {}
+    properties = {}
     if preprocessing is not None:
-        notes["edgepress.preprocessing"] = json.dumps(to_data(preprocessing))
+        properties["edgepress.preprocessing"] = json.dumps(to_data(preprocessing))
     if classes:
-        notes["edgepress.classes"] = json.dumps(list(classes), ensure_ascii=False)
-    onnx.helper.set_model_props(model, notes)
+        properties["edgepress.classes"] = json.dumps(list(classes), ensure_ascii=False)
+    onnx.helper.set_model_props(model, properties)
     onnx.save(model, str(path))
-
-
-def tensors(path: Path) -> tuple[tuple[ExportedTensor, ...], tuple[ExportedTensor, ...]]:
-    """Inputs and outputs of the file."""
-    from core.onnx_model.source import inspect
-
-    source = inspect(path)
-    return tuple(ExportedTensor(entry.name, entry.shape) for entry in source.inputs), tuple(
-        ExportedTensor(entry.name, entry.shape) for entry in source.outputs
-    )

@@ -1,4 +1,4 @@
-"""Bring a config to another input size, and find out which sizes a model takes."""
+"""Change the input size of a config, and find out which sizes a model takes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from core.pytorch.worker.configs import walk
 _STRIDES = (32, 64, 128, 16, 8)
 
 
-def apply(config: Any, task: OpenMMLabTask, shape: tuple[int, int]) -> None:
-    """Let everything in the model that depends on the input size follow it.
+def set_input_shape(config: Any, task: OpenMMLabTask, shape: tuple[int, int]) -> None:
+    """Change everything in the model's config that depends on the input size.
 
     Keypoint models name their ``input_size`` (width first) in head and codec, and the size of their heatmaps or
-    of the features that reach the head; transformers name their ``img_size``.
+    of the feature map that the head receives; transformers name their ``img_size``.
 
     Args:
         config: is changed.
@@ -26,7 +26,7 @@ def apply(config: Any, task: OpenMMLabTask, shape: tuple[int, int]) -> None:
     """
     height, width = shape
 
-    def follow(part: dict[str, Any]) -> None:
+    def change(part: dict[str, Any]) -> None:
         if task == "mmpose" and _is_pair(part.get("input_size")):
             old = part["input_size"]
             part["input_size"] = (width, height)
@@ -37,13 +37,13 @@ def apply(config: Any, task: OpenMMLabTask, shape: tuple[int, int]) -> None:
         if "img_size" in part:
             part["img_size"] = (height, width)
 
-    walk(config.model, follow)
+    walk(config.model, change)
     if task == "mmpose":
-        walk(config.get("codec"), follow)
+        walk(config.get("codec"), change)
 
 
-def set_feature_map(config: Any, size: tuple[int, int]) -> bool:
-    """Tell the head the size (height and width) of the features that reach it; whether that changed anything."""
+def set_feature_map_size(config: Any, size: tuple[int, int]) -> bool:
+    """Set the size (height and width) of the feature map that the head receives; return whether that changed it."""
     head = config.model.get("head")
     wanted = (size[1], size[0])
     if not isinstance(head, dict) or not _is_pair(head.get("in_featuremap_size")):
@@ -53,11 +53,11 @@ def set_feature_map(config: Any, size: tuple[int, int]) -> bool:
     return changed
 
 
-def require(model: Any, shape: tuple[int, int]) -> None:
-    """Run a model that needs no config once, on a black picture.
+def check_shape(model: Any, shape: tuple[int, int]) -> None:
+    """Run a model that needs no config once, on a black image.
 
     Args:
-        model: takes one picture with 3 colours.
+        model: takes one image with 3 channels.
         shape: height and width.
 
     Raises:
@@ -65,39 +65,50 @@ def require(model: Any, shape: tuple[int, int]) -> None:
     """
     import torch
 
-    def attempt(size: tuple[int, int]) -> Exception | None:
-        try:
-            with torch.no_grad():
-                model(torch.zeros(1, 3, *size))
-        except Exception as exc:  # noqa: BLE001 - whatever a layer raises is the answer here
-            return exc
-        return None
+    def run(size: tuple[int, int]) -> None:
+        model(torch.zeros(1, 3, *size))
 
-    failure = attempt(shape)
+    failure = error_of(run, shape)
     if failure is None:
         return
-    misfit = does_not_fit(shape, lambda other: attempt(other) is None, str(failure)[-2000:])
-    raise misfit or OptionError(
+    raise stride_error(run, shape, str(failure)[-2000:]) or OptionError(
         say("The model does not run on a picture of {shape} (height,width).", shape=shape_text(shape)),
         next_step=say("Give the height and width that it was made for; it must take one picture with 3 colours."),
         detail=str(failure)[-2000:],
     ) from failure
 
 
-def does_not_fit(shape: tuple[int, int], works: Callable[[tuple[int, int]], bool], detail: str) -> OptionError | None:
-    """Why a shape fails, if one beside it works.
+def error_of(run: Callable[[tuple[int, int]], None], shape: tuple[int, int]) -> Exception | None:
+    """What a model raises at a shape, None where it runs.
 
     Args:
+        run: runs the model on an input of a height and width.
+        shape: height and width.
+    """
+    import torch
+
+    try:
+        with torch.no_grad():
+            run(shape)
+    except Exception as exc:  # noqa: BLE001 - whatever a layer raises is the result here
+        return exc
+    return None
+
+
+def stride_error(run: Callable[[tuple[int, int]], None], shape: tuple[int, int], detail: str) -> OptionError | None:
+    """Why a shape fails, if a multiple of a usual stride next to it works.
+
+    Args:
+        run: runs the model on an input of a height and width.
         shape: height and width that failed.
-        works: tries another one.
-        detail: what torch said.
+        detail: the error of PyTorch.
 
     Returns:
-        The error to raise; None where no shape nearby works either, so that the shape is not to blame.
+        The error to raise; None where none of those shapes works either, so the shape is not the cause.
     """
     for stride in _STRIDES:
-        near = [_rounded(shape, stride, up) for up in (False, True)]
-        working = [other for other in dict.fromkeys(near) if other != shape and works(other)]
+        nearest = [_rounded(shape, stride, up) for up in (False, True)]
+        working = [other for other in dict.fromkeys(nearest) if other != shape and error_of(run, other) is None]
         if working:
             return OptionError(
                 say(

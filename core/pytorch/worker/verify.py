@@ -1,4 +1,4 @@
-"""Hold an ONNX file against the torch module that it came from, on noise and on real pictures."""
+"""Compare an ONNX file with the torch module that it came from, on uniform noise and on real pictures."""
 
 from __future__ import annotations
 
@@ -12,57 +12,63 @@ from core.common.errors import ConversionError, VerificationError
 from core.common.paths import ASSETS
 from core.common.text import say
 from core.preprocessing import Preprocessing
-from core.pytorch.request import LARGEST_DIFFERENCE, OutputCheck
+from core.pytorch.request import MAX_RELATIVE_DIFFERENCE, OutputCheck
 
 PICTURES = ASSETS / "sample" / "images"
 
 _SAMPLES = 4
 
-Feeds = Sequence[tuple[Literal["random", "pictures"], Any]]
-"""What is fed, and where it comes from: float32 tensors in numpy."""
+InputKind = Literal["random", "pictures"]
+
+Inputs = Sequence[tuple[InputKind, Any]]
+"""What to run the model on: the kind, and a float32 array of the shape N, C, H, W."""
 
 
-def feeds(preprocessing: Preprocessing, *, batches: Sequence[int]) -> Feeds:
-    """Inputs to compare on: noise over the whole range of pixels, and the bundled pictures, in batches of each size."""
+def make_inputs(preprocessing: Preprocessing, *, batches: Sequence[int]) -> Inputs:
+    """Inputs to compare on: uniform noise from 0 to 255, and the bundled pictures, in batches of each size."""
     random = np.random.default_rng(0)
-    noise = [_noise(random, preprocessing) for _ in range(_SAMPLES)]
+    noise = [_random_image(random, preprocessing) for _ in range(_SAMPLES)]
     real = [preprocessing.tensor(picture) for picture in _pictures()]
-    joined: list[tuple[Literal["random", "pictures"], Any]] = []
+    inputs: list[tuple[InputKind, Any]] = []
     for size in batches:
-        joined += [("random", batch) for batch in _batches(noise, size)]
-        joined += [("pictures", batch) for batch in _batches(real, size)]
-    return joined
+        inputs += [("random", batch) for batch in _batches(noise, size)]
+        inputs += [("pictures", batch) for batch in _batches(real, size)]
+    return inputs
 
 
-def answer(module: Any, given: Feeds) -> list[list[Any]]:
-    """What torch answers to each feed, as numpy arrays.
+def torch_outputs(module: Any, inputs: Inputs) -> list[list[Any]]:
+    """The outputs of a torch module for each input, as numpy arrays.
 
     Raises:
-        ConversionError: it is not finite.
+        ConversionError: a value is not finite.
     """
     import torch
 
     with torch.no_grad():
-        answers = [[output.numpy().copy() for output in module(torch.from_numpy(tensor))] for _, tensor in given]
-    if not all(np.isfinite(output).all() for outputs in answers for output in outputs):
+        results = [[output.numpy().copy() for output in module(torch.from_numpy(tensor))] for _, tensor in inputs]
+    if not all(np.isfinite(output).all() for outputs in results for output in outputs):
         raise ConversionError(
-            say("The model itself answers with numbers that are not finite, so nothing can be compared."),
+            say("The model itself gives numbers that are not finite, so nothing can be compared."),
             next_step=say("Check that the checkpoint is a trained one and belongs to this config."),
         )
-    return answers
+    return results
 
 
-def compare(path: Path, given: Feeds, expected: Sequence[Sequence[Any]]) -> tuple[OutputCheck, ...]:
-    """Run the file with onnxruntime and compare each number.
+def compare(path: Path, inputs: Inputs, expected: Sequence[Sequence[Any]]) -> tuple[OutputCheck, ...]:
+    """Run the file with onnxruntime and compare its outputs with PyTorch's.
 
-    The difference is the largest one of a number, over all feeds of a kind, as a share of the largest number
-    that torch gave in that output.
+    The relative difference is max |onnx - torch| / max |torch|, both over one output and all inputs of a kind.
+
+    Args:
+        path: the ONNX file.
+        inputs: what both are run on.
+        expected: the outputs of PyTorch for each input.
 
     Returns:
-        One check for each output and each kind of feed.
+        One check for each output and each kind of input.
 
     Raises:
-        VerificationError: an output differs by more than :data:`LARGEST_DIFFERENCE`, or in shape.
+        VerificationError: an output differs by more than :data:`MAX_RELATIVE_DIFFERENCE`, or in shape.
         ConversionError: onnxruntime does not run the file.
     """
     from core.onnx_model.source import inspect
@@ -70,43 +76,45 @@ def compare(path: Path, given: Feeds, expected: Sequence[Sequence[Any]]) -> tupl
 
     predictor = OnnxPredictor(path)
     name = inspect(path).inputs[0].name
-    answers = [list(predictor.run({name: tensor}).values()) for _, tensor in given]
+    results = [list(predictor.run({name: tensor}).values()) for _, tensor in inputs]
     checks = []
     for index, output in enumerate(predictor.outputs):
         for kind in ("random", "pictures"):
-            rows = [row for row, (what, _) in enumerate(given) if what == kind]
-            pairs = [(answers[row][index], expected[row][index]) for row in rows]
-            samples = sum(len(given[row][1]) for row in rows)
-            checks.append(OutputCheck(kind, samples, output, _difference(pairs, output)))
-    _judge(checks)
+            rows = [row for row, (kind_here, _) in enumerate(inputs) if kind_here == kind]
+            pairs = [(results[row][index], expected[row][index]) for row in rows]
+            samples = sum(len(inputs[row][1]) for row in rows)
+            checks.append(OutputCheck(kind, samples, output, _relative_difference(pairs, output)))
+    _check_limit(checks)
     return tuple(checks)
 
 
-def _difference(pairs: Sequence[tuple[Any, Any]], output: str) -> float:
-    for got, wanted in pairs:
-        if got.shape != wanted.shape:
+def _relative_difference(pairs: Sequence[tuple[Any, Any]], output: str) -> float:
+    """Of pairs of the file's and PyTorch's values of one output; absolute where PyTorch's are all zero."""
+    for actual, expected in pairs:
+        if actual.shape != expected.shape:
             raise VerificationError(
-                say('The output "{name}" has another shape than in torch.', name=output),
+                say('The output "{name}" has another shape than in PyTorch.', name=output),
                 next_step=say("Export it for one picture at a time, or as another ONNX version (opset)."),
-                detail=f"{got.shape} instead of {wanted.shape}",
+                detail=f"{actual.shape} instead of {expected.shape}",
             )
-    largest = max(float(np.abs(wanted).max(initial=0)) for _, wanted in pairs)
-    strayed = max(
-        float(np.abs(got.astype(np.float64) - wanted.astype(np.float64)).max(initial=0)) for got, wanted in pairs
+    abs_max = max(float(np.abs(expected).max(initial=0)) for _, expected in pairs)
+    difference = max(
+        float(np.abs(actual.astype(np.float64) - expected.astype(np.float64)).max(initial=0))
+        for actual, expected in pairs
     )
-    return strayed / largest if largest > 0 else strayed
+    return difference / abs_max if abs_max > 0 else difference
 
 
-def _judge(checks: Sequence[OutputCheck]) -> None:
+def _check_limit(checks: Sequence[OutputCheck]) -> None:
     worst = max(checks, key=lambda check: check.difference if np.isfinite(check.difference) else np.inf)
-    if not worst.difference <= LARGEST_DIFFERENCE:
+    if not worst.difference <= MAX_RELATIVE_DIFFERENCE:
         raise VerificationError(
             say(
-                'The ONNX file does not answer like torch: output "{name}" strays by {share} of its largest number, '
-                "more than {limit}.",
+                'The ONNX file gives other results than PyTorch: output "{name}" differs by {share} of its largest '
+                "number, more than {limit}.",
                 name=worst.output,
                 share=f"{worst.difference:.1e}",
-                limit=f"{LARGEST_DIFFERENCE:.0e}",
+                limit=f"{MAX_RELATIVE_DIFFERENCE:.0e}",
             ),
             next_step=say(
                 "Try another ONNX version (opset). If it stays, the model does something that a trace cannot follow."
@@ -115,8 +123,8 @@ def _judge(checks: Sequence[OutputCheck]) -> None:
         )
 
 
-def _noise(random: np.random.Generator, preprocessing: Preprocessing) -> Any:
-    """Pixels from 0 to 255 as the preprocessing hands them on."""
+def _random_image(random: np.random.Generator, preprocessing: Preprocessing) -> Any:
+    """Uniform noise from 0 to 255, preprocessed like a picture."""
     from PIL import Image
 
     height, width = preprocessing.size

@@ -1,4 +1,4 @@
-"""A real process that answers calls with functions made for the tests."""
+"""A real subprocess that serves functions made for the tests."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def crash() -> None:
     ctypes.string_at(0)
 
 
-def chat(then: str, progress: Progress) -> str:
-    """Tell progress, then end well, crash, or leave a child in a session of its own and sleep."""
+def report(then: str, progress: Progress) -> str:
+    """Report progress, then return, crash, or start a child in a session of its own and sleep."""
     progress(0.25, say("Starting"))
     progress(0.5, say("{name} is no model.", name="中"))
     if then == "crash":
@@ -38,9 +38,9 @@ def chat(then: str, progress: Progress) -> str:
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
         progress(0.75, say("Done"))
         time.sleep(60)
-    return "said"
+    return "reported"
 
 
 if __name__ == "__main__":
-    table = {"double": double, "refuse": refuse, "crash": crash, "chat": chat, "sleep": lambda: time.sleep(60)}
+    table = {"double": double, "refuse": refuse, "crash": crash, "report": report, "sleep": lambda: time.sleep(60)}
     exit_immediately(serve(Path(sys.argv[1]), table))

@@ -29,13 +29,13 @@ def finish(name, **arguments):
     return wait(task)
 
 
-def test_a_task_brings_back_what_came_of_it():
+def test_a_task_keeps_the_result_of_its_work():
     ended = finish("double", number=21)
     assert (ended.result, ended.error) == (42, None)
     assert ended.arguments == ("double", {"number": 21})
 
 
-def test_an_error_a_crash_and_a_bug_are_brought_back_in_words():
+def test_an_error_a_crash_and_a_bug_end_as_a_readable_error():
     assert isinstance(finish("refuse").error, SourceError)
     assert "crashed" in str(finish("crash").error.reason)
     task = BackgroundTask(lambda progress, cancelled: 1 / 0)
@@ -43,17 +43,17 @@ def test_an_error_a_crash_and_a_bug_are_brought_back_in_words():
     assert isinstance(wait(task).error, ConversionError)
 
 
-def test_progress_is_heard_and_cancel_ends_the_whole_family():
+def test_progress_reaches_the_status_and_cancel_ends_the_process_and_its_children():
     before = set(psutil.Process().children(recursive=True))
     task = BackgroundTask(partial(call_in_subprocess, timeout=60, command=COMMAND))
-    task.start("chat", {"then": "sleep"})
-    heard = wait(task, lambda status: status.fraction > 0.5)
-    assert (heard.fraction, str(heard.message)) == (0.75, "Done")
-    family = set(psutil.Process().children(recursive=True)) - before
-    assert len(family) >= 2  # the process and the child that it started in a session of its own
+    task.start("report", {"then": "sleep"})
+    status = wait(task, lambda status: status.fraction > 0.5)
+    assert (status.fraction, str(status.message)) == (0.75, "Done")
+    processes = set(psutil.Process().children(recursive=True)) - before
+    assert len(processes) >= 2  # the process and the child that it started in a session of its own
     task.cancel()
     assert isinstance(task.status.error, Cancelled)
-    _, alive = psutil.wait_procs(family, timeout=5)
+    _, alive = psutil.wait_procs(processes, timeout=5)
     assert not alive
 
 

@@ -27,13 +27,13 @@ def test_an_error_comes_back_as_itself():
     assert caught.value.detail == "magic"
 
 
-def test_a_bug_comes_back_in_words():
+def test_a_bug_comes_back_as_a_readable_error():
     with pytest.raises(ConversionError) as caught:
         call_in_subprocess("double", {"wrong": 1}, timeout=20, command=COMMAND)
     assert "TypeError" in caught.value.detail
 
 
-def test_a_crash_comes_back_in_words_with_its_place():
+def test_a_crash_comes_back_as_a_readable_error_with_its_place():
     with pytest.raises(ConversionError, match="crashed") as caught:
         call_in_subprocess("crash", {}, timeout=20, command=COMMAND)
     assert "string_at" in caught.value.detail
@@ -49,39 +49,42 @@ def test_a_function_that_takes_too_long_is_ended():
 
 
 def test_progress_arrives_in_order_with_its_values():
-    heard = []
-    answer = call_in_subprocess(
-        "chat", {"then": ""}, timeout=20, command=COMMAND, progress=lambda *said: heard.append(said)
+    reported = []
+    result = call_in_subprocess(
+        "report", {"then": ""}, timeout=20, command=COMMAND, progress=lambda *arguments: reported.append(arguments)
     )
-    assert answer == "said"
-    assert [(fraction, str(message)) for fraction, message in heard] == [(0.25, "Starting"), (0.5, "中 is no model.")]
+    assert result == "reported"
+    assert [(fraction, str(message)) for fraction, message in reported] == [
+        (0.25, "Starting"),
+        (0.5, "中 is no model."),
+    ]
 
 
-def test_a_crash_names_the_last_step_that_was_told():
+def test_a_crash_names_the_last_step_that_was_reported():
     with pytest.raises(ConversionError, match="Last step: 中 is no model"):
-        call_in_subprocess("chat", {"then": "crash"}, timeout=20, command=COMMAND)
+        call_in_subprocess("report", {"then": "crash"}, timeout=20, command=COMMAND)
 
 
 def test_cancelling_ends_the_process_and_its_children():
     before = set(psutil.Process().children(recursive=True))
-    heard, born = [], set()
+    reported, children = [], set()
 
     def cancelled():
-        if 0.75 in heard:
-            born.update(set(psutil.Process().children(recursive=True)) - before)
-        return 0.75 in heard
+        if 0.75 in reported:
+            children.update(set(psutil.Process().children(recursive=True)) - before)
+        return 0.75 in reported
 
     with pytest.raises(Cancelled):
         call_in_subprocess(
-            "chat",
+            "report",
             {"then": "sleep"},
             timeout=50,
             command=COMMAND,
-            progress=lambda fraction, _: heard.append(fraction),
+            progress=lambda fraction, _: reported.append(fraction),
             cancelled=cancelled,
         )
-    assert len(born) >= 2
-    _, alive = psutil.wait_procs(born, timeout=5)
+    assert len(children) >= 2
+    _, alive = psutil.wait_procs(children, timeout=5)
     assert not alive
 
 

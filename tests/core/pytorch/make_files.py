@@ -11,7 +11,7 @@ folder = Path(sys.argv[1])
 
 
 class Net(torch.nn.Module):
-    """Colours in, three scores and a map out; halves its input twice and needs to get it back."""
+    """An image in, three scores and a feature map of half its size out."""
 
     def __init__(self):
         super().__init__()
@@ -19,30 +19,30 @@ class Net(torch.nn.Module):
         self.norm = torch.nn.BatchNorm2d(8)
         self.head = torch.nn.Linear(8, 3)
 
-    def forward(self, pictures):
-        features = torch.relu(self.norm(self.down(pictures)))
+    def forward(self, images):
+        features = torch.relu(self.norm(self.down(images)))
         return self.head(features.mean(dim=(2, 3))), features
 
 
 class Evil:
-    """Leaves a trace where it is opened carelessly."""
+    """Writes a file where it is unpickled without restrictions."""
 
     def __reduce__(self):
         return os.system, (f'echo ran > "{folder / "ran.txt"}"',)
 
 
-class NoNumbers(torch.nn.Module):
-    """Divides by nothing."""
+class NotFinite(torch.nn.Module):
+    """Returns NaN, the logarithm of -1."""
 
-    def forward(self, pictures):
-        return torch.log(pictures * 0 - 1)
+    def forward(self, images):
+        return torch.log(images * 0 - 1)
 
 
 torch.manual_seed(0)
 net = Net().eval()
 example = torch.zeros(1, 3, 32, 48)
 torch.jit.trace(net, example).save(folder / "net.pt")
-torch.jit.trace(NoNumbers(), example).save(folder / "nan.pt")
+torch.jit.trace(NotFinite(), example).save(folder / "nan.pt")
 torch.export.save(torch.export.export(net, (example,)), folder / "net.pt2")
 torch.save({"state_dict": net.state_dict(), "meta": {}}, folder / "weights.pth")
 torch.save({"state_dict": net.state_dict(), "meta": Evil()}, folder / "evil.pth")

@@ -9,7 +9,7 @@ from core.common.errors import CheckpointError, OptionError
 from core.onnx_model.source import inspect
 from core.pytorch import zoo
 from core.pytorch.export import describe, export
-from core.pytorch.request import LARGEST_DIFFERENCE, ExportRequest
+from core.pytorch.request import MAX_RELATIVE_DIFFERENCE, ExportRequest
 from core.setup import openmmlab
 
 pytestmark = [pytest.mark.openmmlab, pytest.mark.timeout(600)]
@@ -53,10 +53,10 @@ def test_preprocessing_and_classes_are_in_the_file(checkpoints, tmp_path):
     assert len(source.class_names) == 1000
     assert source.class_names[0].startswith("tench")
     assert source.inputs[0].shape == ("batch", 3, 224, 224)
-    assert exported.difference <= LARGEST_DIFFERENCE
+    assert exported.difference <= MAX_RELATIVE_DIFFERENCE
 
 
-def test_a_detector_says_its_outputs_and_its_own_colours(checkpoints, tmp_path):
+def test_a_detector_has_its_outputs_and_its_colour_order(checkpoints, tmp_path):
     exported = export(ExportRequest(checkpoints(YOLOX), config(YOLOX), shape=(416, 320), output=tmp_path / "y.onnx"))
     assert exported.inputs[0].shape == (1, 3, 416, 320)
     assert len(exported.outputs) == 9
@@ -83,7 +83,7 @@ def test_the_wrong_task_names_the_right_one(checkpoints):
     assert "task mmdet" in str(caught.value.next_step)
 
 
-def test_a_checkpoint_of_another_model_is_told(checkpoints):
+def test_a_checkpoint_of_another_model_is_refused(checkpoints):
     with pytest.raises(CheckpointError, match="belongs to another model"):
         export(ExportRequest(checkpoints(RESNET), config(YOLOX)))
 
@@ -95,7 +95,7 @@ def test_a_missing_weight_and_one_of_another_shape_are_named(checkpoints, tmp_pa
     )
     path = tmp_path / "less.pth"
     subprocess.run([str(openmmlab.python()), "-c", code, str(checkpoints(RESNET)), str(path)], check=True)
-    with pytest.raises(CheckpointError, match=r"1 weights are missing .*backbone\.conv1\.weight"):
+    with pytest.raises(CheckpointError, match=r"1 weight is missing .*backbone\.conv1\.weight"):
         export(ExportRequest(path, config(RESNET)))
     three = tmp_path / "three.py"
     three.write_text(f"_base_ = {str(config(RESNET))!r}\nmodel = dict(head=dict(num_classes=3))\n", encoding="utf-8")
@@ -124,7 +124,7 @@ def test_a_two_stage_detector_is_refused(checkpoints):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "reason"),
     [
         ("model = dict(\n", r"not valid Python \(line 1\)"),
         ("lr = 1\n", "describes no model"),
@@ -135,10 +135,10 @@ def test_a_two_stage_detector_is_refused(checkpoints):
         ("model = dict(type='X')\n", "does not say which"),
     ],
 )
-def test_a_config_that_cannot_be_used_says_why(tmp_path, text, words):
+def test_a_config_that_cannot_be_used_says_why(tmp_path, text, reason):
     path = tmp_path / "config.py"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(CheckpointError, match=words):
+    with pytest.raises(CheckpointError, match=reason):
         describe(path)
 
 
@@ -146,7 +146,7 @@ def test_own_code_beside_the_config_is_found_and_missing_code_is_named(tmp_path)
     (tmp_path / "own_net.py").write_text(
         "from mmengine.registry import MODELS\nfrom torch import nn\n"
         "@MODELS.register_module()\nclass OwnNet(nn.Module):\n"
-        "    def forward(self, pictures, samples=None, mode='tensor'):\n        return pictures * 2\n",
+        "    def forward(self, images, samples=None, mode='tensor'):\n        return images * 2\n",
         encoding="utf-8",
     )
     path = tmp_path / "config.py"

@@ -47,7 +47,7 @@ def test_the_file_appears_beside_the_checkpoint_unless_it_is_named(checkpoint, t
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "reason"),
     [
         ({"opset": 9}, "opset"),
         ({"opset": 99}, "opset"),
@@ -56,9 +56,9 @@ def test_the_file_appears_beside_the_checkpoint_unless_it_is_named(checkpoint, t
         ({"shape": (8192, 8192)}, "8192,8192 .* too large"),
     ],
 )
-def test_options_that_cannot_be_used_are_named_without_pytorch(checkpoint, options, words):
+def test_options_that_cannot_be_used_are_named_without_pytorch(checkpoint, options, reason):
     ExportRequest(checkpoint).check()
-    with pytest.raises(OptionError, match=words):
+    with pytest.raises(OptionError, match=reason):
         ExportRequest(checkpoint, **options).check()
 
 
@@ -74,7 +74,7 @@ def test_inputs_are_never_written_to(checkpoint):
         ExportRequest(checkpoint, output=checkpoint).check()
 
 
-def test_requests_and_results_survive_json(checkpoint, tmp_path):
+def test_requests_and_results_round_trip_through_json(checkpoint, tmp_path):
     request = ExportRequest(checkpoint, tmp_path / "c.py", "mmpose", (128, 96), tmp_path / "o.onnx", 13, True, True)
     assert from_data(ExportRequest, json.loads(json.dumps(to_data(request)))) == request
     exported = Exported(

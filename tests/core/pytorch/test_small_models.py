@@ -12,7 +12,7 @@ from core.onnx_model.source import inspect
 from core.preprocessing import Preprocessing
 from core.pytorch.export import export
 from core.pytorch.file_kinds import kind_of
-from core.pytorch.request import LARGEST_DIFFERENCE, ExportRequest
+from core.pytorch.request import MAX_RELATIVE_DIFFERENCE, ExportRequest
 from core.setup import openmmlab
 
 pytestmark = pytest.mark.skipif(not openmmlab.is_ready(), reason="the OpenMMLab environment is not there")
@@ -33,30 +33,30 @@ def config(tmp_path):
     return path
 
 
-def left(folder):
+def files_in(folder):
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
-def test_torchscript_becomes_onnx_that_answers_alike(files, tmp_path):
-    heard = []
+def test_torchscript_becomes_onnx_with_the_same_outputs(files, tmp_path):
+    reported = []
     request = ExportRequest(files / "net.pt", shape=(32, 48), output=tmp_path / "new" / "net.onnx", dynamic_batch=True)
-    exported = export(request, lambda fraction, message: heard.append((fraction, str(message))))
+    exported = export(request, lambda fraction, message: reported.append((fraction, str(message))))
     assert exported.kind == "torchscript"
     assert exported.path == tmp_path / "new" / "net.onnx"
-    assert left(tmp_path) == ["net.onnx"]
+    assert files_in(tmp_path) == ["net.onnx"]
     assert [tensor.shape for tensor in exported.inputs] == [("batch", 3, 32, 48)]
     assert [tensor.name for tensor in exported.outputs] == ["output0", "output1"]
-    assert 0 < exported.difference <= LARGEST_DIFFERENCE
+    assert 0 < exported.difference <= MAX_RELATIVE_DIFFERENCE
     assert {check.on for check in exported.checks} == {"random", "pictures"}
-    assert [fraction for fraction, _ in heard] == sorted(fraction for fraction, _ in heard)
-    assert heard[-1] == (1.0, "Done")
+    assert [fraction for fraction, _ in reported] == sorted(fraction for fraction, _ in reported)
+    assert reported[-1] == (1.0, "Done")
     session = onnxruntime.InferenceSession(str(exported.path))
     scores, _ = session.run(None, {"input": np.zeros((5, 3, 32, 48), np.float32)})
     assert scores.shape == (5, 3)
     assert inspect(exported.path).opset == 17
 
 
-def test_torch_export_brings_its_shape(files, tmp_path):
+def test_a_torch_export_file_knows_its_shape(files, tmp_path):
     exported = export(ExportRequest(files / "net.pt2", output=tmp_path / "net.onnx", opset=13))
     assert exported.kind == "torch.export"
     assert exported.inputs[0].shape == (1, 3, 32, 48)
@@ -67,7 +67,7 @@ def test_torchscript_without_a_shape_asks_for_one(files, tmp_path):
     with pytest.raises(OptionError, match="which size") as caught:
         export(ExportRequest(files / "net.pt", output=tmp_path / "net.onnx"))
     assert "--shape" in str(caught.value.next_step)
-    assert left(tmp_path) == []
+    assert files_in(tmp_path) == []
 
 
 def test_another_shape_than_the_exported_one_is_named(files, tmp_path):
@@ -87,7 +87,7 @@ def test_a_damaged_file_without_a_config_is_not_called_weights(files, tmp_path, 
         export(ExportRequest(files / name, output=tmp_path / "net.onnx"))
 
 
-def test_a_config_that_ends_the_program_is_named(files, tmp_path):
+def test_a_config_that_exits_is_named(files, tmp_path):
     config = tmp_path / "config.py"
     config.write_text("import sys\nsys.exit(3)\n", encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"config\.py.* Running it failed"):
@@ -101,10 +101,10 @@ def test_a_checkpoint_with_a_program_is_not_run_and_needs_consent(files, tmp_pat
     assert "system" in caught.value.detail
     assert "--trust-checkpoint" in str(caught.value.next_step)
     assert not (files / "ran.txt").exists()
-    assert left(tmp_path) == ["config.py"]
+    assert files_in(tmp_path) == ["config.py"]
 
 
-def test_only_consent_opens_it_whole(files, tmp_path, config):
+def test_with_consent_it_is_unpickled_without_restrictions(files, tmp_path, config):
     with pytest.raises(ConversionError, match="ImageClassifier"):  # opened, and then the config has no backbone
         export(ExportRequest(files / "evil.pth", config=config, output=tmp_path / "x.onnx", trust_checkpoint=True))
     assert (files / "ran.txt").exists()
@@ -112,7 +112,7 @@ def test_only_consent_opens_it_whole(files, tmp_path, config):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "reason"),
     [
         ("cut.pth", "damaged or cut off"),
         ("text.pth", "damaged or cut off"),
@@ -120,17 +120,17 @@ def test_only_consent_opens_it_whole(files, tmp_path, config):
         ("list.pth", "not a checkpoint"),
     ],
 )
-def test_a_file_that_is_no_checkpoint_is_named(files, tmp_path, config, name, words):
-    with pytest.raises(CheckpointError, match=words) as caught:
+def test_a_file_that_is_no_checkpoint_is_named(files, tmp_path, config, name, reason):
+    with pytest.raises(CheckpointError, match=reason) as caught:
         export(ExportRequest(files / name, config=config, output=tmp_path / "net.onnx"))
     assert not isinstance(caught.value, ConsentNeeded)
     assert name in str(caught.value.reason)
 
 
-def test_a_model_without_numbers_is_not_written(files, tmp_path):
+def test_a_model_whose_outputs_are_not_finite_is_not_exported(files, tmp_path):
     with pytest.raises(ConversionError, match="not finite"):
         export(ExportRequest(files / "nan.pt", shape=(32, 48), output=tmp_path / "net.onnx"))
-    assert left(tmp_path) == []
+    assert files_in(tmp_path) == []
 
 
 def test_cancelling_leaves_nothing(files, tmp_path):
@@ -141,7 +141,7 @@ def test_cancelling_leaves_nothing(files, tmp_path):
             lambda fraction, _: steps.append(fraction),
             cancelled=lambda: bool(steps) and steps[-1] > 0.05,
         )
-    assert left(tmp_path) == []
+    assert files_in(tmp_path) == []
 
 
 def test_an_ultralytics_checkpoint_asks_for_consent_then_for_its_package(tmp_path, files):
@@ -162,7 +162,7 @@ def test_an_ultralytics_checkpoint_asks_for_consent_then_for_its_package(tmp_pat
         assert f"{openmmlab.python()} -m pip install --no-deps ultralytics" in caught.value.detail
 
 
-def test_an_ultralytics_checkpoint_is_exported_under_any_name_and_nothing_is_left(tmp_path):
+def test_an_ultralytics_checkpoint_is_exported_under_any_name_and_nothing_else_is_left(tmp_path):
     script = Path(__file__).with_name("make_yolo.py")
     path = tmp_path / "yolov5n 的.pt"
     made = subprocess.run([str(openmmlab.python()), str(script), str(path)], capture_output=True, check=False)
@@ -174,14 +174,14 @@ def test_an_ultralytics_checkpoint_is_exported_under_any_name_and_nothing_is_lef
     assert exported.preprocessing == Preprocessing((64, 96), fit="pad")
     assert len(exported.classes) == 80
     assert exported.difference < 1e-4
-    assert left(tmp_path) == ["yolov5n 的.onnx", "yolov5n 的.pt"]
+    assert files_in(tmp_path) == ["yolov5n 的.onnx", "yolov5n 的.pt"]
     assert path.read_bytes() == kept
     with pytest.raises(OptionError, match="multiples of 32") as caught:
         export(ExportRequest(path, shape=(100, 100), trust_checkpoint=True))
     assert "96,96" in str(caught.value.next_step)
 
 
-def test_each_kind_of_file_is_told_without_opening_it(files):
+def test_the_kind_of_a_file_is_told_without_unpickling_it(files):
     kinds = {name: kind_of(files / name) for name in ("net.pt", "net.pt2", "weights.pth", "evil.pth", "text.pth")}
     assert kinds == {
         "net.pt": "torchscript",

@@ -44,7 +44,7 @@ def test_only_models_that_can_be_exported_are_shown_with_what_they_inherit(confi
     assert found[3].path == configs / "mmpose/.mim/configs/body/rtm/rtm.py"
 
 
-def test_every_word_of_a_search_must_occur_somewhere(configs):
+def test_every_term_of_a_search_must_occur(configs):
     assert [entry.name for entry in zoo.entries(search="RETINA r18")] == ["retina_r18"]
     assert [entry.name for entry in zoo.entries(search="body")] == ["rtm"]
     assert [entry.name for entry in zoo.entries("mmcls")] == ["resnet18"]

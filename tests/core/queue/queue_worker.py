@@ -19,7 +19,7 @@ from core.queue.worker import main
 
 
 def work(job: Job, folder: Path, progress: Progress) -> None:
-    sys.stdout.write("a tool says hello\n")
+    sys.stdout.write("output of a tool\n")
     job.out.mkdir(parents=True, exist_ok=True)
     progress(0.3, say("Doing {name}", name=job.source.stem))
     {"done": _done, "busy": _busy, "refuse": _refuse, "bug": _bug, "crash": _crash, "vanish": lambda *_: os._exit(0)}[

@@ -109,7 +109,7 @@ def test_a_running_job_is_not_deleted(store, job):
         "\ufffd",
     ],
 )
-def test_a_damaged_state_counts_as_failed_in_words(store, job, damage):
+def test_a_damaged_state_counts_as_failed_with_a_readable_error(store, job, damage):
     job_id = store.create(job("done"))
     (store.folder(job_id) / "state.json").write_text(damage, encoding="utf-8")
     state = store.state(job_id)
@@ -143,14 +143,14 @@ def test_a_state_survives_the_disk(store, job):
     assert not list(store.folder(job_id).glob(".*"))
 
 
-def test_a_strange_fraction_stays_within_the_bar():
+def test_a_fraction_out_of_range_is_clamped():
     for fraction in ("NaN", "Infinity", "-3", "7"):
         assert (
             0.0 <= from_data(JobState, json.loads(f'{{"status": "running", "fraction": {fraction}}}')).fraction <= 1.0
         )
 
 
-def test_a_home_that_cannot_be_written_is_said_in_words(job, tmp_path):
+def test_a_home_that_cannot_be_written_is_a_readable_error(job, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(OptionError, match="cannot be saved"):
         JobStore(tmp_path / "file").create(job("done"))

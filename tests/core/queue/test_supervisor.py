@@ -18,8 +18,8 @@ from core.queue.supervisor import Supervisor, run_in_foreground
 PARENT = Path(__file__).with_name("queue_parent.py")
 
 
-def family_of(store, job_id):
-    """The worker and its grandchild, once both run."""
+def processes_of(store, job_id):
+    """Process ids of the worker and its grandchild, once both run."""
     pid = store.state(job_id).pid
     grandchild = store.folder(job_id) / "grandchild.txt"
     found = grandchild.read_text() if grandchild.exists() else ""
@@ -47,37 +47,37 @@ def test_a_job_runs_to_its_end_and_its_results_can_be_read(supervisor, store, jo
     assert state.created <= state.started <= state.finished
     assert store.report(job_id) == {"outcomes": []}
     assert store.gallery(job_id) == [{"file": "a.png"}]
-    assert "a tool says hello" in store.open(job_id).log.read_text(encoding="utf-8")
+    assert "output of a tool" in store.open(job_id).log.read_text(encoding="utf-8")
 
 
 def test_progress_shows_on_disk_and_cancel_leaves_no_process_and_no_part(supervisor, store, job, until, tmp_path):
     supervisor.start()
     job_id = supervisor.submit(job("busy"))
-    until(lambda: family_of(store, job_id))
+    until(lambda: processes_of(store, job_id))
     seen = store.state(job_id).fraction
     until(lambda: store.state(job_id).fraction > seen)
     assert str(store.state(job_id).message).startswith("Step ")
-    family = family_of(store, job_id)
+    processes = processes_of(store, job_id)
     started = time.monotonic()
     supervisor.cancel(job_id)
     assert time.monotonic() - started < 2.0
     assert store.state(job_id).status == "cancelled"
-    assert all(is_gone(pid) for pid in family)
+    assert all(is_gone(pid) for pid in processes)
     assert_clean(store, job_id, tmp_path)
 
 
 def test_jobs_run_one_at_a_time_in_their_order_and_a_waiting_one_can_be_cancelled(
     supervisor, store, job, tmp_path, until
 ):
-    first, unwanted, second = (supervisor.submit(job("done")) for _ in range(3))
-    supervisor.cancel(unwanted)
+    first, cancelled, second = (supervisor.submit(job("done")) for _ in range(3))
+    supervisor.cancel(cancelled)
     supervisor.start()
     until(lambda: store.state(second).status == "done")
-    assert store.state(unwanted).status == "cancelled"
+    assert store.state(cancelled).status == "cancelled"
     assert (tmp_path / "out" / "runs.txt").read_text().split() == [first, second]
 
 
-def test_words_of_the_core_reach_the_state(supervisor, store, job, until):
+def test_an_error_of_the_core_reaches_the_state(supervisor, store, job, until):
     supervisor.start()
     job_id = supervisor.submit(job("refuse"))
     until(lambda: not store.state(job_id).is_active)
@@ -90,7 +90,7 @@ def test_words_of_the_core_reach_the_state(supervisor, store, job, until):
     )
 
 
-def test_a_bug_fails_in_words_with_its_traceback_as_detail(supervisor, store, job, until):
+def test_a_bug_fails_with_a_readable_error_and_its_traceback_as_detail(supervisor, store, job, until):
     supervisor.start()
     job_id = supervisor.submit(job("bug"))
     until(lambda: not store.state(job_id).is_active)
@@ -100,7 +100,7 @@ def test_a_bug_fails_in_words_with_its_traceback_as_detail(supervisor, store, jo
     assert "Traceback" in state.detail
 
 
-def test_a_native_crash_fails_in_words_names_the_step_and_leaves_no_part(supervisor, store, job, until, tmp_path):
+def test_a_native_crash_names_the_last_step_and_leaves_no_part(supervisor, store, job, until, tmp_path):
     supervisor.start()
     job_id = supervisor.submit(job("crash"))
     until(lambda: not store.state(job_id).is_active)
@@ -111,7 +111,7 @@ def test_a_native_crash_fails_in_words_names_the_step_and_leaves_no_part(supervi
     assert_clean(store, job_id, tmp_path)
 
 
-def test_a_worker_that_ends_without_a_word_is_no_success(supervisor, store, job, until):
+def test_a_worker_that_ends_without_a_final_state_has_failed(supervisor, store, job, until):
     supervisor.start()
     job_id = supervisor.submit(job("vanish"))
     until(lambda: not store.state(job_id).is_active)
@@ -120,30 +120,30 @@ def test_a_worker_that_ends_without_a_word_is_no_success(supervisor, store, job,
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_a_worker_killed_by_the_system_fails_in_words_and_the_next_job_runs(supervisor, store, job, until, tmp_path):
+def test_a_worker_killed_by_the_system_has_failed_and_the_next_job_runs(supervisor, store, job, until, tmp_path):
     supervisor.start()
     job_id, following = supervisor.submit(job("busy")), supervisor.submit(job("done"))
-    until(lambda: family_of(store, job_id))
-    family = family_of(store, job_id)
-    os.kill(family[0], signal.SIGKILL)
+    until(lambda: processes_of(store, job_id))
+    processes = processes_of(store, job_id)
+    os.kill(processes[0], signal.SIGKILL)
     until(lambda: not store.state(job_id).is_active)
     assert store.state(job_id).status == "failed"
     assert "memory" in str(store.state(job_id).reason)
-    until(lambda: is_gone(family[1]))
+    until(lambda: is_gone(processes[1]))
     assert_clean(store, job_id, tmp_path)
     until(lambda: store.state(following).status == "done")
 
 
-def test_when_the_supervising_process_dies_so_does_the_worker_and_a_restart_tells_and_goes_on(
+def test_when_the_supervising_process_dies_so_does_the_worker_and_a_restart_goes_on_with_the_queue(
     supervisor, store, job, until, tmp_path, command
 ):
     running, waiting = store.create(job("busy")), store.create(job("done"))
     with subprocess.Popen([sys.executable, str(PARENT), str(store.root), command[1]], cwd=Path.cwd(), env=env()) as app:
-        until(lambda: family_of(store, running))
-        family = family_of(store, running)
+        until(lambda: processes_of(store, running))
+        processes = processes_of(store, running)
         app.kill()
-    until(lambda: all(is_gone(pid) for pid in family))
-    assert store.state(running).status == "running"  # nobody was left to write otherwise
+    until(lambda: all(is_gone(pid) for pid in processes))
+    assert store.state(running).status == "running"  # no process was left to write another
     supervisor.start()
     until(lambda: store.state(waiting).status == "done")
     state = store.state(running)
@@ -172,7 +172,7 @@ def test_a_second_supervisor_waits_cancels_and_takes_over(supervisor, store, job
     until(lambda: all(store.state(job_id).status == "done" for job_id in done))
     assert (tmp_path / "out" / "runs.txt").read_text().split() == done
     busy = second.submit(job("busy"))
-    until(lambda: family_of(store, busy))
+    until(lambda: processes_of(store, busy))
     second.cancel(busy)
     assert store.state(busy).status == "cancelled"
     supervisor.stop()
@@ -184,13 +184,13 @@ def test_a_second_supervisor_waits_cancels_and_takes_over(supervisor, store, job
 def test_stopping_the_supervisor_interrupts_the_running_job(supervisor, store, job, until, tmp_path):
     supervisor.start()
     job_id = supervisor.submit(job("busy"))
-    until(lambda: family_of(store, job_id))
+    until(lambda: processes_of(store, job_id))
     supervisor.stop()
     assert store.state(job_id).status == "interrupted"
     assert_clean(store, job_id, tmp_path)
 
 
-def test_a_damaged_job_fails_alone(supervisor, store, job, until):
+def test_a_damaged_job_does_not_stop_the_queue(supervisor, store, job, until):
     damaged, sound = store.create(job("done")), store.create(job("done"))
     (store.folder(damaged) / "job.json").write_text("{")
     supervisor.start()
@@ -199,7 +199,7 @@ def test_a_damaged_job_fails_alone(supervisor, store, job, until):
     assert "settings of this job" in str(store.state(damaged).reason)
 
 
-def test_the_foreground_sees_every_kind_of_state(store, job, command):
+def test_run_in_foreground_reports_every_kind_of_state(store, job, command):
     states = []
     job_id, last = run_in_foreground(store, job("done"), states.append, command=command)
     assert last == store.state(job_id) == states[-1]
@@ -217,13 +217,13 @@ def test_ctrl_c_in_the_foreground_cancels(store, job, command, tmp_path):
     assert_clean(store, job_id, tmp_path)
 
 
-def test_a_command_that_cannot_be_started_fails_in_words(store, job):
+def test_a_command_that_cannot_be_started_fails_with_a_readable_error(store, job):
     _, last = run_in_foreground(store, job("done"), lambda state: None, command=["/no/such/program"])
     assert last.status == "failed"
     assert "could not be started" in str(last.reason)
 
 
-def test_a_real_job_whose_source_is_missing_fails_in_words(store, job):
+def test_a_real_job_whose_source_is_missing_fails_with_a_readable_error(store, job):
     _, last = run_in_foreground(store, job("done"), lambda state: None)
     assert last.status == "failed"
     assert last.next_step is not None

@@ -21,7 +21,7 @@ def test_a_thousand_calls_become_a_few_writes_and_the_last_one_is_among_them(sto
     writer.close(lambda state: state)
 
 
-def test_a_new_sentence_is_on_disk_at_once_so_that_a_crash_can_name_it(store, job):
+def test_a_new_message_is_on_disk_at_once_so_that_a_crash_can_name_it(store, job):
     folder = store.open(store.create(job("done")))
     writer = StateWriter(folder)
     writer(0.1, say("Loading"))
@@ -30,7 +30,7 @@ def test_a_new_sentence_is_on_disk_at_once_so_that_a_crash_can_name_it(store, jo
     writer.close(lambda state: state)
 
 
-def test_nothing_is_written_after_the_last_state(store, job):
+def test_nothing_is_written_after_the_final_state(store, job):
     from dataclasses import replace
 
     folder = store.open(store.create(job("done")))

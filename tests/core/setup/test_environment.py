@@ -7,10 +7,10 @@ import pytest
 from core.common.errors import OptionError, ToolError
 from core.common.text import say
 from core.setup import environment
-from core.setup.environment import Environment, InstallationOrder
+from core.setup.environment import Environment, InstallPlan
 
 Usage = namedtuple("Usage", "total used free")
-ORDER = InstallationOrder(environment.RUN)
+PLAN = InstallPlan(environment.RUN)
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def copy(tmp_path):
 
 @pytest.fixture
 def installed(monkeypatch):
-    """What would have been installed; nothing is."""
+    """The arguments of pip; nothing is installed."""
     calls = []
     monkeypatch.setattr("core.setup.installer.install", lambda arguments, **_: calls.append(list(arguments)))
     return calls
@@ -33,31 +33,31 @@ def installed(monkeypatch):
 def quick(monkeypatch):
     """Environments without pip, which take half a second instead of four."""
 
-    def create(mine):
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--clear", str(mine.folder)], check=True)
+    def make_empty(folder):
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--clear", str(folder)], check=True)
 
-    monkeypatch.setattr(environment, "_create", create)
+    monkeypatch.setattr("core.setup.virtual_environment.make_empty", make_empty)
 
 
 def test_a_prepared_environment_is_ready_until_a_requirement_changes(copy, installed, quick):
-    assert not environment.is_ready(copy, ORDER)
-    assert environment.prepare(copy, ORDER) == ()
-    assert environment.is_ready(copy, ORDER)
-    assert not environment.is_ready(copy, InstallationOrder(environment.TEST))
+    assert not environment.is_ready(copy, PLAN)
+    assert environment.prepare(copy, PLAN) == ()
+    assert environment.is_ready(copy, PLAN)
+    assert not environment.is_ready(copy, InstallPlan(environment.TEST))
     (copy.root / "requirements.txt").write_text("something==1\n", encoding="utf-8")
-    assert not environment.is_ready(copy, ORDER)
+    assert not environment.is_ready(copy, PLAN)
 
 
 def test_an_environment_whose_python_is_gone_is_made_anew(copy, installed, quick):
-    environment.prepare(copy, ORDER)
+    environment.prepare(copy, PLAN)
     copy.python.unlink()
-    assert not environment.is_ready(copy, ORDER)
-    environment.prepare(copy, ORDER)
-    assert environment.is_ready(copy, ORDER)
+    assert not environment.is_ready(copy, PLAN)
+    environment.prepare(copy, PLAN)
+    assert environment.is_ready(copy, PLAN)
 
 
 def test_only_the_ncnn_converter_is_installed_without_its_dependencies(copy, installed, quick):
-    environment.prepare(copy, InstallationOrder(environment.TEST, copy.root))
+    environment.prepare(copy, InstallPlan(environment.TEST, copy.root))
     by_file = {arguments[-1].rpartition("requirements")[2]: arguments for arguments in installed}
     assert set(by_file) == {".txt", "-test.txt", "-nodeps.txt"}
     assert [name for name, arguments in by_file.items() if "--no-deps" in arguments] == ["-nodeps.txt"]
@@ -70,53 +70,26 @@ def test_without_the_ncnn_converter_edgepress_starts_and_tries_again_next_time(c
             raise ToolError(say("The disk is full."), next_step=say("Done."))
 
     monkeypatch.setattr("core.setup.installer.install", install)
-    (shortfall,) = environment.prepare(copy, ORDER)
-    assert str(shortfall.reason) == "The disk is full."
-    assert not environment.is_ready(copy, ORDER)
+    (failure,) = environment.prepare(copy, PLAN)
+    assert str(failure.reason) == "The disk is full."
+    assert not environment.is_ready(copy, PLAN)
 
 
 def test_a_folder_of_wheels_that_does_not_exist_is_named(copy, installed):
     with pytest.raises(OptionError, match=r"no folder .*elsewhere"):
-        environment.prepare(copy, InstallationOrder(environment.RUN, copy.root / "elsewhere"))
+        environment.prepare(copy, InstallPlan(environment.RUN, copy.root / "elsewhere"))
     assert installed == []
 
 
 def test_a_nearly_full_disk_is_refused_before_anything_is_downloaded(copy, installed, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(10**12, 10**12, 400_000_000))
     with pytest.raises(ToolError, match=r"0\.4 GB are free"):
-        environment.prepare(copy, ORDER)
+        environment.prepare(copy, PLAN)
     assert installed == []
     assert not copy.folder.exists()
 
 
-def test_a_python_without_venv_is_told_which_debian_package_to_install(tmp_path, monkeypatch):
-    find = environment.importlib.util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ensurepip" else find(name))
-    with pytest.raises(ToolError) as caught:
-        environment.check_computer(tmp_path)
-    assert f"sudo apt install python3.{sys.version_info[1]}-venv" in str(caught.value.next_step)
-
-
-def test_a_32_bit_python_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("sys.maxsize", 2**31 - 1)
-    with pytest.raises(ToolError, match="32-bit"):
-        environment.check_computer(tmp_path)
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    nowhere = tmp_path / "gone"
-    with pytest.raises(ToolError, match="gone"):
-        environment.check_computer(nowhere)
-
-
-@pytest.mark.parametrize(("version", "warned"), [((3, 10), False), ((3, 13), False), ((3, 14), True)])
-def test_only_a_python_newer_than_the_tested_ones_is_warned_of(version, warned, monkeypatch):
-    monkeypatch.setattr("sys.version_info", (*version, 0, "final", 0))
-    assert (environment.python_warning() is not None) == warned
-
-
 def test_the_launcher_needs_the_standard_library_only():
-    code = (
-        "import core.common.console, core.setup.environment, core.setup.instance, core.setup.server, core.setup.checks"
-    )
+    modules = ("environment", "instance", "server", "checks", "own_python", "console_progress")
+    code = f"import core.common.console, {', '.join(f'core.setup.{module}' for module in modules)}"
     subprocess.run([sys.executable, "-S", "-c", code], cwd=environment.Path(__file__).parents[3], check=True)

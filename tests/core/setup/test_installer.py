@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from core.common.errors import ToolError
+from core.common.errors import OptionError, ToolError
 from core.setup import installer
 
 
@@ -12,7 +12,7 @@ def no_settings_of_this_computer(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
 
 
-def test_a_lost_network_is_called_a_lost_network():
+def test_a_missing_internet_connection_is_named():
     closed = ["--index-url", "http://127.0.0.1:9/simple", "--retries", "1", "edgepress-no-such-package==1"]
     with pytest.raises(ToolError) as caught:
         installer.install(closed)
@@ -27,7 +27,7 @@ def test_a_wheel_that_does_not_exist_is_named_together_with_the_computer(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("printed", "words"),
+    ("printed", "reason"),
     [
         (
             "error: externally-managed-environment\n\n× This environment is externally managed",
@@ -48,9 +48,9 @@ def test_a_wheel_that_does_not_exist_is_named_together_with_the_computer(tmp_pat
         ("something never seen before", "did not work"),
     ],
 )
-def test_every_known_failure_has_words_of_its_own(printed, words):
+def test_every_known_failure_has_a_readable_error_of_its_own(printed, reason):
     error = installer.failure(printed)
-    assert words in str(error.reason)
+    assert reason in str(error.reason)
     assert str(error.next_step)
     assert "{" not in error.reason.in_language("zh")
     assert error.reason.in_language("zh") != str(error.reason)
@@ -60,8 +60,8 @@ def test_the_detail_is_the_end_of_what_was_printed():
     assert installer.failure("\n".join(map(str, range(100)))).detail.splitlines() == list(map(str, range(85, 100)))
 
 
-def test_progress_names_the_packages_and_never_runs_backwards():
-    heard = []
+def test_progress_names_the_packages_and_never_decreases():
+    reported = []
     lines = [
         "Collecting numpy==2.4.6\n",
         "  Downloading numpy-2.4.6-cp311-cp311-manylinux_2_28_x86_64.whl.metadata (6.6 kB)\n",
@@ -69,9 +69,18 @@ def test_progress_names_the_packages_and_never_runs_backwards():
         "Processing /a folder/mpmath-1.3.0-py3-none-any.whl (from -r /x y/requirements.txt (line 1))\n",
         "Installing collected packages: mpmath, numpy\n",
     ]
-    printed = installer._follow(lines, lambda fraction, message: heard.append((fraction, str(message))))
+    printed = installer._report(lines, lambda fraction, message: reported.append((fraction, str(message))))
     assert printed == "".join(lines)
-    assert [message for _, message in heard][:2] == ["numpy 2.4.6 (16.8 MB)", "mpmath 1.3.0"]
-    fractions = [fraction for fraction, _ in heard]
+    assert [message for _, message in reported][:2] == ["numpy 2.4.6 (16.8 MB)", "mpmath 1.3.0"]
+    fractions = [fraction for fraction, _ in reported]
     assert fractions == sorted(fractions)
     assert fractions[-1] <= 1
+
+
+def test_a_folder_of_wheels_replaces_the_internet(tmp_path):
+    installer.check_wheels(None)
+    installer.check_wheels(tmp_path)
+    assert installer.wheel_options(None) == []
+    assert installer.wheel_options(tmp_path) == ["--no-index", "--find-links", str(tmp_path.resolve())]
+    with pytest.raises(OptionError, match="nowhere"):
+        installer.check_wheels(tmp_path / "nowhere")

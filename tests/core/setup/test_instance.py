@@ -8,26 +8,26 @@ import pytest
 
 from core.common.errors import OptionError, ToolError
 from core.common.paths import home
-from core.setup.instance import ADDRESS, Instance, ServerAddress, choose_port
+from core.setup.instance import HOST, Instance, ServerAddress, choose_port
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
 def web_server():
-    """A server on a free port; what it answers to the health question can be set."""
+    """A server on a free port; its response to the health check can be set."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(self.server.answer)
+            self.wfile.write(self.server.response)
 
         def log_message(self, *_):
             pass
 
-    server = HTTPServer((ADDRESS, 0), Handler)
-    server.answer = b"ok"
+    server = HTTPServer((HOST, 0), Handler)
+    server.response = b"ok"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
@@ -39,61 +39,61 @@ def web_server():
 def test_one_copy_runs_once_and_two_copies_run_side_by_side(tmp_path):
     first, second = Instance(ROOT, tmp_path), Instance(ROOT, tmp_path)
     other_copy = Instance(ROOT / "other", tmp_path)
-    assert first.take()
-    assert not second.take()
-    assert other_copy.take()
+    assert first.acquire()
+    assert not second.acquire()
+    assert other_copy.acquire()
     first.release()
-    assert second.take()
+    assert second.acquire()
     second.release()
     other_copy.release()
 
 
-def test_a_launcher_that_was_killed_leaves_the_place_free(tmp_path):
+def test_the_lock_of_a_launcher_that_was_killed_is_free(tmp_path):
     code = (
         "import sys, time; from pathlib import Path; from core.setup.instance import Instance;"
         "kept = Instance(Path.cwd(), Path(sys.argv[1]));"
-        "print(kept.take(), flush=True); time.sleep(60)"
+        "print(kept.acquire(), flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline().strip() == b"True"
         late = Instance(ROOT, tmp_path)
-        assert not late.take()
+        assert not late.acquire()
         owner.kill()
         owner.wait()
-    assert late.take()
+    assert late.acquire()
     late.release()
 
 
-def test_the_running_app_is_found_by_its_note(tmp_path, web_server):
+def test_the_running_app_is_found_by_its_address_file(tmp_path, web_server):
     owner = Instance(ROOT, tmp_path)
-    assert owner.take()
-    place = ServerAddress(port=web_server.server_port, pid=1)
-    owner.announce(place)
-    assert Instance(ROOT, tmp_path).find(patience=0) == place
+    assert owner.acquire()
+    address = ServerAddress(port=web_server.server_port, pid=1)
+    owner.write_address(address)
+    assert Instance(ROOT, tmp_path).find(timeout=0) == address
     owner.release()
-    assert Instance(ROOT, tmp_path).find(patience=0) is None
+    assert Instance(ROOT, tmp_path).find(timeout=0) is None
 
 
 def test_another_program_on_the_port_is_not_taken_for_edgepress(tmp_path, web_server):
-    web_server.answer = b"<html>something else</html>"
+    web_server.response = b"<html>something else</html>"
     owner = Instance(ROOT, tmp_path)
-    assert owner.take()
-    owner.announce(ServerAddress(port=web_server.server_port, pid=1))
-    assert owner.find(patience=0) is None
+    assert owner.acquire()
+    owner.write_address(ServerAddress(port=web_server.server_port, pid=1))
+    assert owner.find(timeout=0) is None
     owner.release()
 
 
-@pytest.mark.parametrize("note", ["", "{", "[]", '{"port": "x", "pid": 1}', '{"pid": 1}'])
-def test_a_damaged_note_counts_as_none(tmp_path, note):
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"port": "x", "pid": 1}', '{"pid": 1}'])
+def test_a_damaged_address_file_counts_as_none(tmp_path, content):
     owner = Instance(ROOT, tmp_path)
-    assert owner.take()
-    owner._note_path.write_text(note, encoding="utf-8")
-    assert owner.find(patience=0) is None
+    assert owner.acquire()
+    owner._address_file.write_text(content, encoding="utf-8")
+    assert owner.find(timeout=0) is None
     owner.release()
 
 
-def test_a_port_in_use_is_refused_with_words_when_it_was_asked_for(web_server):
+def test_a_port_in_use_is_refused_when_it_was_asked_for(web_server):
     with pytest.raises(OptionError, match=str(web_server.server_port)):
         choose_port(web_server.server_port)
     with pytest.raises(OptionError):
@@ -110,7 +110,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
     in_the_way = tmp_path / "file"
     in_the_way.write_bytes(b"")
     with pytest.raises(ToolError, match="file"):
-        Instance(ROOT, in_the_way / "home").take()
+        Instance(ROOT, in_the_way / "home").acquire()
 
 
 def test_the_data_folder_can_be_chosen(tmp_path):

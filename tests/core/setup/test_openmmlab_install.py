@@ -19,12 +19,12 @@ def test_a_refusal_comes_back_from_the_process_as_itself():
     assert [path.name for path in openmmlab.folder().iterdir()] == ["diary.txt"]
 
 
-def test_a_cancel_leaves_no_process_and_the_next_attempt_is_free_to_begin():
+def test_a_cancel_leaves_no_process_and_releases_the_lock():
     before = set(psutil.Process().children(recursive=True))
-    heard = []
+    reported = []
     with pytest.raises(Cancelled):
-        install_openmmlab(lambda fraction, message: heard.append(str(message)), cancelled=lambda: bool(heard))
-    assert heard == ["Making a Python folder for OpenMMLab."]
+        install_openmmlab(lambda fraction, message: reported.append(str(message)), cancelled=lambda: bool(reported))
+    assert reported == ["Making a Python folder for OpenMMLab."]
     assert set(psutil.Process().children(recursive=True)) <= before
     assert openmmlab.status() != "ready"
-    openmmlab.remove()  # would be refused while somebody else still makes it
+    openmmlab.remove()  # would be refused while another process still makes it

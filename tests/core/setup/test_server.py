@@ -8,7 +8,7 @@ from core.common.errors import ToolError
 from core.setup import server
 from core.setup.instance import ServerAddress, choose_port
 
-ANSWERING = """
+RESPONDING = """
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -25,26 +25,26 @@ HTTPServer((address, port), Handler).serve_forever()
 
 
 def start(tmp_path: Path, program: str) -> server.Server:
-    """Start ``program`` in the place of Streamlit."""
+    """Start ``program`` instead of Streamlit."""
     (tmp_path / "streamlit").mkdir()
     (tmp_path / "streamlit" / "__init__.py").write_bytes(b"")
     (tmp_path / "streamlit" / "__main__.py").write_text(program, encoding="utf-8")
-    place = ServerAddress(port=choose_port(None), pid=os.getpid())
-    return server.start(Path(sys.executable), tmp_path, place=place, log=tmp_path / "logs" / "app.log")
+    address = ServerAddress(port=choose_port(None), pid=os.getpid())
+    return server.start(Path(sys.executable), tmp_path, address=address, log=tmp_path / "logs" / "app.log")
 
 
-def test_an_app_that_answers_is_up_and_stops_when_asked(tmp_path):
-    app = start(tmp_path, ANSWERING)
+def test_an_app_that_responds_is_up_and_stops_when_asked(tmp_path):
+    app = start(tmp_path, RESPONDING)
     app.wait_until_up()
-    assert app.place.answers()
+    assert app.address.responds()
     app._process.terminate()  # on Windows nobody pressed Ctrl-C here
     app.stop()
-    assert not app.place.answers()
+    assert not app.address.responds()
 
 
 def test_an_app_that_ignores_the_request_is_ended_all_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(server, "_PATIENCE_TO_STOP", 0.3)
-    app = start(tmp_path, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)" + ANSWERING)
+    monkeypatch.setattr(server, "_STOP_SECONDS", 0.3)
+    app = start(tmp_path, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)" + RESPONDING)
     app.wait_until_up()
     app.stop()
     assert app._process.poll() is not None

@@ -22,7 +22,7 @@ def by_key(components):
 
 @pytest.fixture
 def installed(monkeypatch):
-    """What would have been installed; nothing is."""
+    """The arguments of pip; nothing is installed."""
     calls = []
     monkeypatch.setattr("core.setup.installer.install", lambda arguments, **_: calls.append(list(arguments)))
     return calls
@@ -32,7 +32,7 @@ def component(key, status, **more):
     return toolchain.Component(key, key, None, say("everything"), status, None, **more)
 
 
-def test_every_part_is_ready_where_the_tests_run():
+def test_every_component_is_ready_where_the_tests_run():
     found = by_key(toolchain.check())
     assert {component.key for component in found.values() if component.lacking} == set()
     assert found["ncnn"].version == metadata.version("ncnn")
@@ -40,9 +40,9 @@ def test_every_part_is_ready_where_the_tests_run():
     assert found["ncnn2int8"].optional
 
 
-def test_every_run_time_requirement_is_watched():
-    watched = {component.key for component in toolchain.check()}
-    assert {pin.name for name in ("requirements.txt", "requirements-nodeps.txt") for pin in pins(name)} <= watched
+def test_every_run_time_requirement_is_checked():
+    checked = {component.key for component in toolchain.check()}
+    assert {pin.name for name in ("requirements.txt", "requirements-nodeps.txt") for pin in pins(name)} <= checked
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
@@ -95,11 +95,11 @@ def test_windows_on_arm_is_told_that_it_has_no_ncnn_targets(monkeypatch):
 
 
 def test_system_libraries_that_are_missing_are_named():
-    windows = toolchain._explain(1, "ImportError: DLL load failed while importing onnxruntime_pybind11_state")
+    windows = toolchain._start_error(1, "ImportError: DLL load failed while importing onnxruntime_pybind11_state")
     assert "Visual C++" in str(windows)
-    linux = toolchain._explain(1, "ImportError: libgomp.so.1: cannot open shared object file: No such file")
+    linux = toolchain._start_error(1, "ImportError: libgomp.so.1: cannot open shared object file: No such file")
     assert "libgomp.so.1" in str(linux)
-    assert "-4" in str(toolchain._explain(-4, ""))
+    assert "-4" in str(toolchain._start_error(-4, ""))
 
 
 def test_another_version_than_the_tested_one_is_mentioned():
@@ -127,7 +127,7 @@ def test_only_what_is_missing_is_installed_at_the_tested_version(installed, monk
     assert converter[-1].endswith("requirements-nodeps.txt")
 
 
-def test_from_a_folder_of_wheels_nothing_is_asked_of_the_internet(installed, monkeypatch, tmp_path):
+def test_with_a_folder_of_wheels_pip_does_not_use_the_internet(installed, monkeypatch, tmp_path):
     states = (component("netron", "missing"), component("ncnn", "broken"), component("pnnx", "missing"))
     monkeypatch.setattr(toolchain, "check", lambda: states)
     toolchain.complete(wheels=tmp_path)
@@ -137,7 +137,7 @@ def test_from_a_folder_of_wheels_nothing_is_asked_of_the_internet(installed, mon
         toolchain.complete(wheels=tmp_path / "nowhere")
 
 
-def test_a_32_bit_python_is_broken_and_pip_is_not_asked_to_mend_it(installed, monkeypatch):
+def test_a_32_bit_python_is_broken_and_nothing_is_installed(installed, monkeypatch):
     monkeypatch.setattr("sys.maxsize", 2**31 - 1)
     found = by_key(toolchain.check())
     assert found["python"].lacking
@@ -146,16 +146,16 @@ def test_a_32_bit_python_is_broken_and_pip_is_not_asked_to_mend_it(installed, mo
     assert installed == []
 
 
-def test_the_environment_for_pytorch_is_a_part_that_nobody_must_have(monkeypatch, tmp_path):
-    place = tmp_path / "openmmlab"
-    monkeypatch.setenv("EDGEPRESS_OPENMMLAB", str(place))
+def test_the_environment_for_pytorch_is_optional(monkeypatch, tmp_path):
+    folder = tmp_path / "openmmlab"
+    monkeypatch.setenv("EDGEPRESS_OPENMMLAB", str(folder))
     assert (toolchain.openmmlab().status, toolchain.openmmlab().lacking) == ("missing", False)
     assert toolchain.openmmlab(is_wanted=True).lacking
-    place.mkdir()
-    (place / "pyvenv.cfg").touch()  # what is there when making it was interrupted
-    half = toolchain.openmmlab(is_wanted=True)
-    assert half.status == "broken"
-    assert "env_config.py --openmmlab" in str(half.note)
+    folder.mkdir()
+    (folder / "pyvenv.cfg").touch()  # what is there when making it was interrupted
+    unfinished = toolchain.openmmlab(is_wanted=True)
+    assert unfinished.status == "broken"
+    assert "env_config.py --openmmlab" in str(unfinished.note)
 
 
 def test_the_reason_why_installing_failed_reaches_the_caller(monkeypatch):

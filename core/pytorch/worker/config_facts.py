@@ -1,4 +1,4 @@
-"""What a config says of pictures: size, mean, std, colour order, and the names of the classes."""
+"""Read from a config how images become the input (size, mean, std, colour order), and the class names."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from core.pytorch.worker.configs import SCOPES, type_name
 _DEFAULT_SHAPES: dict[OpenMMLabTask, tuple[int, int]] = {"mmcls": (224, 224), "mmdet": (640, 640), "mmpose": (256, 192)}
 _CROPS = ("CenterCrop", "EfficientNetCenterCrop")
 _STRIDE = 32
-"""What detectors and their padding are built for, where the config does not say."""
+"""Of detectors and their padding, where the config does not say."""
 
 
 def proposed_shape(config: Any, task: OpenMMLabTask) -> tuple[int, int]:
-    """Height and width that the config tests with; a usual size where it does not say."""
+    """Height and width of the config's test pipeline; the task's usual size where it does not say."""
     if task == "mmpose":
         return _pose_shape(config) or _DEFAULT_SHAPES[task]
     found = None
-    for step in _test_steps(config):
-        found = _step_shape(step) or found
+    for transform in _test_transforms(config):
+        found = _transform_shape(transform) or found
     if found is None:
         return _DEFAULT_SHAPES[task]
     return _padded(found, config) if task == "mmdet" else found
@@ -31,22 +31,22 @@ def proposed_shape(config: Any, task: OpenMMLabTask) -> tuple[int, int]:
 
 def preprocessing(config: Any, task: OpenMMLabTask, shape: tuple[int, int]) -> Preprocessing:
     """Mean, std and colour order as in the config's data preprocessor, for a model input of ``shape``."""
-    steps = _preprocessor(config)
+    preprocessor = _preprocessor(config)
     gray = channels(config) == 1
     count = 1 if gray else 3
-    mean, std = steps.get("mean"), steps.get("std")
-    rgb = bool(steps.get("bgr_to_rgb") or steps.get("to_rgb"))
+    mean, std = preprocessor.get("mean"), preprocessor.get("std")
+    rgb = bool(preprocessor.get("bgr_to_rgb") or preprocessor.get("to_rgb"))
     return Preprocessing(
         size=shape,
         fit=_fit(config, task),
         color="gray" if gray else "rgb" if rgb else "bgr",
-        mean=_numbers(mean, 0.0, count),
-        std=_numbers(std, 1.0, count),
+        mean=_per_channel(mean, 0.0, count),
+        std=_per_channel(std, 1.0, count),
     )
 
 
 def channels(config: Any) -> int:
-    """Channels of the input: 1 for the few models of grey pictures, else 3."""
+    """Channels of the input: 1 for the few models of grey images, else 3."""
     backbone = config.model.get("backbone") or {}
     given = backbone.get("in_channels", backbone.get("in_chans"))
     mean = _preprocessor(config).get("mean")
@@ -55,7 +55,7 @@ def channels(config: Any) -> int:
 
 
 def fit_note(config: Any, task: OpenMMLabTask) -> Text | None:
-    """What EdgePress does to pictures in another way than the config; nothing where both agree."""
+    """How EdgePress prepares images differently than the config; None where both agree."""
     if task == "mmpose":
         return say("OpenMMLab cuts each person out of the picture first; give it pictures of one person each.")
     if task == "mmdet" and _fit(config, task) == "pad":
@@ -64,11 +64,11 @@ def fit_note(config: Any, task: OpenMMLabTask) -> Text | None:
 
 
 def classes(config: Any, task: OpenMMLabTask, meta: Any) -> tuple[str, ...]:
-    """Names of the classes: the checkpoint's own, else those of the config's data set; empty if they do not fit.
+    """Names of the classes: the checkpoint's, else those of the config's data set; empty if their number is wrong.
 
     Args:
         config: the config.
-        task: its task; keypoints are no classes.
+        task: its task; keypoints are not classes.
         meta: the ``meta`` of the checkpoint.
     """
     if task == "mmpose":
@@ -83,7 +83,7 @@ def classes(config: Any, task: OpenMMLabTask, meta: Any) -> tuple[str, ...]:
 
 
 def _data_set_classes(config: Any, task: OpenMMLabTask) -> Any:
-    """As the data set of the config says, or its class knows."""
+    """From the data set of the config, or from its class."""
     from mmengine.registry import DATASETS
 
     data_set = _data_set(config)
@@ -105,7 +105,7 @@ def _class_count(config: Any) -> int | None:
 
 
 def _data_set(config: Any) -> Any:
-    """The innermost data set of the test data, else of the training data."""
+    """The innermost data set of the test, validation or training loader."""
     for name in ("test_dataloader", "val_dataloader", "train_dataloader"):
         data_set = (config.get(name) or {}).get("dataset")
         while isinstance(data_set, dict) and isinstance(data_set.get("dataset"), dict):
@@ -120,36 +120,36 @@ def _preprocessor(config: Any) -> Any:
     return own or config.get("data_preprocessor") or {}
 
 
-def _numbers(given: Any, usual: float, count: int) -> tuple[float, ...]:
-    numbers = [usual] if given is None else [float(number) for number in given]
-    return tuple(numbers * count if len(numbers) == 1 else numbers[:count])
+def _per_channel(given: Any, default: float, count: int) -> tuple[float, ...]:
+    values = [default] if given is None else [float(value) for value in given]
+    return tuple(values * count if len(values) == 1 else values[:count])
 
 
-def _test_steps(config: Any) -> Iterator[Any]:
-    """The steps of the test pipeline, those inside others too."""
+def _test_transforms(config: Any) -> Iterator[Any]:
+    """The transforms of the test pipeline, nested ones included."""
     pipeline = _data_set(config).get("pipeline") or config.get("test_pipeline") or []
-    waiting = list(pipeline)
-    while waiting:
-        step = waiting.pop(0)
-        if not isinstance(step, dict):
+    pending = list(pipeline)
+    while pending:
+        transform = pending.pop(0)
+        if not isinstance(transform, dict):
             continue
-        yield step
-        inner = step.get("transforms")
-        waiting[:0] = [entry for entry in inner if isinstance(entry, dict)] if isinstance(inner, list) else []
+        yield transform
+        inner = transform.get("transforms")
+        pending[:0] = [entry for entry in inner if isinstance(entry, dict)] if isinstance(inner, list) else []
 
 
-def _step_shape(step: Any) -> tuple[int, int] | None:
-    """Height and width after one step; OpenMMLab writes width first, but crops height first."""
-    kind = type_name(step)
+def _transform_shape(transform: Any) -> tuple[int, int] | None:
+    """Height and width after one transform; OpenMMLab writes width first, but crop sizes height first."""
+    kind = type_name(transform)
     if kind in _CROPS:
-        size = step.get("crop_size")
+        size = transform.get("crop_size")
         return (size, size) if isinstance(size, int) else _sides(size)
     if kind in ("Resize", "FixScaleResize", "ResizeEdge"):
-        size = step.get("scale", step.get("img_scale"))
+        size = transform.get("scale", transform.get("img_scale"))
         sides = (size, size) if isinstance(size, int) else _sides(size)
         return None if sides is None else (sides[1], sides[0])
-    if kind == "Pad" and step.get("size") is not None:
-        sides = _sides(step["size"])
+    if kind == "Pad" and transform.get("size") is not None:
+        sides = _sides(transform["size"])
         return None if sides is None else (sides[1], sides[0])
     return None
 
@@ -161,7 +161,7 @@ def _sides(size: Any) -> tuple[int, int] | None:
 
 
 def _padded(shape: tuple[int, int], config: Any) -> tuple[int, int]:
-    """Rounded up to what the detector's padding makes of it."""
+    """Rounded up to a multiple of the detector's stride, as its padding does."""
     if _fit(config, "mmdet") != "pad":
         return shape
     stride = max(int(_preprocessor(config).get("pad_size_divisor") or 1), _STRIDE)
@@ -171,9 +171,8 @@ def _padded(shape: tuple[int, int], config: Any) -> tuple[int, int]:
 def _pose_shape(config: Any) -> tuple[int, int] | None:
     codec = config.get("codec")
     codec = codec[-1] if isinstance(codec, list) and codec else codec
-    places = [codec, *_test_steps(config), config.model.get("head")]
-    for place in places:
-        sides = _sides(place.get("input_size")) if isinstance(place, dict) else None
+    for part in [codec, *_test_transforms(config), config.model.get("head")]:
+        sides = _sides(part.get("input_size")) if isinstance(part, dict) else None
         if sides:
             return sides[1], sides[0]
     return None
@@ -182,7 +181,7 @@ def _pose_shape(config: Any) -> tuple[int, int] | None:
 def _fit(config: Any, task: OpenMMLabTask) -> Fit:
     if task == "mmpose":
         return "pad"
-    steps = list(_test_steps(config))
+    transforms = list(_test_transforms(config))
     if task == "mmcls":
-        return "crop" if any(type_name(step) in _CROPS for step in steps) else "stretch"
-    return "pad" if any(step.get("keep_ratio") for step in steps) else "stretch"
+        return "crop" if any(type_name(transform) in _CROPS for transform in transforms) else "stretch"
+    return "pad" if any(transform.get("keep_ratio") for transform in transforms) else "stretch"

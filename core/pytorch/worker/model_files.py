@@ -1,4 +1,4 @@
-"""Files that hold a whole model and need no config: TorchScript and torch.export; Ultralytics is handed on."""
+"""Export files that hold a whole model and need no config: TorchScript, torch.export, Ultralytics."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from core.common.text import say
 from core.preprocessing import Preprocessing
 from core.pytorch.file_kinds import kind_of
 from core.pytorch.request import Exported, ExportRequest
-from core.pytorch.worker import shapes, yolo
+from core.pytorch.worker import shapes, ultralytics
 from core.pytorch.worker.checkpoint import not_a_checkpoint
-from core.pytorch.worker.finish import write_verified
+from core.pytorch.worker.verified_export import export_verified
 
 
 def export_file(request: ExportRequest, progress: Progress) -> Exported:
-    """Export a file that brings its own code.
+    """Export a file that contains the code of its model.
 
     Args:
         request: without a config; its ``output`` is written.
-        progress: told at every step.
+        progress: called at every step.
 
     Raises:
         CheckpointError: it holds only weights, or is damaged.
@@ -32,7 +32,7 @@ def export_file(request: ExportRequest, progress: Progress) -> Exported:
         ConversionError: torch cannot run or write it.
     """
     kind = kind_of(request.checkpoint)
-    if kind == "weights" and not _is_whole(request.checkpoint):
+    if kind == "weights" and not _is_complete(request.checkpoint):
         raise not_a_checkpoint(request.checkpoint)
     if kind == "weights":
         raise CheckpointError(
@@ -46,7 +46,7 @@ def export_file(request: ExportRequest, progress: Progress) -> Exported:
         )
     progress(0.1, say("Opening the model"))
     if kind == "ultralytics":
-        return yolo.export_checkpoint(request, progress)
+        return ultralytics.export_checkpoint(request, progress)
     model = _open_script(request) if kind == "torchscript" else _open_program(request)
     shape = request.shape or _own_shape(kind, request)
     if shape is None:
@@ -54,8 +54,8 @@ def export_file(request: ExportRequest, progress: Progress) -> Exported:
             say("This file does not say which size of pictures it takes."),
             next_step=say("Give height and width in pixels (on the command line: --shape 224,224)."),
         )
-    shapes.require(model, shape)
-    return write_verified(
+    shapes.check_shape(model, shape)
+    return export_verified(
         request,
         model,
         kind=kind,
@@ -65,8 +65,8 @@ def export_file(request: ExportRequest, progress: Progress) -> Exported:
     )
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether it is an archive to its end, or a pickle, as PyTorch wrote them before its version 1.6."""
+def _is_complete(path: Path) -> bool:
+    """Whether it is a complete zip archive, or a pickle as PyTorch wrote before its version 1.6."""
     with path.open("rb") as file:
         return zipfile.is_zipfile(path) or file.read(2) == b"\x80\x02"
 
@@ -76,7 +76,7 @@ def _open_script(request: ExportRequest) -> Any:
 
     try:
         return torch.jit.load(str(request.checkpoint), map_location="cpu").eval()
-    # The reader of TorchScript raises RuntimeError and others for whatever is wrong.
+    # The TorchScript reader raises RuntimeError and others for any damage.
     except Exception as exc:
         raise _damaged(request, exc) from exc
 
@@ -88,27 +88,25 @@ def _open_program(request: ExportRequest) -> Any:
         model = torch.export.load(request.checkpoint).module()
     except Exception as exc:
         raise _damaged(request, exc) from exc
-    model.train = lambda *_: model  # it cannot be switched, raises when it is asked to, and answers as it was exported
+    model.train = lambda *_: model  # it raises when its mode is switched, and has none
     return model
 
 
 def _own_shape(kind: str, request: ExportRequest) -> tuple[int, int] | None:
-    """A torch.export file knows the shape of its example; TorchScript does not."""
+    """The shape of the example in a torch.export file; TorchScript has none."""
     import torch
 
     if kind != "torch.export":
         return None
     program = torch.export.load(request.checkpoint)
     names = program.graph_signature.user_inputs
-    shapes = [node.meta["val"].shape for node in program.graph.nodes if node.name in names]
-    if len(shapes) != 1 or len(shapes[0]) != 4:
+    found = [node.meta["val"].shape for node in program.graph.nodes if node.name in names]
+    if len(found) != 1 or len(found[0]) != 4:
         raise OptionError(
-            say(
-                "The model takes no single picture, but {shapes}.", shapes=[tuple(map(str, shape)) for shape in shapes]
-            ),
+            say("The model takes no single picture, but {shapes}.", shapes=[tuple(map(str, shape)) for shape in found]),
             next_step=say("Only models with one input of the shape batch, 3, height, width can be exported here."),
         )
-    return int(shapes[0][2]), int(shapes[0][3])
+    return int(found[0][2]), int(found[0][3])
 
 
 def _damaged(request: ExportRequest, exc: Exception) -> ConversionError:

@@ -1,4 +1,4 @@
-"""Ultralytics checkpoints: pickles with program code, opened with consent only, by the package that wrote them."""
+"""Export Ultralytics checkpoints: pickles with program code, opened with consent only, by their own package."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from core.common.text import Text, say
 from core.preprocessing import Preprocessing
 from core.pytorch.request import Exported, ExportRequest
 from core.pytorch.worker import import_stubs, shapes
-from core.pytorch.worker.finish import write_verified
+from core.pytorch.worker.verified_export import export_verified
 
 TESTED = "8.4.190"
-"""The version of ultralytics that this was tried with."""
+"""The version of ultralytics that this was tested with."""
 
-_QUIET = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
-"""Else the package looks names up in the internet when it is imported, and installs what a checkpoint asks for."""
+_OFFLINE = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
+"""Else the package connects to the internet when it is imported, and installs what a checkpoint asks for."""
 
 
 def export_checkpoint(request: ExportRequest, progress: Progress) -> Exported:
@@ -32,7 +32,7 @@ def export_checkpoint(request: ExportRequest, progress: Progress) -> Exported:
 
     Args:
         request: without a config; its ``output`` is written.
-        progress: told at every step.
+        progress: called at every step.
 
     Raises:
         ConsentNeeded: the person has not allowed it to run code; nothing of it was run.
@@ -49,8 +49,8 @@ def export_checkpoint(request: ExportRequest, progress: Progress) -> Exported:
         yolo, model = _open(request, Path(folder))
     is_classifier = yolo.task == "classify"
     shape = request.shape or _own_shape(yolo.overrides["imgsz"])
-    shapes.require(model, shape)
-    return write_verified(
+    shapes.check_shape(model, shape)
+    return export_verified(
         request,
         model,
         kind="ultralytics",
@@ -62,12 +62,12 @@ def export_checkpoint(request: ExportRequest, progress: Progress) -> Exported:
 
 
 def _open(request: ExportRequest, folder: Path) -> tuple[Any, Any]:
-    """The package's own object, and the torch module in it, ready to be written.
+    """The package's own object, and the torch module in it, ready to be exported.
 
-    The package takes some names of files for models to fetch from the internet, so it sees a copy with a plain name.
+    The package takes some file names for models to download, so it gets a copy with a neutral name.
     """
     import_stubs.install_import_stubs()
-    os.environ.update({**_QUIET, "YOLO_CONFIG_DIR": str(folder)})
+    os.environ.update({**_OFFLINE, "YOLO_CONFIG_DIR": str(folder)})
     copy = folder / "model.pt"
     shutil.copyfile(request.checkpoint, copy)
     try:
@@ -78,14 +78,14 @@ def _open(request: ExportRequest, folder: Path) -> tuple[Any, Any]:
     # It runs the code in the checkpoint, which can fail in any way.
     except Exception as exc:
         raise _not_opened(request, exc) from exc
-    for module in model.modules():  # its heads decode boxes into one tensor when they are told to export
+    for module in model.modules():  # in export mode the heads decode boxes into one tensor
         if hasattr(module, "export"):
             module.export, module.format = True, "onnx"
     return yolo, model
 
 
 def _own_shape(size: Any) -> tuple[int, int]:
-    """As it was trained; the package fills in its usual one where the checkpoint does not say."""
+    """The size of the training; the package fills in its default where the checkpoint does not say."""
     return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
 
@@ -109,11 +109,11 @@ def _consent_needed(request: ExportRequest) -> ConsentNeeded:
 
 
 def _not_installed() -> ToolError:
-    words = [sys.executable, "-m", "pip", "install", "--no-deps", f"ultralytics=={TESTED}"]
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", f"ultralytics=={TESTED}"]
     return ToolError(
         say("Ultralytics checkpoints need the package ultralytics, which is not in the OpenMMLab environment."),
         next_step=say("Type the command in the technical details into a terminal, then try again."),
-        detail=subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words),
+        detail=subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command),
     )
 
 
