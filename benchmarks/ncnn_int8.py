@@ -29,7 +29,8 @@ from core.inputs.samples import load_samples
 from core.metrics.similarity import ModelSimilarity
 from core.ncnn.model import NcnnModel
 from core.ncnn.weights import write_weights
-from core.onnx_model.source import Source, inspect
+from core.onnx_model.inspect import inspect
+from core.onnx_model.source import Source
 from core.pnnx.convert import convert
 from core.preprocessing import Preprocessing
 from core.quantization.ncnn.official_calibration import measure_table

@@ -57,7 +57,7 @@ def estimate(source: Source, target: Target, *, samples: SampleCounts, size: tup
         size: height and width that images are brought to.
     """
     cost = cost_of(source.path, size)
-    run = (_RUN_PER_PRODUCT * cost.products + _RUN_PER_VALUE * cost.values) * relative_slowness()
+    run = (_RUN_PER_PRODUCT * cost.macs + _RUN_PER_VALUE * cost.activations) * relative_slowness()
     making = _seconds(target.effort, source, run, samples.calibration)
     checking = _seconds(_CHECK, source, run, samples.test or SYNTHETIC_SAMPLES)
     return Estimate(making + checking, memory(source, cost))
@@ -65,7 +65,7 @@ def estimate(source: Source, target: Target, *, samples: SampleCounts, size: tup
 
 def memory(source: Source, cost: Cost) -> float:
     """Bytes that making and checking a target holds at most."""
-    return _BASE_BYTES + _PER_FILE_BYTE * source.size_bytes + _PER_VALUE * cost.values
+    return _BASE_BYTES + _PER_FILE_BYTE * source.size_bytes + _PER_VALUE * cost.activations
 
 
 def _seconds(effort: Effort, source: Source, run: float, samples: int) -> float:

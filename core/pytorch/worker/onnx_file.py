@@ -69,7 +69,7 @@ def finish(path: Path, preprocessing: Preprocessing | None, classes: Sequence[st
 
 def tensors(path: Path) -> tuple[tuple[ExportedTensor, ...], tuple[ExportedTensor, ...]]:
     """Inputs and outputs of the file."""
-    from core.onnx_model.source import inspect
+    from core.onnx_model.inspect import inspect
 
     source = inspect(path)
     return tuple(ExportedTensor(entry.name, entry.shape) for entry in source.inputs), tuple(

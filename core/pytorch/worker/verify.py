@@ -65,7 +65,7 @@ def compare(path: Path, given: Feeds, expected: Sequence[Sequence[Any]]) -> tupl
         VerificationError: an output differs by more than :data:`LARGEST_DIFFERENCE`, or in shape.
         ConversionError: onnxruntime does not run the file.
     """
-    from core.onnx_model.source import inspect
+    from core.onnx_model.inspect import inspect
     from core.runtimes.onnx import OnnxPredictor
 
     predictor = OnnxPredictor(path)

@@ -8,7 +8,7 @@ from core.common.errors import ImagesError, OptionError
 from core.inputs.arrays import fixed_inputs, read_arrays
 from core.inputs.images import ImageReader, read_folder
 from core.inputs.samples import load_samples
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from small import PREPROCESSING, pictures, save
 
 

@@ -6,7 +6,7 @@ from core.common.errors import SourceError
 from core.conversion.context import ConversionContext
 from core.inputs.dummy_inputs import find_dummy_inputs
 from core.inputs.images import Split, read_folder, split
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from small import PREPROCESSING, save
 
 

@@ -3,7 +3,7 @@ import pytest
 from core.common.errors import ConversionError, SourceError
 from core.inputs.infer_in_subprocess import infer_in_subprocess
 from core.inputs.infer_preprocessing import infer_preprocessing
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from small import conv_net, pictures
 
 

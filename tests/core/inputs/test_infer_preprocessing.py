@@ -9,7 +9,7 @@ from PIL import Image
 from core.common.errors import SourceError
 from core.common.serialization import from_data, to_data
 from core.inputs.infer_preprocessing import COMMON_NORMALIZATIONS, Proposal, infer_preprocessing
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from small import conv_net, save
 

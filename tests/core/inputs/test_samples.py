@@ -6,7 +6,7 @@ from PIL import Image
 
 from core.inputs.augmentation import augment, augmentation_count
 from core.inputs.samples import Sample, image_feeds
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from small import SIZE, conv_net
 
