@@ -71,11 +71,8 @@ def _is_in_8_bit(layer: Layer) -> bool:
 
 def _summary(model: NcnnModel) -> Iterator[Text]:
     layers = model.param.layers
-    yield say(
-        "{count} layers, of which {quantised} are computed in 8 bit.",
-        count=len(layers),
-        quantised=sum(map(_is_in_8_bit, layers)),
-    )
+    quantised = sum(map(_is_in_8_bit, layers))
+    yield say("Layers: {count}. Computed in 8 bit: {quantised}.", count=len(layers), quantised=quantised)
     kinds = Counter(layer.type for layer in layers).most_common()
     yield say("Kinds of layers: {kinds}.", kinds=", ".join(f"{kind} {count}" for kind, count in kinds))
     yield say(

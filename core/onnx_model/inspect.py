@@ -153,7 +153,9 @@ def _opset(model: onnx.ModelProto, path: Path) -> int:
     if not versions and domains:
         raise SourceError(
             say(
-                'The model "{name}" has no steps of plain ONNX, only of {domains}.', name=path.name, domains=domains[0]
+                'The model "{name}" has no operators of plain ONNX, only of {domains}.',
+                name=path.name,
+                domains=domains[0],
             ),
             next_step=say("Models of decision trees and tables stay as they are: they hold nothing that gets smaller."),
         )

@@ -20,7 +20,7 @@ def test_it_lists_layers_weights_and_what_is_in_8_bit(tmp_path):
     assert code == 0
     assert "weight 216 x 8 bit, bias 8 x 32 bit, weight_scale 8 x 32 bit" in lines[1] and " 8 Convolution" in lines[1]
     assert "weight 32 x 16 bit" in lines[6] and " 8 " not in lines[6].split("InnerProduct")[0]
-    assert "7 layers, of which 2 are computed in 8 bit." in text and "Inputs: in0. Outputs: out0." in text
+    assert "Layers: 7. Computed in 8 bit: 2." in text and "Inputs: in0. Outputs: out0." in text
 
 
 def test_it_speaks_chinese_too(tmp_path):
