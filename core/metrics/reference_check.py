@@ -1,4 +1,4 @@
-"""Try out a model in the making on a few inputs."""
+"""Compare a candidate model with the source's outputs on a few reference samples."""
 
 from __future__ import annotations
 
@@ -11,34 +11,43 @@ from core.common.errors import ConversionError
 from core.job.comparison import OutputDifference
 from core.metrics.similarity import ModelSimilarity
 from core.runtimes.onnx import OnnxPredictor
-from core.runtimes.predictor import Feeds, Tensor, all_finite
+from core.runtimes.predictor import Feeds, Predictor, Tensor, all_finite
 
 ReferenceSamples: TypeAlias = Sequence[tuple[Feeds, Mapping[str, Tensor]]]
-"""Inputs, with the source's answers."""
+"""Inputs with the source's outputs."""
 
 
-def measure_similarity(model: onnx.ModelProto, references: ReferenceSamples) -> tuple[OutputDifference, ...] | None:
-    """How far each output strays from the source's over all trials.
+def compare_outputs(predictor: Predictor, references: ReferenceSamples) -> tuple[OutputDifference, ...] | None:
+    """Difference of each output from the source's, over all reference samples.
+
+    Args:
+        predictor: the candidate; it is closed afterwards.
+        references: at least one sample.
 
     Returns:
-        None if the model does not load or run, or gives other shapes, infinities or NaN.
+        None if the outputs have other names, order or shapes, or NaN or infinity where the source's are finite.
+
+    Raises:
+        ConversionError: the candidate does not run.
     """
-    try:
-        predictor = OnnxPredictor(model, threads=1)
-    except ConversionError:
-        return None
-    similarity = ModelSimilarity(predictor.outputs)
+    similarity = ModelSimilarity(tuple(references[0][1]))
     try:
         for feeds, expected in references:
-            answers = predictor.run(feeds)
-            if not _has_form(answers, expected):
+            outputs = predictor.run(feeds)
+            if not _is_comparable(outputs, expected):
                 return None
-            similarity.update(expected, answers)
-    except ConversionError:
-        return None
+            similarity.update(expected, outputs)
     finally:
         predictor.close()
     return similarity.compute()
+
+
+def measure_similarity(model: onnx.ModelProto, references: ReferenceSamples) -> tuple[OutputDifference, ...] | None:
+    """:func:`compare_outputs` of an ONNX model; None as well if it does not load or run."""
+    try:
+        return compare_outputs(OnnxPredictor(model, threads=1), references)
+    except ConversionError:
+        return None
 
 
 def agrees(model: onnx.ModelProto, references: ReferenceSamples, *, least: float) -> bool:
@@ -47,7 +56,8 @@ def agrees(model: onnx.ModelProto, references: ReferenceSamples, *, least: float
     return differences is not None and all(difference.is_within(least) for difference in differences)
 
 
-def _has_form(answers: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
-    if any(answers[name].shape != tensor.shape for name, tensor in expected.items()):
-        return False
-    return all_finite(answers) or not all_finite(expected)
+def _is_comparable(outputs: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
+    shapes, expected_shapes = (
+        [(name, tensor.shape) for name, tensor in tensors.items()] for tensors in (outputs, expected)
+    )
+    return shapes == expected_shapes and (all_finite(outputs) or not all_finite(expected))
