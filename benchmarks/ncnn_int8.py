@@ -133,7 +133,7 @@ def _pass_time(model: NcnnModel, samples: list[Feeds]) -> float:
     predictor = NcnnPredictor(model, {}, threads=1)
     started = time.process_time()
     for feeds in samples:
-        for _ in predictor.watch(feeds, model.outputs.values()):
+        for _ in predictor.extract(feeds, model.outputs.values()):
             pass
     return time.process_time() - started
 

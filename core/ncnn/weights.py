@@ -1,8 +1,8 @@
 """The ``.bin`` file: weights in the order of the layers, with no names and no header.
 
-There are two kinds of arrays (ncnn, ``src/modelbin.cpp``): *raw* ones are bare float32 numbers;
-*tagged* ones start with 32 bits that tell how they are stored. How many numbers an array has
-stands in the ``.param`` only, and so does which arrays a layer has (each layer's ``load_model``).
+There are two kinds of arrays (ncnn, ``src/modelbin.cpp``): *raw* ones are plain float32; *tagged* ones start with
+32 bits for the element type. Which arrays a layer has, and of how many elements, follows from its parameters in the
+``.param`` file (``load_model`` of each layer type).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DTYPES: Mapping[int, Any] = {
     TAG_INT8: np.int8,
     TAG_RAW_FLOAT32: np.float32,
 }
-_MOST_NUMBERS = 2**31
+_MAX_ELEMENTS = 2**31
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ class Slot:
     """An array that a layer expects."""
 
     role: str
-    """``weight``, ``bias``, ``scale`` ..., for people and for those who edit."""
+    """``weight``, ``bias``, ``weight_scale`` ..."""
 
     count: int
-    """How many numbers."""
+    """Number of elements."""
 
     tagged: bool
 
 
 @dataclass(frozen=True)
 class Array:
-    """An array as it stands in the file."""
+    """An array as in the file."""
 
     slot: Slot
     values: NDArray[Any]
@@ -57,7 +57,7 @@ class Array:
     """None for raw arrays."""
 
     padding: bytes = b""
-    """What fills the last four bytes up: writers differ, and files shall come back byte for byte."""
+    """Bytes up to a multiple of four, as read: writers fill them differently, and files are written back unchanged."""
 
     def write(self) -> bytes:
         """Its bytes in the file."""
@@ -66,18 +66,18 @@ class Array:
 
 
 def stored(slot: Slot, values: NDArray[Any]) -> Array:
-    """An array of new values for a slot, stored by their element type.
+    """A new array for a slot, tagged by the element type of its values.
 
     Args:
-        slot: the place, of which only the role is kept.
+        slot: gives the role, and whether the array is tagged; a raw one becomes float32.
         values: float32, float16 or int8.
     """
     values = np.ascontiguousarray(values).ravel()
-    place = Slot(slot.role, values.size, slot.tagged)
+    new_slot = Slot(slot.role, values.size, slot.tagged)
     if not slot.tagged:
-        return Array(place, values.astype(np.float32), None)
+        return Array(new_slot, values.astype(np.float32), None)
     tags = {np.dtype(np.float32): TAG_FLOAT32, np.dtype(np.float16): TAG_FLOAT16, np.dtype(np.int8): TAG_INT8}
-    return Array(place, values, tags[values.dtype], b"\0" * (-values.nbytes % 4))
+    return Array(new_slot, values, tags[values.dtype], b"\0" * (-values.nbytes % 4))
 
 
 def raw(role: str, values: NDArray[Any]) -> Array:
@@ -86,17 +86,17 @@ def raw(role: str, values: NDArray[Any]) -> Array:
 
 
 def read_weights(param: Param, content: bytes) -> tuple[tuple[Array, ...], ...]:
-    """Read all arrays, layer by layer.
+    """Read all arrays.
 
     Args:
-        param: the graph that tells which arrays there are.
-        content: the whole ``.bin`` file.
+        param: the graph, which determines the arrays.
+        content: of the ``.bin`` file.
 
     Returns:
-        For each layer, its arrays in the order of the file.
+        The arrays of each layer, in the order of the file.
 
     Raises:
-        ConversionError: the file is longer or shorter than the graph says, or a layer is unknown.
+        ConversionError: the file is longer or shorter than the graph requires, or a layer type is unknown.
     """
     reader = _Reader(content)
     layers = tuple(tuple(reader.read(slot, layer) for slot in slots(layer)) for layer in param.layers)
@@ -116,7 +116,7 @@ class _Reader:
         self.position = 0
 
     def read(self, slot: Slot, layer: Layer) -> Array:
-        if not 0 <= slot.count < _MOST_NUMBERS:
+        if not 0 <= slot.count < _MAX_ELEMENTS:
             raise damaged(f"layer {layer.name}: its {slot.role} would have {slot.count} numbers")
         tag = int(np.frombuffer(self._take(4, layer), np.uint32)[0]) if slot.tagged else None
         dtype = np.dtype(np.float32 if tag is None else _DTYPES.get(tag, np.void))
@@ -128,18 +128,18 @@ class _Reader:
         return Array(slot, values, tag, padding)
 
     def _take(self, size: int, layer: Layer) -> bytes:
-        piece = self._content[self.position : self.position + size]
-        if len(piece) < size:
+        content = self._content[self.position : self.position + size]
+        if len(content) < size:
             raise damaged(f"the .bin file ends inside layer {layer.name}")
         self.position += size
-        return piece
+        return content
 
 
 def slots(layer: Layer) -> tuple[Slot, ...]:
-    """Which arrays a layer has.
+    """The arrays of a layer.
 
     Raises:
-        ConversionError: its type is not known to have weights or to have none.
+        ConversionError: its type is unknown.
     """
     rule = _RULES.get(layer.type)
     if rule is not None:
@@ -163,7 +163,7 @@ def _raw(role: str, count: int) -> Slot:
 
 def _convolution(layer: Layer) -> Iterator[Slot]:
     if layer.integer(19):
-        return  # its weights are computed while the model runs
+        return  # dynamic weight: an input blob
     yield _tagged("weight", layer.integer(6))
     if layer.integer(5):
         yield _raw("bias", layer.integer(0))
@@ -229,8 +229,8 @@ def _attention(layer: Layer) -> Iterator[Slot]:
     key = layer.integer(3, embed) or embed
     value = layer.integer(4, embed) or embed
     query = weight // embed if embed else 0
-    for role, inside in (("q", query), ("k", key), ("v", value)):
-        yield _tagged(f"{role}_weight", embed * inside)
+    for role, inner in (("q", query), ("k", key), ("v", value)):
+        yield _tagged(f"{role}_weight", embed * inner)
         yield _raw(f"{role}_bias", embed)
     yield _tagged("out_weight", query * embed)
     yield _raw("out_bias", query)
@@ -264,7 +264,7 @@ def _batch_norm(layer: Layer) -> Iterator[Slot]:
 
 def _scale(layer: Layer) -> Iterator[Slot]:
     if layer.integer(0) == -233:
-        return  # the factors come in as a second blob
+        return  # the scale is a second input blob
     yield _raw("scale", layer.integer(0))
     if layer.integer(1):
         yield _raw("bias", layer.integer(0))

@@ -46,7 +46,7 @@ def measure_ranges(
         for sample in feeds:
             if method == "eq":
                 few.add(sample)
-            for blob, values in predictor.watch(sample, seen):
+            for blob, values in predictor.extract(sample, seen):
                 seen[blob].add(values)
     finally:
         predictor.close()
@@ -104,6 +104,6 @@ def _answers(model: NcnnModel, samples: Sequence[Feeds]) -> list[NDArray[np.floa
     predictor = NcnnPredictor(model, {}, threads=1)
     try:
         outputs = tuple(model.outputs.values())
-        return [values.astype(np.float64) for sample in samples for _, values in predictor.watch(sample, outputs)]
+        return [values.astype(np.float64) for sample in samples for _, values in predictor.extract(sample, outputs)]
     finally:
         predictor.close()

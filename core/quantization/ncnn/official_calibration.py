@@ -50,7 +50,7 @@ def _extremes(
     """Greatest magnitude of each blob, and how many numbers it has."""
     largest, counts = dict.fromkeys(blobs, 0.0), dict.fromkeys(blobs, 0)
     for sample in feeds:
-        for blob, values in predictor.watch(sample, blobs):
+        for blob, values in predictor.extract(sample, blobs):
             largest[blob] = max(largest[blob], float(np.abs(values).max(initial=0.0)))
             counts[blob] = values.size
     return largest, counts
@@ -59,7 +59,7 @@ def _extremes(
 def _clipped(predictor: NcnnPredictor, largest: dict[str, float], feeds: Iterable[Feeds]) -> dict[str, float]:
     histograms = {blob: np.zeros(BINS, np.int64) for blob in largest}
     for sample in feeds:
-        for blob, values in predictor.watch(sample, tuple(largest)):
+        for blob, values in predictor.extract(sample, tuple(largest)):
             histograms[blob] += histogram(values, largest[blob])
     thresholds = kl_thresholds(np.stack(list(histograms.values())), np.array(list(largest.values()), np.float32))
     return dict(zip(largest, thresholds.tolist(), strict=True))

@@ -105,7 +105,7 @@ def _inputs(
     blobs = {index: model.param.layers[index].bottoms[0] for index in layers}
     found: dict[int, list[Floats]] = {index: [] for index in layers}
     for sample in samples:
-        seen = {blob: values.copy() for blob, values in predictor.watch(sample, sorted(set(blobs.values())))}
+        seen = {blob: values.copy() for blob, values in predictor.extract(sample, sorted(set(blobs.values())))}
         for index, blob in blobs.items():
             found[index].append(seen[blob])
     return found
@@ -116,7 +116,7 @@ def _answers(layer: NcnnModel, inputs: Sequence[Floats]) -> list[Floats]:
     try:
         outputs = tuple(layer.outputs.values())
         feeds = ({"x": values[np.newaxis]} for values in inputs)
-        return [values.flatten() for feed in feeds for _, values in predictor.watch(feed, outputs)]
+        return [values.flatten() for feed in feeds for _, values in predictor.extract(feed, outputs)]
     finally:
         predictor.close()
 

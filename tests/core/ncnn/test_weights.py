@@ -67,7 +67,7 @@ def test_each_kind_of_layer_has_the_arrays_that_ncnn_reads(kind, params, arrays)
     assert slots(layer) == expected
 
 
-def test_a_file_comes_back_byte_for_byte_with_whatever_fills_it_up():
+def test_a_file_comes_back_byte_for_byte_with_its_padding():
     made = model()
     odd = stored(Slot("weight", 3, tagged=True), np.float16([1, 2, 3]))
     assert odd.write() == struct.pack("<I3e2x", TAG_FLOAT16, 1, 2, 3)
@@ -77,7 +77,7 @@ def test_a_file_comes_back_byte_for_byte_with_whatever_fills_it_up():
     assert write_weights(read_weights(made.param, content(made))) == content(made)
 
 
-def test_numbers_are_stored_by_their_type():
+def test_arrays_are_tagged_by_their_element_type():
     slot = Slot("weight", 5, tagged=True)
     assert stored(slot, np.int8([1, -2, 3, 4, 5])).write() == struct.pack("<I5b3x", TAG_INT8, 1, -2, 3, 4, 5)
     assert raw("scale", np.float32([0.5])).write() == struct.pack("<f", 0.5)
@@ -114,13 +114,13 @@ def test_hostile_sizes_are_refused_without_taking_memory():
 
 
 def test_hostile_pairs_of_files_never_end_in_a_traceback():
-    dice = random.Random(2)
+    rng = random.Random(2)
     binary = content(model())
     for _ in range(1000):
         text = list(TEXT)
-        place = dice.randrange(20, len(text))
-        text[place] = dice.choice("0123456789- ")
+        place = rng.randrange(20, len(text))
+        text[place] = rng.choice("0123456789- ")
         try:
-            read_weights(parse_param("".join(text)), binary[: dice.randrange(len(binary))])
+            read_weights(parse_param("".join(text)), binary[: rng.randrange(len(binary))])
         except ConversionError as error:
             assert str(error.next_step)

@@ -21,7 +21,7 @@ def samples(count=4, outlier=30.0):
 
 def inside(source, blob):
     predictor = NcnnPredictor(source, {}, threads=1)
-    return [values.copy() for sample in samples() for _, values in predictor.watch(sample, [blob])]
+    return [values.copy() for sample in samples() for _, values in predictor.extract(sample, [blob])]
 
 
 def test_a_layer_alone_answers_as_it_does_in_its_model():
@@ -30,7 +30,7 @@ def test_a_layer_alone_answers_as_it_does_in_its_model():
         layer = source.param.layers[index]
         predictor = NcnnPredictor(single_layer_model(source, index), {}, threads=1)
         for given, expected in zip(inside(source, layer.bottoms[0]), inside(source, layer.tops[0]), strict=True):
-            ((_, answer),) = predictor.watch({"x": given[np.newaxis]}, [layer.tops[0]])
+            ((_, answer),) = predictor.extract({"x": given[np.newaxis]}, [layer.tops[0]])
             assert answer == pytest.approx(expected, abs=1e-5)
 
 
