@@ -7,7 +7,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.ncnn.model import NcnnModel
 from core.ncnn.param import parse_param
-from core.ncnn.weights import TAG_FLOAT32, Array, slots, write_weights
+from core.ncnn.slots import slots
+from core.ncnn.weights import TAG_FLOAT32, Array, write_weights
 
 TEXT = """7767517
 7 8
