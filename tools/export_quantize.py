@@ -22,7 +22,7 @@ from core.common.json_files import write_json
 from core.common.paths import home
 from core.common.serialization import to_data
 from core.common.text import say
-from core.inputs.arrays import fixed_inputs
+from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import SampleCounts, read_folder
 from core.inputs.infer_in_subprocess import infer_in_subprocess
 from core.job.job import Job

@@ -12,9 +12,9 @@ from core.common.errors import EdgePressError
 from core.common.progress import Progress
 from core.common.text import Text, plural, say
 from core.conversion.prepare import PreparedModel, prepare_model, run_source
-from core.inputs.arrays import fixed_inputs
 from core.inputs.augmentation import augment, augmentation_count
 from core.inputs.dummy_inputs import find_dummy_inputs
+from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import ImageReader, Split
 from core.inputs.samples import Sample, load_samples
 from core.inputs.synthetic import random_arrays, synthetic_images
@@ -38,7 +38,7 @@ class ConversionContext:
         preprocessing: how images become inputs.
         split: the calibration and test files; empty where there are none.
         folder: for intermediate files; deleted after the job.
-        inputs: inputs that are the same for every sample, as in :func:`core.inputs.arrays.fixed_inputs`.
+        inputs: inputs that are the same for every sample, as in :func:`core.inputs.fixed_inputs.fixed_inputs`.
         ncnn_tools: quantiser for ncnn, as in :class:`core.job.job.Job`.
         ncnn_calibration: its calibration method, likewise.
 

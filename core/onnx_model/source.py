@@ -34,6 +34,12 @@ class TensorInfo:
         """Whether every dimension is fixed."""
         return all(isinstance(size, int) for size in self.shape)
 
+    def accepts(self, shape: tuple[int, ...]) -> bool:
+        """Whether a tensor of this shape fits: the same number of axes, and the size of each fixed dimension."""
+        return len(shape) == len(self.shape) and all(
+            isinstance(size, str) or size == actual for size, actual in zip(self.shape, shape, strict=True)
+        )
+
 
 @dataclass(frozen=True)
 class Source:
@@ -124,6 +130,11 @@ class Source:
             return from_data(Preprocessing, json.loads(text))
         except (OptionError, ValueError):
             return None  # damaged metadata: the preprocessing is inferred instead
+
+
+def shape_text(shape: tuple[Dimension, ...]) -> str:
+    """A shape for a message, such as ``1x3x224x224``; ``()`` for a scalar."""
+    return "x".join(map(str, shape)) or "()"
 
 
 def _image_layout(tensor: TensorInfo) -> Layout | None:

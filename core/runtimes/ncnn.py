@@ -16,6 +16,7 @@ from core.common.errors import ConversionError
 from core.common.text import say
 from core.ncnn.model import NcnnModel
 from core.ncnn.weights import write_weights
+from core.onnx_model.source import shape_text
 from core.runtimes.predictor import Feeds, Tensor
 
 _MAX_AXES = 4  # of ncnn's Mat
@@ -123,7 +124,7 @@ def _without_batch(tensor: Tensor) -> Tensor:
         )
     if tensor.ndim > _MAX_AXES + 1 or not tensor.size:
         raise ConversionError(
-            say("An input of the shape {shape} does not fit into ncnn.", shape="x".join(map(str, tensor.shape))),
+            say("An input of the shape {shape} does not fit into ncnn.", shape=shape_text(tensor.shape)),
             next_step=say("Use the ONNX targets for this model."),
         )
     dtype = np.float32 if np.issubdtype(tensor.dtype, np.floating) else np.int32

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from core.common.errors import ImagesError, OptionError
-from core.inputs.arrays import fixed_inputs, read_arrays
+from core.common.errors import ImagesError
+from core.inputs.arrays import read_arrays
 from core.inputs.images import ImageReader, read_folder
 from core.inputs.samples import load_samples
 from core.onnx_model.inspect import inspect
@@ -95,34 +95,3 @@ def test_a_folder_of_arrays_is_found_and_what_does_not_fit_is_skipped(source, tm
 def test_arrays_beside_images_are_not_samples(tmp_path):
     np.save(pictures(tmp_path, 2) / "embedding.npy", np.zeros(3))
     assert [path.suffix for path in read_folder(tmp_path).files] == [".png", ".png"]
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "expected"),
-    [
-        ("rate", "16000", np.array(16000, np.int64)),
-        ("state", "0.5", np.full((1, 8), 0.5, np.float32)),
-        ("state", "zeros:1,8", np.zeros((1, 8), np.float32)),
-        ("state", "ones", np.ones((1, 8), np.float32)),
-        ("state", "1,2,3,4,5,6,7,8", np.arange(1, 9, dtype=np.float32)[np.newaxis]),
-    ],
-)
-def test_fixed_inputs_are_parsed(source, name, text, expected):
-    value = fixed_inputs(source, {name: text})[name]
-    assert value.dtype == expected.dtype and value.shape == expected.shape and (value == expected).all()
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("nothing", "1"),
-        ("rate", "fast"),
-        ("state", "zeros:2,8"),
-        ("state", "1,2"),
-        ("state", "zeros:99999999,99999999"),
-    ],
-)
-def test_a_fixed_input_that_does_not_fit_is_a_readable_error(source, name, text):
-    with pytest.raises(OptionError) as caught:
-        fixed_inputs(source, {name: text})
-    assert f'"{name}"' in str(caught.value.reason) and str(caught.value.next_step)

@@ -6,7 +6,7 @@ import pytest
 
 from core.common.serialization import to_data
 from core.onnx_model.inspect import inspect
-from core.onnx_model.source import TensorInfo
+from core.onnx_model.source import TensorInfo, shape_text
 from small import PREPROCESSING, conv_net
 
 
@@ -90,3 +90,14 @@ def test_operators_of_other_domains_are_foreign(source):
 def test_a_few_fp16_weights_do_not_make_an_fp16_model(source):
     assert replace(source, half_parameters=source.parameters // 2 + 1).is_fp16
     assert not replace(source, half_parameters=source.parameters // 2).is_fp16
+
+
+@pytest.mark.parametrize(
+    ("shape", "accepted"), [((1, 3, 8, 9), True), ((2, 3, 8, 9), False), ((3, 8, 9), False), ((1, 3, 8, 9, 1), False)]
+)
+def test_fixed_dimensions_must_match(shape, accepted):
+    assert TensorInfo("x", (1, 3, "h", "?"), "float32").accepts(shape) == accepted
+
+
+def test_shapes_in_messages():
+    assert shape_text((1, 3, "h", "?")) == "1x3xhx?" and shape_text(()) == "()"
