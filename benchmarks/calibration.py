@@ -27,7 +27,7 @@ from core.conversion.context import ConversionContext
 from core.inputs.images import ImageReader, Split, read_folder
 from core.inputs.samples import load_samples
 from core.metrics.similarity import ModelSimilarity
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from core.quantization.observers.ranges import RangeMethod
 from core.quantization.onnx.calibration import collect_statistics

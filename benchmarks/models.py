@@ -42,7 +42,8 @@ from core.common.serialization import to_data
 from core.common.text import say
 from core.inputs.infer_in_subprocess import infer_in_subprocess
 from core.job.job import Job
-from core.onnx_model.source import Source, inspect
+from core.onnx_model.inspect import inspect
+from core.onnx_model.source import Source
 from core.preprocessing import Preprocessing
 from core.queue.store import JobStore
 from core.queue.supervisor import run_in_foreground

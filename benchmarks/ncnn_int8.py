@@ -29,7 +29,8 @@ from core.inputs.samples import load_samples
 from core.metrics.similarity import ModelSimilarity
 from core.ncnn.model import NcnnModel
 from core.ncnn.weights import write_weights
-from core.onnx_model.source import Source, inspect
+from core.onnx_model.inspect import inspect
+from core.onnx_model.source import Source
 from core.pnnx.convert import convert
 from core.preprocessing import Preprocessing
 from core.quantization.ncnn.official_ncnn2int8 import to_int8_official
@@ -132,7 +133,7 @@ def _pass_time(model: NcnnModel, samples: list[Feeds]) -> float:
     predictor = NcnnPredictor(model, {}, threads=1)
     started = time.process_time()
     for feeds in samples:
-        for _ in predictor.watch(feeds, model.outputs.values()):
+        for _ in predictor.extract(feeds, model.outputs.values()):
             pass
     return time.process_time() - started
 

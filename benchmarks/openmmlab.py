@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core.common.errors import EdgePressError
 from core.job.job import Job
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.pytorch import zoo
 from core.pytorch.export import export
 from core.pytorch.request import ExportRequest, OpenMMLabTask, shape_text

@@ -1,8 +1,8 @@
-"""One model, one embedded Netron view, served from the app's own port and without a word to the outside.
+"""Embedded Netron views, one for each model, served from the app's own port and without any outside request.
 
-Netron's own server shows one model per process, serves the model's whole folder, looks up the
-person's country, reports what is opened, and refuses to open half a year after its release. Its
-pages do none of that when they are served from here: see :func:`view_page`.
+Netron's own server shows one model per process and serves the model's whole folder; its page looks up the user's
+country, sends usage statistics, and refuses to open half a year after its release. Served from here it does none of
+that: see :func:`view_page`.
 """
 
 from __future__ import annotations
@@ -47,39 +47,39 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-# "packaged" pages (any other version) send statistics; version 0.0.0 is Netron's own mark for "not packaged".
+# Any other version is a "packaged" page, which sends statistics; 0.0.0 is Netron's version of a development page.
 _VERSION = '<meta name="version" content="0.0.0">'
 
 
 class NetronViews:
-    """The models that may be looked at, each under an address that cannot be guessed."""
+    """The models that can be viewed, each at an unguessable URL."""
 
     def __init__(self, prefix: str = "") -> None:
-        """Begin with no model; ``prefix`` is the server's base path, such as ``/tools``."""
+        """Without models yet; ``prefix`` is the server's base path, such as ``/tools``."""
         self._prefix = "/" + prefix.strip("/") if prefix.strip("/") else ""
         self._secret = secrets.token_bytes(32)
         self._files: dict[str, Mapping[str, Path]] = {}
 
     def url(self, model: Path, theme: Theme) -> str:
-        """Allow a model to be looked at, and give the address for a frame.
+        """Register a model, and return the URL for an iframe.
 
-        The address stays the same until the file changes, so a redrawn page keeps its frame.
+        The URL stays the same until the file changes, so that a rerun of the page keeps the iframe.
 
         Args:
             model: an .onnx file, or the .param file of an ncnn model whose .bin lies beside it.
-            theme: the colours of the page around the frame.
+            theme: of the page around the iframe.
 
         Raises:
-            SourceError: there is no such file, or it is no model of these two kinds.
+            SourceError: there is no such file, or it is not a model of these two kinds.
         """
         files = _files_of(model)
-        stamp = repr([(str(path.resolve()), *_age(path)) for path in files.values()])
+        stamp = repr([(str(path.resolve()), *_modified(path)) for path in files.values()])
         key = hmac.new(self._secret, stamp.encode(), hashlib.sha256).hexdigest()[:32]
         self._files[key] = files
         return f"{self._prefix}/netron/{theme}/{key}/"
 
     def routes(self) -> list[Route]:
-        """What the web server needs, to be given to ``st.App``."""
+        """Routes for ``st.App``."""
         from starlette.routing import Route
 
         base = self._prefix + "/netron/{theme}/{key}/"
@@ -92,9 +92,9 @@ class NetronViews:
     async def _page(self, request: Request) -> Response:
         from starlette.responses import HTMLResponse
 
-        theme, files = self._seek(request)
+        theme, files = self._find(request)
         page = HTMLResponse(view_page(next(iter(files)), theme), headers=_HEADERS)
-        # Without this cookie Netron asks an outside service for the country, and then the person for consent.
+        # Without this cookie Netron asks an outside service for the country, and then the user for consent.
         page.set_cookie("consent", "1", path=request.url.path, samesite="strict")
         return page
 
@@ -102,7 +102,7 @@ class NetronViews:
         from starlette.exceptions import HTTPException
         from starlette.responses import FileResponse
 
-        path = self._seek(request)[1].get(request.path_params["name"])
+        path = self._find(request)[1].get(request.path_params["name"])
         if path is None or not path.is_file():
             raise HTTPException(404)
         return FileResponse(path, media_type="application/octet-stream", headers=_HEADERS)
@@ -111,18 +111,20 @@ class NetronViews:
         from starlette.exceptions import HTTPException
         from starlette.responses import FileResponse, Response
 
-        theme, _ = self._seek(request)
+        theme, _ = self._find(request)
         path = _static_files().get(request.path_params["name"])
         if path is None:
             raise HTTPException(404)
         media_type = _MEDIA_TYPES[path.suffix]
         if path.suffix == ".css":
-            return Response(_colours(path.read_text(encoding="utf-8"), theme), headers=_HEADERS, media_type=media_type)
-        # Netron's own files may be kept by the browser, unlike the person's models.
+            return Response(
+                _with_theme(path.read_text(encoding="utf-8"), theme), headers=_HEADERS, media_type=media_type
+            )
+        # The browser may cache Netron's own files, but not the user's models.
         headers = {**_HEADERS, "Cache-Control": "private, max-age=86400"}
         return FileResponse(path, media_type=media_type, headers=headers)
 
-    def _seek(self, request: Request) -> tuple[Theme, Mapping[str, Path]]:
+    def _find(self, request: Request) -> tuple[Theme, Mapping[str, Path]]:
         from starlette.exceptions import HTTPException
 
         theme, files = request.path_params["theme"], self._files.get(request.path_params["key"])
@@ -132,14 +134,14 @@ class NetronViews:
 
 
 def view_page(name: str, theme: Theme) -> str:
-    """Netron's page, changed so that it opens one model at once and speaks to nobody else.
+    """Netron's page, changed so that it opens one model at once and sends no outside request.
 
     Args:
-        name: file name under which the page fetches the model from its own folder ``data``.
-        theme: light or dark, whatever the system prefers.
+        name: file name under which the page fetches the model from the path ``data`` below its own.
+        theme: light or dark, regardless of the system setting.
 
     Raises:
-        ToolError: Netron is not installed, or is another one than this was made for.
+        ToolError: Netron is not installed, or its page is not as expected.
     """
     path = _package() / "index.html"
     page, count = re.subn(r'<meta name="version" content="[^"]*">', _VERSION, path.read_text(encoding="utf-8"))
@@ -150,22 +152,22 @@ def view_page(name: str, theme: Theme) -> str:
         f'<meta name="date" content="{today}">\n<meta name="file" content="data/{html.escape(name)}">',
         page,
     )
-    page, policies = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)  # a header says more
+    page, policies = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)  # the header is stricter
     if not (count == dates == policies == 1):
         raise _unknown_netron(f"version {count}, date {dates}, policy {policies} in {path}")
-    # A view of somebody's own model offers no way out of the app.
-    return _colours(re.sub(r'href="https?://[^"]*"', 'href="#"', page), theme)
+    # No links to the outside.
+    return _with_theme(re.sub(r'href="https?://[^"]*"', 'href="#"', page), theme)
 
 
-def _colours(text: str, theme: Theme) -> str:
-    """Let the app choose the colours instead of the system."""
+def _with_theme(text: str, theme: Theme) -> str:
+    """Make the media query for dark mode follow the app's theme instead of the system setting."""
     return text.replace("(prefers-color-scheme: dark)", "all" if theme == "dark" else "not all")
 
 
 def _files_of(model: Path) -> dict[str, Path]:
-    """What the page may fetch: name in the address -> file, the model itself first.
+    """Files that the page may fetch, by their name in the URL; the model itself is first.
 
-    The names are plain ones, because Netron does not escape what it asks for.
+    The names are fixed ASCII ones, because Netron does not escape URLs.
     """
     suffix = model.suffix.lower()
     if suffix not in (".onnx", ".param") or not model.is_file():
@@ -180,7 +182,7 @@ def _files_of(model: Path) -> dict[str, Path]:
     return files
 
 
-def _age(path: Path) -> tuple[int, int]:
+def _modified(path: Path) -> tuple[int, int]:
     try:
         found = path.stat()
     except OSError:
@@ -190,7 +192,7 @@ def _age(path: Path) -> tuple[int, int]:
 
 @cache
 def _static_files() -> Mapping[str, Path]:
-    """Everything of Netron that may be fetched; a name that is not here leads nowhere, dots and slashes included."""
+    """Netron's files by name; the whole list of what is served, so that a path with dots or slashes gives 404."""
     return {path.name: path for path in _package().iterdir() if path.suffix in _MEDIA_TYPES and path.is_file()}
 
 

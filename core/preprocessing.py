@@ -1,4 +1,4 @@
-"""How a picture becomes the model's input tensor: one object, used by everything that feeds the model."""
+"""Image preprocessing: from an image to the model's input tensor."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.common.errors import OptionError
-from core.common.text import say
+from core.common.text import plural, say
 
 Fit = Literal["stretch", "crop", "pad"]
 Color = Literal["rgb", "bgr", "gray"]
 Layout = Literal["nchw", "nhwc"]
 
 CROP_SHARE = 0.875
-"""``crop`` keeps the middle 224 of 256, as ImageNet models are tested (torchvision's reference)."""
+"""Share of each side that ``crop`` keeps: 224 of 256, as ImageNet models are evaluated (torchvision's references)."""
 
 PAD_GREY = 114
-"""``pad`` fills the border with this grey, as YOLO models are trained (ultralytics' letterbox)."""
+"""Value of the border that ``pad`` adds, from ultralytics' letterbox."""
 
-_LONGEST_SIDE = 8192
+_MAX_SIDE = 8192
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The steps from a picture file to a tensor, in the order in which they are done."""
+    """The steps from an image to a tensor, in the order in which they are done."""
 
     size: tuple[int, int]
     """Height and width of the model's input, in pixels."""
 
     fit: Fit = "crop"
-    """``stretch`` ignores the proportions, ``crop`` cuts the border off, ``pad`` adds a grey border."""
+    """``stretch`` resizes to the size, ``crop`` resizes and crops the centre, ``pad`` is letterboxing in grey."""
 
     color: Color = "rgb"
     """Order of the channels."""
 
     layout: Layout = "nchw"
-    """Place of the channel axis: before or after height and width."""
+    """Axis order of the tensor: channels before or after height and width."""
 
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
     """Subtracted from each channel, in units of 0 to 255, in the order of ``color``."""
@@ -51,10 +51,10 @@ class Preprocessing:
         _check_choice("fit", self.fit, get_args(Fit))
         _check_choice("color", self.color, get_args(Color))
         _check_choice("layout", self.layout, get_args(Layout))
-        if len(self.size) != 2 or not all(1 <= side <= _LONGEST_SIDE for side in self.size):
+        if len(self.size) != 2 or not all(1 <= side <= _MAX_SIDE for side in self.size):
             raise OptionError(
                 say("The size {size} cannot be used.", size=",".join(map(str, self.size))),
-                next_step=say("Give height and width in pixels, each from 1 to {most}.", most=_LONGEST_SIDE),
+                next_step=say("Give height and width in pixels, each from 1 to {most}.", most=_MAX_SIDE),
             )
         self._check_numbers()
 
@@ -62,7 +62,12 @@ class Preprocessing:
         for name, numbers in (("mean", self.mean), ("std", self.std)):
             if len(numbers) != self.channels or not np.isfinite(numbers).all():
                 raise OptionError(
-                    say("{name} needs {count} numbers for this colour order.", name=name, count=self.channels),
+                    plural(
+                        "{name} needs {count} number for this colour order.",
+                        "{name} needs {count} numbers for this colour order.",
+                        count=self.channels,
+                        name=name,
+                    ),
                     next_step=say("Give one number for each colour channel."),
                 )
         if not all(self.std):
@@ -73,25 +78,25 @@ class Preprocessing:
 
     @property
     def channels(self) -> int:
-        """1 for grey pictures, else 3."""
+        """1 for greyscale, else 3."""
         return 1 if self.color == "gray" else 3
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Shape of the tensor of one picture, batch axis included."""
+        """Shape of the tensor of one image, batch axis included."""
         height, width = self.size
         if self.layout == "nhwc":
             return (1, height, width, self.channels)
         return (1, self.channels, height, width)
 
-    def frame(self, picture: Image.Image) -> Image.Image:
-        """Bring a picture to the model's size and colours, still as something one can look at."""
-        picture = picture.convert("L" if self.color == "gray" else "RGB")
-        return {"stretch": _stretch, "crop": _crop, "pad": _pad}[self.fit](picture, self.size)
+    def frame(self, image: Image.Image) -> Image.Image:
+        """Convert and resize to the model's colours and size; still an image, for a preview too."""
+        image = image.convert("L" if self.color == "gray" else "RGB")
+        return {"stretch": _stretch, "crop": _crop, "pad": _pad}[self.fit](image, self.size)
 
-    def tensor(self, picture: Image.Image) -> NDArray[np.float32]:
-        """Turn a picture into the model's input: float32 of :attr:`shape`."""
-        pixels = np.asarray(self.frame(picture), dtype=np.float32).reshape(*self.size, self.channels)
+    def tensor(self, image: Image.Image) -> NDArray[np.float32]:
+        """Turn an image into the model's input: float32 of :attr:`shape`."""
+        pixels = np.asarray(self.frame(image), dtype=np.float32).reshape(*self.size, self.channels)
         if self.color == "bgr":
             pixels = pixels[:, :, ::-1]
         mean, std = np.array(self.mean, dtype=np.float32), np.array(self.std, dtype=np.float32)
@@ -101,7 +106,7 @@ class Preprocessing:
         return np.ascontiguousarray(tensor[np.newaxis], dtype=np.float32)
 
     def with_color(self, color: Color) -> Preprocessing:
-        """The same with another colour order; mean and std follow it."""
+        """The same with another colour order; mean and std are reordered with it."""
         if (color == "gray") != (self.color == "gray"):
             count = 1 if color == "gray" else 3
             return replace(self, color=color, mean=(self.mean[0],) * count, std=(self.std[0],) * count)
@@ -119,7 +124,7 @@ class Preprocessing:
         mean: tuple[float, ...] | None = None,
         std: tuple[float, ...] | None = None,
     ) -> Preprocessing:
-        """The same with what is given put in its place; one number of ``mean`` or ``std`` serves all channels.
+        """The same with the given fields replaced; one number of ``mean`` or ``std`` is used for all channels.
 
         Raises:
             OptionError: a value cannot be used.
@@ -147,27 +152,27 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         )
 
 
-def _stretch(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     height, width = size
-    return picture.resize((width, height), Image.Resampling.BILINEAR)
+    return image.resize((width, height), Image.Resampling.BILINEAR)
 
 
-def _crop(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     height, width = size
-    scale = max(width / picture.width, height / picture.height) / CROP_SHARE
-    # Rounding must not make the picture smaller than the window that is cut from it.
-    resized = (max(width, round(picture.width * scale)), max(height, round(picture.height * scale)))
-    picture = picture.resize(resized, Image.Resampling.BILINEAR)
+    scale = max(width / image.width, height / image.height) / CROP_SHARE
+    # Rounding must not make the image smaller than the crop.
+    resized = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
+    image = image.resize(resized, Image.Resampling.BILINEAR)
     left, top = (resized[0] - width) // 2, (resized[1] - height) // 2
-    return picture.crop((left, top, left + width, top + height))
+    return image.crop((left, top, left + width, top + height))
 
 
-def _pad(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     height, width = size
-    scale = min(width / picture.width, height / picture.height)
-    resized = (min(width, max(1, round(picture.width * scale))), min(height, max(1, round(picture.height * scale))))
-    canvas = Image.new(picture.mode, (width, height), (PAD_GREY,) * len(picture.getbands()))
+    scale = min(width / image.width, height / image.height)
+    resized = (min(width, max(1, round(image.width * scale))), min(height, max(1, round(image.height * scale))))
+    canvas = Image.new(image.mode, (width, height), (PAD_GREY,) * len(image.getbands()))
     canvas.paste(
-        picture.resize(resized, Image.Resampling.BILINEAR), ((width - resized[0]) // 2, (height - resized[1]) // 2)
+        image.resize(resized, Image.Resampling.BILINEAR), ((width - resized[0]) // 2, (height - resized[1]) // 2)
     )
     return canvas

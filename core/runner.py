@@ -22,7 +22,8 @@ from core.inputs.images import SampleCounts, Split, read_folder, split, test_onl
 from core.job.job import Job
 from core.job.outcome import Converted, Failed, Outcome, Refused
 from core.job.preflight_result import PreflightResult
-from core.onnx_model.source import Source, inspect
+from core.onnx_model.inspect import inspect
+from core.onnx_model.source import Source
 from core.preflight.preflight import check_targets
 from core.report.gallery import Gallery
 from core.report.make_report import make_report

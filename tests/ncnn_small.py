@@ -1,4 +1,4 @@
-"""Small models for the tests of ncnn: some written as ncnn's text and numbers, some in ONNX for pnnx to convert."""
+"""Small models for the tests of ncnn: ``.param`` texts with random weights, and ONNX models for pnnx to convert."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.ncnn.model import NcnnModel
 from core.ncnn.param import parse_param
-from core.ncnn.weights import TAG_FLOAT32, Array, slots, write_weights
+from core.ncnn.slots import slots
+from core.ncnn.weights import TAG_FLOAT32, Array, write_weights
 
 TEXT = """7767517
 7 8
@@ -22,13 +23,13 @@ InnerProduct             fc_0                     1 1 6 out0 0=4 1=1 2=32
 
 
 def param_text(*lines: str) -> str:
-    """The text of a file with an input ``in0`` and these layers, with the right counts."""
+    """A ``.param`` file with an input ``in0`` and these layers, with the right counts."""
     tops = 1 + sum(int(line.split()[3]) for line in lines)
     return "\n".join(("7767517", f"{len(lines) + 1} {tops}", "Input in0 0 1 in0", *lines)) + "\n"
 
 
 def model(text: str = TEXT, *, seed: int = 3) -> NcnnModel:
-    """A model in 32 bit with random weights, of the size that each layer asks for."""
+    """A float32 model with random weights of the sizes that its layers require."""
     random = np.random.default_rng(seed)
     param = parse_param(text)
     weights = tuple(
@@ -38,22 +39,18 @@ def model(text: str = TEXT, *, seed: int = 3) -> NcnnModel:
         )
         for layer in param.layers
     )
-    blobs = {"in": param.inputs, "out": param.outputs}
-    return NcnnModel(
-        param,
-        weights,
-        {f"x{i}": b for i, b in enumerate(blobs["in"])},
-        {f"y{i}": b for i, b in enumerate(blobs["out"])},
-    )
+    inputs = {f"x{index}": blob for index, blob in enumerate(param.inputs)}
+    outputs = {f"y{index}": blob for index, blob in enumerate(param.outputs)}
+    return NcnnModel(param, weights, inputs, outputs)
 
 
 def content(made: NcnnModel) -> bytes:
-    """The bytes of its ``.bin``."""
+    """The bytes of its ``.bin`` file."""
     return write_weights(made.weights)
 
 
 def onnx_model(nodes, inputs, outputs, **weights):
-    """A model from nodes, (name, element type, shape) of its inputs and outputs, and its weights."""
+    """An ONNX model of nodes, inputs and outputs as (name, element type, shape), and weights by name."""
     graph = helper.make_graph(
         nodes,
         "small",
@@ -65,6 +62,7 @@ def onnx_model(nodes, inputs, outputs, **weights):
 
 
 def conv_then(*nodes, output=("y", TensorProto.FLOAT, None), **weights):
+    """A convolution from ``x`` to ``c``, followed by these nodes."""
     random = np.random.default_rng(1)
     return onnx_model(
         [helper.make_node("Conv", ["x", "w"], ["c"], "conv"), *nodes],
@@ -76,6 +74,7 @@ def conv_then(*nodes, output=("y", TensorProto.FLOAT, None), **weights):
 
 
 def best_two():
+    """A model with a TopK, which ncnn does not have."""
     node = helper.make_node("TopK", ["c", "k"], ["y", "i"])
     model = conv_then(node, k=np.array([2], np.int64))
     model.graph.output.append(helper.make_tensor_value_info("i", TensorProto.INT64, None))

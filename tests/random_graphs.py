@@ -17,7 +17,7 @@ from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.inputs.images import Split
 from core.metrics.reference_check import measure_similarity
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.preflight.preflight import check_targets
 from core.targets import target_by_id
 from small import PREPROCESSING

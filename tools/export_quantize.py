@@ -21,12 +21,13 @@ from core.common.errors import EdgePressError, OptionError
 from core.common.paths import home
 from core.common.serialization import to_data
 from core.common.text import say
-from core.inputs.arrays import fixed_inputs
+from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import SampleCounts, read_folder
 from core.inputs.infer_in_subprocess import infer_in_subprocess
 from core.job.job import Job
 from core.job.outcome import Failed
-from core.onnx_model.source import Source, inspect
+from core.onnx_model.inspect import inspect
+from core.onnx_model.source import Source
 from core.preflight.preflight import check_targets
 from core.preprocessing import Preprocessing
 from core.quantization.observers.abs_max import METHODS

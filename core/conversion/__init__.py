@@ -1,1 +1,1 @@
-"""The steps that all targets of one job share, each done once."""
+"""Conversion steps that the targets of one job share: the prepared model, reference samples, calibration inputs."""

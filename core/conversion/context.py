@@ -1,4 +1,4 @@
-"""The steps that several targets of one job share, each done once, when it is first needed."""
+"""The steps that the targets of one job share, each done once, when it is first needed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from core.common.errors import EdgePressError
 from core.common.progress import Progress
 from core.common.text import Text, plural, say
 from core.conversion.prepare import PreparedModel, prepare_model, run_source
-from core.inputs.arrays import fixed_inputs
 from core.inputs.augmentation import augment, augmentation_count
 from core.inputs.dummy_inputs import find_dummy_inputs
+from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import ImageReader, Split
 from core.inputs.samples import Sample, load_samples
 from core.inputs.synthetic import random_arrays, synthetic_images
@@ -26,24 +26,24 @@ from core.preprocessing import Preprocessing
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 
-_REFERENCES = 4
-"""Test samples on which candidates are tried while they are made."""
+_REFERENCE_SAMPLES = 4
+"""Test samples on which candidates are compared with the source while they are made."""
 
 
 class ConversionContext:
-    """One job's source, samples and intermediate results.
+    """The source, samples and shared intermediate results of one job.
 
     Args:
         source: the model.
         preprocessing: how images become inputs.
         split: the calibration and test files; empty where there are none.
-        folder: for intermediate files; thrown away with the job's other leftovers.
-        inputs: inputs that are the same for every sample, as the person wrote them.
-        ncnn_tools: who makes 8 bit for ncnn, as in :class:`core.job.job.Job`.
-        ncnn_calibration: how its ranges are chosen, likewise.
+        folder: for intermediate files; deleted after the job.
+        inputs: inputs that are the same for every sample, as in :func:`core.inputs.fixed_inputs.fixed_inputs`.
+        ncnn_tools: quantiser for ncnn, as in :class:`core.job.job.Job`.
+        ncnn_calibration: its calibration method, likewise.
 
     Raises:
-        OptionError: one of the inputs does not exist, or its value does not fit it.
+        OptionError: there is no input of a given name, or the value does not fit it.
     """
 
     def __init__(
@@ -68,34 +68,34 @@ class ConversionContext:
         """Inputs that are the same for every sample."""
 
         self.sampled = source.without(self.fixed)
-        """The source with those inputs only that differ from sample to sample."""
+        """The source with only those inputs that differ between samples."""
 
-        self._found_inputs: Feeds | None = None
+        self._completion: Feeds | None = None
 
     @property
     def stem(self) -> str:
-        """The source's file name without its ending: every file name starts with it."""
+        """The source's file name without its ending, with which all output file names begin."""
         return self.source.path.stem
 
     @cached_property
     def example(self) -> Sample:
-        """One sample: a test sample where there is one."""
+        """The first test sample, or the first synthetic one."""
         return next(self.test_samples())
 
     @cached_property
     def expected(self) -> Mapping[str, Tensor]:
-        """The source's outputs for the example: names, order and shapes that every file must keep."""
+        """The source's outputs for the example: the names, order and shapes that every converted model must keep."""
         return run_source(self.source.path, self.example.feeds)
 
     @property
     def has_test_samples(self) -> bool:
-        """Whether the test samples are the person's own, not synthetic ones."""
+        """Whether the test samples come from files, not synthetic ones."""
         return self.example.file is not None
 
     @cached_property
     def can_calibrate(self) -> bool:
         """Whether any calibration sample can be read."""
-        return next(self._load(self.split.calibration), None) is not None
+        return next(self._load_samples(self.split.calibration), None) is not None
 
     @cached_property
     def prepared(self) -> PreparedModel:
@@ -104,10 +104,10 @@ class ConversionContext:
 
     @property
     def ncnn_model(self) -> NcnnModel:
-        """The model in ncnn, in 32 bit: what all ncnn targets are made of.
+        """The float32 ncnn model, from which all ncnn targets are made.
 
         Raises:
-            ConversionError: it cannot be had; the same one for each target that asks.
+            EdgePressError: the conversion failed; it is run once, and each further access raises the same error.
         """
         if isinstance(self._ncnn_model, EdgePressError):
             raise self._ncnn_model
@@ -115,7 +115,7 @@ class ConversionContext:
 
     @cached_property
     def _ncnn_model(self) -> NcnnModel | EdgePressError:
-        """A failure is kept too, so that three targets do not try the same thing three times."""
+        """The error is cached too, since a failing conversion takes as long as any."""
         candidates = (self.prepared.static, self.prepared.uncleaned)
         try:
             return convert(candidates, references=self.references, folder=self.folder / "pnnx")
@@ -124,14 +124,17 @@ class ConversionContext:
 
     @cached_property
     def references(self) -> ReferenceSamples:
-        """A few test samples with the source's outputs: one alone may show the model nothing that it knows."""
+        """A few test samples with the source's outputs; with one alone, a detector might find nothing."""
         predictor = OnnxPredictor(self.source.path, threads=1)
-        samples = list(islice(self.test_samples(), _REFERENCES))
-        return [(sample.feeds, predictor.run(sample.feeds)) for sample in samples]
+        try:
+            samples = list(islice(self.test_samples(), _REFERENCE_SAMPLES))
+            return [(sample.feeds, predictor.run(sample.feeds)) for sample in samples]
+        finally:
+            predictor.close()
 
     @property
     def calibration_count(self) -> int:
-        """How many inputs :meth:`calibration_feeds` gives, about."""
+        """Number of inputs that :meth:`calibration_feeds` yields if every file can be read."""
         return len(self.split.calibration) * self._augmentations
 
     @property
@@ -140,17 +143,21 @@ class ConversionContext:
         return augmentation_count(count, self.preprocessing) if self.sampled.takes_image else 1
 
     def calibration_feeds(self, progress: Progress) -> Iterator[Feeds]:
-        """The calibration samples as inputs, one at a time; each augmented where there are few."""
+        """Yield the inputs for calibration; the samples are augmented where there are few.
+
+        Args:
+            progress: is called with the share of files that are done.
+        """
         files = self.split.calibration
-        for done, sample in enumerate(self._load(files)):
+        for done, sample in enumerate(self._load_samples(files)):
             progress(
                 done / len(files), say("Measuring ranges on picture {done} of {all}", done=done + 1, all=len(files))
             )
             yield from augment(sample, self.sampled, self.preprocessing, self._augmentations)
 
     def test_samples(self) -> Iterator[Sample]:
-        """The test samples, or synthetic ones where none can be read."""
-        samples = self._load(self.split.test)
+        """Yield the test samples, or synthetic ones where none can be read."""
+        samples = self._load_samples(self.split.test)
         first = next(samples, None)
         if first is not None:
             yield from chain([first], samples)
@@ -160,18 +167,18 @@ class ConversionContext:
         else:
             yield from random_arrays(self._dummy_inputs, self.fixed)
 
-    def _load(self, files: Sequence[Path]) -> Iterator[Sample]:
-        """Samples with every input that the source has."""
+    def _load_samples(self, files: Sequence[Path]) -> Iterator[Sample]:
+        """Yield the readable samples, completed to all inputs of the source."""
         for sample in load_samples(self.sampled, self.preprocessing, files=files, reader=self.reader):
-            yield replace(sample, feeds={**self._other_inputs(sample.feeds), **sample.feeds})
+            yield replace(sample, feeds={**self._missing_inputs(sample.feeds), **sample.feeds})
 
-    def _other_inputs(self, feeds: Feeds) -> Feeds:
-        """What a sample lacks: what was given once, and for the rest what the first sample ran with."""
+    def _missing_inputs(self, feeds: Feeds) -> Feeds:
+        """Fixed inputs, and dummy inputs for the rest: those with which the model ran on the first such sample."""
         missing = {tensor.name for tensor in self.sampled.inputs} - set(feeds)
-        if missing and self._found_inputs is None:
-            self._found_inputs = find_dummy_inputs(self.source, {**self.fixed, **feeds})
-        found = self._found_inputs or {}
-        return {**self.fixed, **{name: found[name] for name in missing}}
+        if missing and self._completion is None:
+            self._completion = find_dummy_inputs(self.source, {**self.fixed, **feeds})
+        dummies = self._completion or {}
+        return {**self.fixed, **{name: dummies[name] for name in missing}}
 
     @cached_property
     def _dummy_inputs(self) -> Feeds:
@@ -179,7 +186,7 @@ class ConversionContext:
 
     @property
     def notes(self) -> tuple[Text, ...]:
-        """What the person should know about the job as a whole."""
+        """Notes that concern the job as a whole."""
         notes = self.prepared.notes if "prepared" in self.__dict__ else ()
         if self.reader.skipped:
             notes += (
@@ -201,14 +208,15 @@ class ConversionContext:
 
     @property
     def calibration_notes(self) -> tuple[Text, ...]:
-        """What a calibrated file should say about where its ranges come from."""
-        measured = say("Ranges were measured on {count} of your pictures.", count=len(self.split.calibration))
+        """Notes of a calibrated target: on how many images, and how they were augmented."""
+        count = len(self.split.calibration)
+        measured = say("Ranges were measured on {count} of your pictures.", count=count)
         if self._augmentations == 1:
             return (measured,)
-        return (
-            measured,
-            say(
-                "Since they are few, each was looked at in {ways} ways; more pictures are better.",
-                ways=self._augmentations,
-            ),
+        augmented = plural(
+            "Since it is a single one, it was augmented to {variants} variants; more pictures are better.",
+            "Since they are few, each was augmented to {variants} variants; more pictures are better.",
+            count=count,
+            variants=self._augmentations,
         )
+        return (measured, augmented)

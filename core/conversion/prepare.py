@@ -1,4 +1,4 @@
-"""Make one self-contained, clean model that every target can start from, proved equal to the source."""
+"""Clean the source into one self-contained model that every target starts from, checked against its outputs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import onnx
 from onnx import version_converter
 
 from core.common.errors import ConversionError, SourceError
 from core.common.text import Text, say
-from core.metrics.similarity import ModelSimilarity
+from core.metrics.reference_check import ReferenceSamples, agrees
 from core.onnx_model.clean import clean
 from core.onnx_model.graph import all_nodes, copy_model, opset
 from core.onnx_model.inline_functions import inline_functions
@@ -24,16 +23,16 @@ OPSET = 17
 """Per-channel quantisation needs 13; LayerNormalization as one operator came with 17."""
 
 _IR_VERSION = 8  # goes with opset 15 to 18; from 4 on, weights need not be listed among the inputs
-_SAME = 0.99999
-"""Cosine from which a cleaned model counts as equal: reordered sums differ in the last bits only."""
+_LEAST_COSINE = 0.99999
+"""From here on a cleaned model counts as equal: reordered sums differ in the last bits only."""
 
-_FOLDED_BYTES = (None, 1 << 16, 1 << 10)
-"""How large a constant may be that is stored instead of being computed anew; the first is onnxslim's own choice."""
+_FOLDING_LIMITS = (None, 1 << 16, 1 << 10)
+"""Bytes up to which onnxslim stores a folded constant, tried in turn; the first is onnxslim's default."""
 
-_MOST_GROWTH = 1.3
-_SPARE_BYTES = 1 << 14  # names and shapes that the cleaning writes down, of which small files consist
+_MAX_GROWTH = 1.3
+_ALLOWANCE_BYTES = 1 << 14  # for names and shapes, which make up most of a small file
 
-_Step = Callable[[onnx.ModelProto], onnx.ModelProto]
+_GraphPass = Callable[[onnx.ModelProto], onnx.ModelProto]
 
 
 @dataclass(frozen=True)
@@ -41,51 +40,51 @@ class PreparedModel:
     """The source, cleaned."""
 
     clean: onnx.ModelProto
-    """With the source's own free dimensions; never given to a library that may change it."""
+    """With the source's free dimensions; must not be changed, see :meth:`fresh`."""
 
     static: onnx.ModelProto
-    """With every dimension fixed to the given input: what ncnn starts from."""
+    """With every dimension fixed to the given input, for pnnx."""
 
     uncleaned: onnx.ModelProto
-    """The source with every dimension fixed and nothing cleaned: sometimes pnnx understands it better."""
+    """The source with every dimension fixed and nothing else changed, which pnnx sometimes converts better."""
 
     notes: tuple[Text, ...] = ()
-    """What could not be cleaned, in words."""
+    """The passes that were left out, since they changed the outputs."""
 
     def fresh(self) -> onnx.ModelProto:
-        """A copy of the clean model: onnxruntime's quantisers write into the model that they are given."""
+        """A copy of the clean model: onnxruntime's quantisers change the model that they are given."""
         return copy_model(self.clean)
 
 
 def prepare_model(path: Path, feeds: Feeds, reference: Mapping[str, Tensor]) -> PreparedModel:
-    """Clean the source as far as its numbers stay the same.
+    """Clean the source as far as its outputs stay the same.
 
     Args:
         path: the ONNX file; it is only read.
-        feeds: one example input, with the shapes that the fixed model shall have.
-        reference: what the source answers to it.
+        feeds: one sample, with the shapes that the static model gets.
+        reference: the source's outputs for it.
     """
     notes: list[Text] = []
+    references = [(feeds, reference)]
 
-    def proved(step: _Step, model: onnx.ModelProto, done: Text) -> onnx.ModelProto:
-        cleaned = _attempt(step, model)
-        if cleaned is not None and _gives(cleaned, feeds, reference):
-            return cleaned
-        notes.append(say("{step}: not possible without changing the results, so it was left out.", step=done))
+    def checked(graph_pass: _GraphPass, model: onnx.ModelProto, name: Text) -> onnx.ModelProto:
+        changed = _apply(graph_pass, model)
+        if changed is not None and agrees(changed, references, least=_LEAST_COSINE):
+            return changed
+        notes.append(say("{step}: not possible without changing the results, so it was left out.", step=name))
         return model
 
     loaded = _load(path)
-    model = _cleaned(loaded, lambda given: _gives(given, feeds, reference)) or proved(
+    model = _slimmed(loaded, references) or checked(
         clean, loaded, say("Folding of constants and removal of unused steps")
     )
     if opset(model) < OPSET:
-        model = proved(_raise_opset, model, say("Raising the ONNX version to opset {opset}", opset=OPSET))
+        model = checked(_raise_opset, model, say("Raising the ONNX version to opset {opset}", opset=OPSET))
     if all(_is_static(value) for value in model.graph.input):
         return PreparedModel(model, model, loaded, tuple(notes))
-    fixed = proved(lambda given: _slim(_fix_shapes(given, feeds)), model, say("Fixing the picture size"))
-    return PreparedModel(
-        model, fixed, _attempt(lambda given: _fix_shapes(given, feeds), loaded) or loaded, tuple(notes)
-    )
+    fix_shapes = partial(_fix_shapes, feeds=feeds)
+    static = checked(lambda copy: _slim(fix_shapes(copy)), model, say("Fixing the picture size"))
+    return PreparedModel(model, static, _apply(fix_shapes, loaded) or loaded, tuple(notes))
 
 
 def run_source(path: Path, feeds: Feeds) -> Mapping[str, Tensor]:
@@ -106,6 +105,7 @@ def run_source(path: Path, feeds: Feeds) -> Mapping[str, Tensor]:
 
 
 def _load(path: Path) -> onnx.ModelProto:
+    """With external weights, without functions, and without initializers among the inputs."""
     try:
         model = inline_functions(onnx.load(str(path)))
     except (OSError, ValueError, onnx.checker.ValidationError) as exc:
@@ -122,61 +122,44 @@ def _load(path: Path) -> onnx.ModelProto:
     return model
 
 
-def _cleaned(model: onnx.ModelProto, gives_the_same: Callable[[onnx.ModelProto], bool]) -> onnx.ModelProto | None:
-    """Clean as much as pays: a constant that a file computes in one step may be millions of numbers."""
-    for limit in _FOLDED_BYTES:
-        cleaned = _attempt(partial(_slim, limit=limit), model)
-        if cleaned is None or not gives_the_same(cleaned):
-            return None  # what is wrong in onnxslim is wrong with every limit
-        if cleaned.ByteSize() <= _MOST_GROWTH * model.ByteSize() + _SPARE_BYTES:
-            return cleaned
+def _slimmed(model: onnx.ModelProto, references: ReferenceSamples) -> onnx.ModelProto | None:
+    """Fold constants as long as the file hardly grows: one ConstantOfShape may stand for millions of numbers.
+
+    Returns:
+        None if onnxslim fails or changes the outputs, or the file grows with every limit.
+    """
+    for limit in _FOLDING_LIMITS:
+        slimmed = _apply(partial(_slim, limit=limit), model)
+        if slimmed is None or not agrees(slimmed, references, least=_LEAST_COSINE):
+            return None  # a bug in onnxslim shows with every limit
+        if slimmed.ByteSize() <= _MAX_GROWTH * model.ByteSize() + _ALLOWANCE_BYTES:
+            return slimmed
     return None
 
 
-def _attempt(step: _Step, model: onnx.ModelProto) -> onnx.ModelProto | None:
-    """Run a foreign graph pass on a copy: they raise whatever their own bugs raise."""
+def _apply(graph_pass: _GraphPass, model: onnx.ModelProto) -> onnx.ModelProto | None:
+    """Run a third-party graph pass on a copy; None if it raises, or loses an input that is used."""
     try:
-        changed = step(copy_model(model))
-    except Exception:  # noqa: BLE001 - a pass that breaks is left out, whatever broke in it
+        changed = graph_pass(copy_model(model))
+    except Exception:  # noqa: BLE001 - a bug in a pass may raise anything; the pass is left out
         return None
     return _with_inputs(changed, model)
 
 
 def _with_inputs(changed: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto | None:
-    """Take the same inputs as before, where passes leave some out; None where one of them had been read.
+    """Restore inputs that a pass removed; None if one of them was used.
 
-    A pass that finds the answer's shape in the file may think that an input which tells it is not needed.
+    Where the output's shape stands in the file, onnxslim removes an input that holds the shape of a Reshape.
     """
     kept = {value.name: value for value in changed.graph.input}
-    read = {name for node in all_nodes(model.graph) for name in node.input}
-    read |= {value.name for value in model.graph.output}
-    if any(value.name in read and value.name not in kept for value in model.graph.input):
+    used = {name for node in all_nodes(model.graph) for name in node.input}
+    used |= {value.name for value in model.graph.output}
+    if any(value.name in used and value.name not in kept for value in model.graph.input):
         return None
     inputs = [kept.get(value.name, value) for value in model.graph.input]
     del changed.graph.input[:]
     changed.graph.input.extend(inputs)
     return changed
-
-
-def _gives(model: onnx.ModelProto, feeds: Feeds, reference: Mapping[str, Tensor]) -> bool:
-    try:
-        answers = OnnxPredictor(model, threads=1).run(feeds)
-    except ConversionError:
-        return False
-    if [(name, tensor.shape) for name, tensor in answers.items()] != [
-        (name, tensor.shape) for name, tensor in reference.items()
-    ]:
-        return False
-    similarity = ModelSimilarity(tuple(reference))
-    similarity.update(reference, answers)
-    return all(output.is_within(_SAME) for output in similarity.compute()) or _all_close(reference, answers)
-
-
-def _all_close(reference: Mapping[str, Tensor], answers: Mapping[str, Tensor]) -> bool:
-    """Outputs with infinities, or that are next to nothing, have no direction for the cosine to judge."""
-    return all(
-        np.allclose(answers[name], tensor, rtol=1e-3, atol=1e-6, equal_nan=True) for name, tensor in reference.items()
-    )
 
 
 def _slim(model: onnx.ModelProto, *, limit: int | None = None) -> onnx.ModelProto:
@@ -195,7 +178,7 @@ def _fix_shapes(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
     for value in model.graph.input:
         for dim, size in zip(value.type.tensor_type.shape.dim, feeds[value.name].shape, strict=True):
             dim.dim_value = size
-    # What the file says of the shapes inside held for free dimensions only.
+    # The recorded shapes were those of free dimensions.
     del model.graph.value_info[:]
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")

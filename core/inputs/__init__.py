@@ -1,1 +1,1 @@
-"""What is fed to a model: images, arrays, synthetic samples, augmentations, and the preprocessing they need."""
+"""Model inputs: images, arrays, synthetic samples, augmentation, and the preprocessing of images."""

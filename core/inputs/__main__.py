@@ -1,4 +1,7 @@
-"""The process that tries a model out: ``python -m core.inputs FOLDER``; see :mod:`core.inputs.infer_in_subprocess`."""
+"""The process that infers the preprocessing of a model: ``python -m core.inputs FOLDER``.
+
+See :mod:`core.inputs.infer_in_subprocess`.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def infer(source: Any, images: str | None, size: Sequence[int] | None) -> Any:
     Args:
         source: data of a :class:`Source`.
         images: path of a folder of example images.
-        size: height and width in pixels, for a model that takes any.
+        size: height and width in pixels, for a model with free ones.
 
     Returns:
         Data of a :class:`~core.inputs.infer_preprocessing.Proposal`.

@@ -1,38 +1,37 @@
-"""Inputs that are no pictures: .npy and .npz files, and inputs that are the same for every sample."""
+"""Samples from .npy and .npz files, for inputs that are not images."""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.common.errors import ImagesError, OptionError
-from core.common.text import Text, say
-from core.onnx_model.source import Source, TensorInfo
+from core.common.errors import ImagesError
+from core.common.text import say
+from core.onnx_model.source import Source, TensorInfo, shape_text
 
-_MOST_BYTES = 1 << 30  # a small compressed file can claim an array that fills the memory
-_FILLED = {"zeros": np.zeros, "ones": np.ones}
+MAX_BYTES = 1 << 30
+"""Largest array: a small compressed file can expand to one that fills the memory."""
 
 
 def read_arrays(path: Path, source: Source) -> dict[str, NDArray[Any]]:
-    """One sample: the array of a .npy for the model's first input, or those of a .npz by their names.
+    """Read one sample: a .npy is the model's first input, a .npz has arrays by input name.
 
-    An array without the batch axis gets one.
+    An array without a batch axis gets one.
 
     Args:
         path: the file.
-        source: the model; of the inputs that it lists, the first takes a .npy.
+        source: the model.
 
     Raises:
-        ImagesError: it cannot be read, or does not fit the model's inputs.
+        ImagesError: the file cannot be read, or does not fit the model's inputs.
     """
     try:
         found = _load(path, source.inputs[0].name)
-    # numpy's readers raise whatever a damaged file makes them meet: EOFError, BadZipFile, SyntaxError, ...
+    # numpy's readers raise anything on a damaged file: EOFError, BadZipFile, SyntaxError, ...
     except Exception as exc:
         raise ImagesError(
             say('The arrays in "{name}" cannot be read.', name=path.name),
@@ -40,7 +39,7 @@ def read_arrays(path: Path, source: Source) -> dict[str, NDArray[Any]]:
             detail=repr(exc),
         ) from exc
     inputs = {tensor.name: tensor for tensor in source.inputs}
-    arrays = {name: _shaped(array, inputs[name], path) for name, array in found.items() if name in inputs}
+    arrays = {name: _with_input_shape(array, inputs[name], path) for name, array in found.items() if name in inputs}
     if not arrays:
         raise ImagesError(
             say('"{name}" has no array for any of the inputs {inputs}.', name=path.name, inputs=", ".join(inputs)),
@@ -50,110 +49,37 @@ def read_arrays(path: Path, source: Source) -> dict[str, NDArray[Any]]:
 
 
 def _load(path: Path, first: str) -> dict[str, NDArray[Any]]:
-    # Pickled objects would run whatever code the file's author put into them.
+    # Unpickling runs code from the file.
     if path.suffix.lower() == ".npy":
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)  # refuses sizes that the file does not have
-        if mapped.nbytes > _MOST_BYTES:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)  # raises if the header claims more than there is
+        if mapped.nbytes > MAX_BYTES:
             raise ValueError(f"{mapped.nbytes} bytes")
-        return {first: _numbers(np.array(mapped))}
+        return {first: _checked(np.array(mapped))}
     with zipfile.ZipFile(path) as archive:
         claimed = sum(entry.file_size for entry in archive.infolist())
-    if claimed > _MOST_BYTES:
+    if claimed > MAX_BYTES:
         raise ValueError(f"{claimed} bytes")
     with np.load(path, allow_pickle=False) as arrays:
-        return {name: _numbers(arrays[name]) for name in arrays.files}
+        return {name: _checked(arrays[name]) for name in arrays.files}
 
 
-def _numbers(array: NDArray[Any]) -> NDArray[Any]:
+def _checked(array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind not in "fiub" or not array.size:
         raise ValueError(f"{array.dtype} of the shape {array.shape}")
     return array
 
 
-def _shaped(array: NDArray[Any], tensor: TensorInfo, path: Path) -> NDArray[Any]:
+def _with_input_shape(array: NDArray[Any], tensor: TensorInfo, path: Path) -> NDArray[Any]:
     for candidate in (array, array[np.newaxis]):
-        if _fits(candidate, tensor):
+        if tensor.accepts(candidate.shape):
             return candidate.astype(tensor.dtype) if tensor.dtype != "unknown" else candidate
     raise ImagesError(
         say(
             'The array in "{name}" has the shape {shape}, but the input "{input}" takes {expected}.',
             name=path.name,
-            shape=_words(array.shape),
+            shape=shape_text(array.shape),
             input=tensor.name,
-            expected=_words(tensor.shape),
+            expected=shape_text(tensor.shape),
         ),
         next_step=say("Save the arrays with exactly the shape that the model takes."),
     )
-
-
-def _fits(array: NDArray[Any], tensor: TensorInfo) -> bool:
-    if array.ndim != len(tensor.shape):
-        return False
-    return all(isinstance(size, str) or size == own for size, own in zip(tensor.shape, array.shape, strict=True))
-
-
-def _words(shape: tuple[int | str, ...]) -> str:
-    return "x".join(map(str, shape)) or "()"
-
-
-def fixed_inputs(source: Source, values: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """Inputs that are the same for every sample, as a person writes them.
-
-    ``16000`` is a number that fills the input's fixed shape, ``1,2,3`` a list, ``zeros:2,1,128`` and
-    ``ones:2,1,128`` a tensor of that shape, ``zeros`` one of the input's fixed shape.
-
-    Raises:
-        OptionError: there is no such input, or the value does not fit it.
-    """
-    inputs = {tensor.name: tensor for tensor in source.inputs}
-    unknown = [name for name in values if name not in inputs]
-    if unknown:
-        raise OptionError(
-            say('The model has no input "{name}".', name=unknown[0]),
-            next_step=say("Its inputs are: {names}.", names=", ".join(inputs)),
-        )
-    return {name: _value(inputs[name], text) for name, text in values.items()}
-
-
-def _value(tensor: TensorInfo, text: str) -> NDArray[Any]:
-    try:
-        value = _parse(tensor, text.strip())
-    except (ValueError, TypeError, OverflowError, MemoryError) as exc:
-        raise _unfit(tensor, text, repr(exc)) from exc
-    if not _fits(value, tensor) or value.nbytes > _MOST_BYTES:
-        raise _unfit(tensor, text, _words(value.shape))
-    return value
-
-
-def _unfit(tensor: TensorInfo, text: str, detail: str) -> OptionError:
-    reason: Text = say(
-        'The value "{value}" does not fit the input "{name}", which takes {shape} of the type {dtype}.',
-        value=text,
-        name=tensor.name,
-        shape=_words(tensor.shape),
-        dtype=tensor.dtype,
-    )
-    return OptionError(
-        reason,
-        next_step=say("Give a number, numbers with commas between them, or a filled shape such as zeros:2,1,128."),
-        detail=detail,
-    )
-
-
-def _parse(tensor: TensorInfo, text: str) -> NDArray[Any]:
-    own = tuple(size if isinstance(size, int) else 1 for size in tensor.shape)
-    dtype = np.dtype(tensor.dtype)
-    word, _, sizes = text.partition(":")
-    if word in _FILLED:
-        shape = tuple(int(size) for size in sizes.split(",")) if sizes else own
-        if any(size < 1 for size in shape) or np.prod(shape, dtype=np.float64) > _MOST_BYTES:
-            raise ValueError(shape)
-        return _FILLED[word](shape, dtype)
-    numbers = np.array([float(number) for number in text.split(",")])
-    typed = numbers.astype(dtype)
-    if numbers.size == 1:
-        return np.full(own, typed[0], dtype)
-    free = [index for index, size in enumerate(tensor.shape) if isinstance(size, str)]
-    if len(free) == 1:
-        own = tuple(-1 if index == free[0] else size for index, size in enumerate(own))
-    return typed.reshape(own)

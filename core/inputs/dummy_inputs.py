@@ -1,4 +1,4 @@
-"""Find inputs on which a model runs, where nobody said what it takes."""
+"""Find dummy inputs on which a model runs, from the names, shapes and types of its inputs."""
 
 from __future__ import annotations
 
@@ -14,50 +14,51 @@ from core.onnx_model.source import Source, TensorInfo
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 
-_SECONDS = 30.0
-_MOST_TRIES = 120
+_TIMEOUT_S = 30.0
+_MAX_COMBINATIONS = 20_000  # that are put in order
+_MAX_CANDIDATES = 120
 
-_RATES = (16000, 8000, 44100)
+_SAMPLE_RATES = (16000, 8000, 44100)
 _SCALARS = (1, 0)
 _LENGTHS = (128, 512, 256, 16, 64, 576, 1, 80, 1024, 3000, 16000)
-"""Lengths of texts, and of pieces of sound in samples or frames."""
+"""Sequence lengths: tokens of a text, and samples or frames of audio."""
 
 _SIDES = (224, 320, 640, 64, 32, 1)
-"""Heights and widths of what has four axes or more."""
+"""Sizes of the free dimensions of inputs with four axes or more: height and width of images."""
 
-_STATE_WORDS = ("state", "hidden", "cache", "past", "mems", "h0", "c0")
-_ONES_WORDS = ("mask", "length", "scale")
+_STATE_NAMES = ("state", "hidden", "cache", "past", "mems", "h0", "c0")
+_ONES_NAMES = ("mask", "length", "scale")
 
 
 def find_dummy_inputs(source: Source, given: Feeds) -> dict[str, Tensor]:
-    """One example of every input, on which the model runs.
+    """A tensor for every input, on which the model runs.
 
-    Free sizes and the values of numbers are guessed from names and shapes and tried in turn.
+    Free dimensions and the values of scalars are chosen by name and shape, and tried in turn.
 
     Args:
         source: the model.
-        given: inputs that are known; free dimensions of the same name take their sizes.
+        given: known inputs; free dimensions of the same name take their sizes.
 
     Raises:
-        SourceError: an input's type is not known, or no try worked.
+        SourceError: an input's type is unknown, or the model ran on no candidate.
     """
     unknown = [tensor for tensor in source.inputs if tensor.name not in given]
     for tensor in unknown:
         _check_type(tensor)
     sizes = _known_sizes(source, given)
-    predictor = _open(source)
+    predictor = _open_predictor(source)
     error: ConversionError | None = None
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + _TIMEOUT_S
     try:
-        for candidate in itertools.islice(_candidates(unknown, sizes), _MOST_TRIES):
+        for candidate in itertools.islice(_candidates(unknown, sizes), _MAX_CANDIDATES):
             try:
-                answers = predictor.run({**given, **candidate})
+                outputs = predictor.run({**given, **candidate})
             except ConversionError as exc:
                 error = error or exc
                 if time.monotonic() > deadline:
                     break
                 continue
-            if all(tensor.size for tensor in answers.values()):
+            if all(tensor.size for tensor in outputs.values()):
                 return {**candidate, **given}
     finally:
         predictor.close()
@@ -65,7 +66,7 @@ def find_dummy_inputs(source: Source, given: Feeds) -> dict[str, Tensor]:
 
 
 def randomize(example: Feeds, given: Feeds, random: np.random.Generator) -> dict[str, Tensor]:
-    """The same shapes with other random numbers; states, scalars, masks and what was given stay."""
+    """The same shapes with new random numbers; states, scalars, masks and the given inputs stay."""
     return {name: tensor if name in given else _random_like(name, tensor, random) for name, tensor in example.items()}
 
 
@@ -77,7 +78,7 @@ def _check_type(tensor: TensorInfo) -> None:
         )
 
 
-def _open(source: Source) -> OnnxPredictor:
+def _open_predictor(source: Source) -> OnnxPredictor:
     try:
         return OnnxPredictor(source.path, threads=1)
     except ConversionError as exc:
@@ -100,43 +101,44 @@ def _does_not_run(error: ConversionError | None) -> SourceError:
 
 
 def _known_sizes(source: Source, given: Feeds) -> dict[str, int]:
-    """Free dimension -> its size in what is known."""
+    """Name of a free dimension -> its size in the given inputs."""
     return {
-        size: own
+        size: actual
         for tensor in source.inputs
         if tensor.name in given
-        for size, own in zip(tensor.shape, given[tensor.name].shape, strict=True)
+        for size, actual in zip(tensor.shape, given[tensor.name].shape, strict=True)
         if isinstance(size, str) and size != "?"
     }
 
 
 def _candidates(tensors: list[TensorInfo], sizes: Mapping[str, int]) -> Iterator[dict[str, Tensor]]:
-    """Whole sets of inputs, the likely ones first; dimensions of the same name always have the same size."""
-    names = sorted({size for tensor in tensors for size in _free(tensor)} - set(sizes))
-    choices: list[tuple[int, ...]] = [_sizes_of(name, tensors) for name in names]
-    choices += [_values_of(tensor) for tensor in tensors]
-    for choice in sorted(itertools.islice(itertools.product(*(range(len(one)) for one in choices)), 20_000), key=sum):
-        picked = [values[index] for values, index in zip(choices, choice, strict=True)]
+    """Sets of inputs, the likely ones first; free dimensions of the same name always have the same size."""
+    names = sorted({size for tensor in tensors for size in _free_dimensions(tensor)} - set(sizes))
+    choices: list[tuple[int, ...]] = [_sizes_to_try(name, tensors) for name in names]
+    choices += [_scalars_to_try(tensor) for tensor in tensors]
+    combinations = itertools.product(*(range(len(choice)) for choice in choices))
+    for indices in sorted(itertools.islice(combinations, _MAX_COMBINATIONS), key=sum):
+        picked = [values[index] for values, index in zip(choices, indices, strict=True)]
         known = {**sizes, **dict(zip(names, picked, strict=False))}
         values = picked[len(names) :]
         yield {tensor.name: _example(tensor, known, value) for tensor, value in zip(tensors, values, strict=True)}
 
 
-def _free(tensor: TensorInfo) -> list[str]:
-    return [_key(tensor, axis) for axis, size in enumerate(tensor.shape) if isinstance(size, str)]
+def _free_dimensions(tensor: TensorInfo) -> list[str]:
+    return [_dimension_name(tensor, axis) for axis, size in enumerate(tensor.shape) if isinstance(size, str)]
 
 
-def _key(tensor: TensorInfo, axis: int) -> str:
-    """The dimension's name; one without a name is known by its place, first ones are the batch."""
+def _dimension_name(tensor: TensorInfo, axis: int) -> str:
+    """The dimension's own name; without one, ``batch`` for a first axis, and input and axis for others."""
     size = tensor.shape[axis]
     if size != "?":
         return str(size)
     return "batch" if axis == 0 and len(tensor.shape) > 1 else f"{tensor.name}[{axis}]"
 
 
-def _sizes_of(name: str, tensors: list[TensorInfo]) -> tuple[int, ...]:
-    users = [tensor for tensor in tensors if name in _free(tensor)]
-    is_first = all(len(tensor.shape) > 1 and _key(tensor, 0) == name for tensor in users)
+def _sizes_to_try(name: str, tensors: list[TensorInfo]) -> tuple[int, ...]:
+    users = [tensor for tensor in tensors if name in _free_dimensions(tensor)]
+    is_first = all(len(tensor.shape) > 1 and _dimension_name(tensor, 0) == name for tensor in users)
     if is_first or "batch" in name.lower() or name in ("N", "B"):
         return (1,)
     if all(_is_state(tensor) for tensor in users):
@@ -145,38 +147,39 @@ def _sizes_of(name: str, tensors: list[TensorInfo]) -> tuple[int, ...]:
 
 
 def _is_state(tensor: TensorInfo) -> bool:
-    return len(tensor.shape) > 1 and any(word in tensor.name.lower() for word in _STATE_WORDS)
+    return len(tensor.shape) > 1 and any(part in tensor.name.lower() for part in _STATE_NAMES)
 
 
-def _values_of(tensor: TensorInfo) -> tuple[int, ...]:
-    """Numbers to try for a scalar; tensors are filled by what their name says."""
+def _scalars_to_try(tensor: TensorInfo) -> tuple[int, ...]:
+    """Values to try for a scalar; other tensors have one filling, by their name."""
     if tensor.shape not in ((), (1,)):
         return (0,)
     name = tensor.name.lower()
-    return _RATES if name in ("sr", "fs") or "rate" in name else _SCALARS
+    return _SAMPLE_RATES if name in ("sr", "fs") or "rate" in name else _SCALARS
 
 
 def _example(tensor: TensorInfo, sizes: Mapping[str, int], value: int) -> Tensor:
     shape = tuple(
-        size if isinstance(size, int) else sizes[_key(tensor, axis)] for axis, size in enumerate(tensor.shape)
+        size if isinstance(size, int) else sizes[_dimension_name(tensor, axis)]
+        for axis, size in enumerate(tensor.shape)
     )
     dtype = np.dtype(tensor.dtype)
     if shape in ((), (1,)):
         return np.full(shape, value, dtype)
-    if any(word in tensor.name.lower() for word in _ONES_WORDS):
+    if any(part in tensor.name.lower() for part in _ONES_NAMES):
         return np.ones(shape, dtype)
     if _is_state(tensor):
         return np.zeros(shape, dtype)
-    return _numbers(shape, dtype, np.random.default_rng(0))
+    return _random_numbers(shape, dtype, np.random.default_rng(0))
 
 
 def _random_like(name: str, tensor: Tensor, random: np.random.Generator) -> Tensor:
-    if tensor.size == 1 or any(word in name.lower() for word in (*_ONES_WORDS, *_STATE_WORDS)):
+    if tensor.size == 1 or any(part in name.lower() for part in (*_ONES_NAMES, *_STATE_NAMES)):
         return tensor
-    return _numbers(tensor.shape, tensor.dtype, random)
+    return _random_numbers(tensor.shape, tensor.dtype, random)
 
 
-def _numbers(shape: tuple[int, ...], dtype: np.dtype[np.generic], random: np.random.Generator) -> Tensor:
+def _random_numbers(shape: tuple[int, ...], dtype: np.dtype[np.generic], random: np.random.Generator) -> Tensor:
     if np.issubdtype(dtype, np.floating):
         return random.standard_normal(shape).astype(dtype)
     return random.integers(0, 2, shape).astype(dtype)

@@ -1,4 +1,4 @@
-"""A folder of pictures: what is in it, what the pictures show, and which serve for what."""
+"""A folder of images: its files, their labels, and the split into calibration and test samples."""
 
 from __future__ import annotations
 
@@ -15,72 +15,72 @@ from core.common.errors import ImagesError
 from core.common.text import say
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
-"""File name endings that are read as pictures."""
+"""File name endings of images."""
 
 ARRAY_SUFFIXES = frozenset({".npy", ".npz"})
-"""File name endings of samples that are no pictures; :mod:`core.inputs.arrays` reads them."""
+"""File name endings of samples that are not images; :mod:`core.inputs.arrays` reads them."""
 
 MAX_CALIBRATION_SAMPLES = 100
-"""More calibration pictures than this change the ranges hardly and cost time."""
+"""More calibration samples than this hardly change the ranges, and cost time."""
 
 MAX_TEST_SAMPLES = 1000
-"""More test pictures than this make the figures hardly surer; they are spread evenly over the folder."""
+"""More test samples than this hardly narrow the confidence intervals; they are spread evenly over the folder."""
 
-_MOST_PIXELS = 100_000_000  # a small file can claim a picture that fills the memory
+_MAX_PIXELS = 100_000_000  # a small file can expand to an image that fills the memory
 _LABELS_FILE = "labels.csv"
 
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """The samples below a folder, in the order of their names: pictures, or arrays where there is no picture."""
+    """The samples below a folder, in the order of their paths: images, or arrays where there is no image."""
 
     path: Path
-    """The folder that the person picked."""
+    """The folder itself."""
 
     files: tuple[Path, ...]
-    """Every picture or array file, subfolders included."""
+    """Every image or array file, subfolders included."""
 
     labels: Mapping[Path, str] = field(default_factory=dict)
-    """What a picture shows, as written by the person: a class number or a class name."""
+    """File -> its class, as the person wrote it: a number or a name."""
 
     @property
-    def holds_pictures(self) -> bool:
-        """Whether the samples are pictures."""
+    def holds_images(self) -> bool:
+        """Whether the samples are images."""
         return self.files[0].suffix.lower() in SUFFIXES
 
 
 @dataclass(frozen=True)
 class Split:
-    """Which pictures teach the ranges and which ones judge the result; never the same ones."""
+    """Calibration and test samples, disjoint by content."""
 
     calibration: tuple[Path, ...] = ()
     test: tuple[Path, ...] = ()
     labels: Mapping[Path, str] = field(default_factory=dict)
-    """Labels of the test pictures, where known."""
+    """Labels of the test samples, where known."""
 
     duplicates: int = 0
-    """Pictures left out of the test because the calibration has the same one."""
+    """Files left out because another one has the same content."""
 
 
 @dataclass(frozen=True)
 class SampleCounts:
-    """How many samples calibrate, and how many test."""
+    """Numbers of calibration and test samples."""
 
     calibration: int
     test: int
 
     @classmethod
     def of(cls, split: Split) -> SampleCounts:
-        """Of a split that is known."""
+        """Those of a split."""
         return cls(len(split.calibration), len(split.test))
 
     @classmethod
     def expected(cls, images: int, test_images: int | None = None) -> SampleCounts:
-        """What :func:`split` will make of folders with so many files, as far as no two files are the same.
+        """Those that :func:`split` gives for so many files, if no two have the same content.
 
         Args:
-            images: files in the folder with examples; 0 where there is none.
-            test_images: files in the folder with test samples of its own, if there is one.
+            images: number of files in the folder of images; 0 where there is none.
+            test_images: number of files in the separate test folder, if there is one.
         """
         if test_images is not None:
             return cls(min(MAX_CALIBRATION_SAMPLES, images), min(MAX_TEST_SAMPLES, test_images))
@@ -90,35 +90,35 @@ class SampleCounts:
 
 @dataclass
 class ImageReader:
-    """Opens pictures one at a time, and keeps count of those that cannot be read."""
+    """Opens images one at a time, and records those that cannot be read."""
 
     skipped: dict[Path, str] = field(default_factory=dict)
-    """Unreadable picture -> what was wrong with it."""
+    """Unreadable file -> the reason."""
 
     def read(self, files: Iterable[Path]) -> Iterator[tuple[Path, Image.Image]]:
-        """Yield each readable picture, upright; never more than one in memory."""
+        """Yield each readable image, upright; never more than one in memory."""
         for path in files:
             try:
-                picture = open_image(path)
+                image = open_image(path)
             except ImagesError as exc:
                 self.skipped[path] = str(exc.reason)
             else:
-                yield path, picture
+                yield path, image
 
 
 def open_image(path: Path) -> Image.Image:
-    """Decode one picture and turn it upright.
+    """Decode one image and turn it upright by its EXIF orientation.
 
     Raises:
-        ImagesError: it is no picture, it is damaged, or it is far too large.
+        ImagesError: it is not an image, is damaged, or is far too large.
     """
     try:
         with Image.open(path) as lazy:
-            if lazy.width * lazy.height > _MOST_PIXELS:
+            if lazy.width * lazy.height > _MAX_PIXELS:
                 raise ValueError(f"{lazy.width} x {lazy.height} pixels")
             lazy.load()
             return ImageOps.exif_transpose(lazy)
-    # Pillow's decoders raise whatever their format's parser meets: SyntaxError, struct.error, MemoryError, ...
+    # Pillow's decoders raise anything on a damaged file: SyntaxError, struct.error, MemoryError, ...
     except Exception as exc:
         raise ImagesError(
             say('The picture "{name}" cannot be read.', name=path.name),
@@ -128,13 +128,13 @@ def open_image(path: Path) -> Image.Image:
 
 
 def read_folder(folder: Path) -> ImageFolder:
-    """List the pictures below a folder, or its .npy and .npz files where it has none, and find their labels.
+    """List the images below a folder, or its .npy and .npz files where it has none, and find their labels.
 
     Labels come from a ``labels.csv`` (columns ``file`` and ``label``) in the folder, or else from
-    its subfolders, when every picture lies in one.
+    its subfolders, where every file lies in one.
 
     Raises:
-        ImagesError: there is no such folder, it cannot be read, or it holds no picture.
+        ImagesError: there is no such folder, it cannot be read, or it holds no sample.
     """
     if not folder.is_dir():
         raise ImagesError(
@@ -153,54 +153,58 @@ def read_folder(folder: Path) -> ImageFolder:
 
 
 def split(images: ImageFolder, test_images: ImageFolder | None = None) -> Split:
-    """Choose calibration and test pictures that share none.
+    """Split into calibration and test samples, of which no two have the same content.
 
-    With one folder, up to half of it, spread evenly over the names, calibrates and the rest tests.
-    With a test folder of its own, only pictures with the same content are taken out of the test.
+    With one folder, up to half of it, spread evenly over the names, is for calibration and the rest for the test.
+    With a separate test folder, test files with the content of a calibration file are left out.
+
+    Args:
+        images: the folder of samples.
+        test_images: the separate test folder, if there is one.
     """
     if test_images is None or test_images.path.resolve() == images.path.resolve():
         return _split_one(images)
-    calibration = _spread(images.files, MAX_CALIBRATION_SAMPLES)
-    seen = {_fingerprint(path) for path in calibration}
-    unseen = tuple(path for path in test_images.files if _fingerprint(path) not in seen)
-    test = _spread(unseen, MAX_TEST_SAMPLES)
-    return Split(calibration, test, _known(test_images, test), duplicates=len(test_images.files) - len(unseen))
+    calibration = _evenly_spaced(images.files, MAX_CALIBRATION_SAMPLES)
+    seen = {_content_hash(path) for path in calibration}
+    unseen = tuple(path for path in test_images.files if _content_hash(path) not in seen)
+    test = _evenly_spaced(unseen, MAX_TEST_SAMPLES)
+    return Split(calibration, test, _labels_of(test_images, test), duplicates=len(test_images.files) - len(unseen))
 
 
 def test_only(images: ImageFolder) -> Split:
-    """Use all pictures for the test and none for calibration."""
-    test = _spread(images.files, MAX_TEST_SAMPLES)
-    return Split((), test, _known(images, test))
+    """Use all samples for the test and none for calibration."""
+    test = _evenly_spaced(images.files, MAX_TEST_SAMPLES)
+    return Split((), test, _labels_of(images, test))
 
 
 def _split_one(images: ImageFolder) -> Split:
-    unique = {_fingerprint(path): path for path in reversed(images.files)}
+    unique = {_content_hash(path): path for path in reversed(images.files)}
     files = tuple(sorted(unique.values()))
-    calibration = _spread(files, min(MAX_CALIBRATION_SAMPLES, (len(files) + 1) // 2))
+    calibration = _evenly_spaced(files, min(MAX_CALIBRATION_SAMPLES, (len(files) + 1) // 2))
     chosen = set(calibration)
-    test = _spread(tuple(path for path in files if path not in chosen), MAX_TEST_SAMPLES)
-    return Split(calibration, test, _known(images, test), duplicates=len(images.files) - len(files))
+    test = _evenly_spaced(tuple(path for path in files if path not in chosen), MAX_TEST_SAMPLES)
+    return Split(calibration, test, _labels_of(images, test), duplicates=len(images.files) - len(files))
 
 
-def _known(images: ImageFolder, files: Sequence[Path]) -> dict[Path, str]:
+def _labels_of(images: ImageFolder, files: Sequence[Path]) -> dict[Path, str]:
     return {path: images.labels[path] for path in files if path in images.labels}
 
 
-def _spread(files: Sequence[Path], count: int) -> tuple[Path, ...]:
+def _evenly_spaced(files: Sequence[Path], count: int) -> tuple[Path, ...]:
     """``count`` files at even distances: classes often lie together in the order of names."""
     count = min(count, len(files))
     return tuple(files[index * len(files) // count] for index in range(count))
 
 
-def _fingerprint(path: Path) -> str:
+def _content_hash(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
-        return str(path)  # unreadable: the reader will skip it and say so
+        return str(path)  # unreadable: the reader skips and records it
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    # os.walk does not follow links to folders, so a link back to a parent cannot trap it.
+    # os.walk does not follow links to folders, so a link to a parent makes no endless loop.
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:

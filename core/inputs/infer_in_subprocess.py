@@ -1,4 +1,4 @@
-"""Infer the preprocessing in a process of its own, since that runs the model: a native crash costs a proposal only."""
+"""Infer the preprocessing in a subprocess: it runs the model, and a native crash must cost no more than a proposal."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _COMMAND = (sys.executable, "-m", "core.inputs")
 def infer_in_subprocess(
     source: Source, images: Path | None = None, *, size: tuple[int, int] | None = None, timeout: float
 ) -> Proposal:
-    """As :func:`core.inputs.infer_preprocessing.infer_preprocessing`.
+    """As :func:`core.inputs.infer_preprocessing.infer_preprocessing`, in a subprocess.
 
     Args:
         source: the model.
         images: folder of example images.
-        size: height and width, where the person knows them and the model takes any.
-        timeout: seconds after which it is ended.
+        size: height and width, where they are known and the model leaves them free.
+        timeout: seconds after which the subprocess is killed.
 
     Raises:
-        EdgePressError: the model or the images cannot be used, or trying them crashed or took too long.
+        EdgePressError: the model or the images cannot be used, or running the model crashed or took too long.
     """
     arguments = {
         "source": to_data(source),

@@ -1,4 +1,4 @@
-"""Propose the preprocessing that a model was trained with: from what it says of itself, or by trying."""
+"""Infer the preprocessing that a model was trained with: from the file, or by running it on example images."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ COMMON_NORMALIZATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]
     "0 to 255": ((0.0,) * 3, (1.0,) * 3),
     "Caffe": ((123.68, 116.779, 103.939), (1.0,) * 3),
 }
-"""Mean and std in RGB order and units of 0 to 255, under the names that people know them by."""
+"""Name -> mean and std, in RGB order and units of 0 to 255."""
 
-_PICTURES = 16
-_LEAST_SURENESS = 0.1
-"""Share of the sureness that would be possible, below which the answers are no evidence."""
+_MAX_IMAGES = 16
+_MIN_INCEPTION_SCORE = 0.1
+"""Share of the highest possible log Inception Score below which the predictions are no evidence."""
 
 _SIZES = ((224, 224), (320, 320), (640, 640), (48, 192), (48, 320), (112, 112))
-"""Tried in this order where the model takes any size."""
+"""Tried in this order where height and width are free."""
 
-_LINE = (48, 320)
-"""What PaddleOCR's readers of text lines are trained on."""
+_TEXT_LINE_SIZE = (48, 320)
+"""Training size of PaddleOCR's text recognition models."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A preprocessing, and why this one."""
+    """A preprocessing, and the reason for it."""
 
     preprocessing: Preprocessing
     reason: Text
@@ -56,43 +56,43 @@ def infer_preprocessing(source: Source, images: Path | None = None, *, size: tup
 
     Args:
         source: the model.
-        images: example pictures; without them only the model's own words and shapes are used.
-        size: height and width, where the person knows them and the model takes any.
+        images: folder of example images; without them only the file itself is used.
+        size: height and width, where they are known and the model leaves them free.
 
     Raises:
-        SourceError: the model cannot be run at any usual size.
+        SourceError: the model runs at none of the usual sizes.
         ImagesError: the folder cannot be read.
     """
     if source.own_preprocessing is not None:
         return Proposal(source.own_preprocessing, say("The model's file says how it wants its pictures."))
     if not source.takes_image:
         return Proposal(
-            _plain((224, 224), source), say("This model takes no picture, so these settings do not matter.")
+            _default((224, 224), source), say("This model takes no picture, so these settings do not matter.")
         )
     predictor = OnnxPredictor(source.path, threads=1)
-    start = _by_rule(source, predictor, size)
+    start = _from_file(source, predictor, size)
     folder = read_folder(images) if images is not None else None
-    if folder is None or not folder.holds_pictures or start.preprocessing.color == "gray":
+    if folder is None or not folder.holds_images or start.preprocessing.color == "gray":
         return start
-    return _by_trying(source, predictor, folder, start)
+    return _from_images(source, predictor, folder, start)
 
 
-def _by_rule(source: Source, predictor: OnnxPredictor, given: tuple[int, int] | None) -> Proposal:
-    """What the shape, the layout and the exporter's notes suggest."""
-    reader = "character" in source.metadata
-    size = given or _working_size(source, predictor, (_LINE, *_SIZES) if reader else _SIZES)
-    plain = _plain(size, source)
-    if reader and plain.color != "gray":
+def _from_file(source: Source, predictor: OnnxPredictor, given: tuple[int, int] | None) -> Proposal:
+    """By the input's shape and layout, and the exporter's metadata."""
+    is_text_recognition = "character" in source.metadata
+    size = given or _working_size(source, predictor, (_TEXT_LINE_SIZE, *_SIZES) if is_text_recognition else _SIZES)
+    default = _default(size, source)
+    if is_text_recognition and default.color != "gray":
         mean, std = COMMON_NORMALIZATIONS["-1 to 1"]
         return Proposal(
-            replace(plain.with_color("bgr"), fit="pad", mean=mean, std=std),
+            replace(default.with_color("bgr"), fit="pad", mean=mean, std=std),
             say(
                 "Models exported by PaddleOCR, which carry their letters in the file, want pictures of lines like this."
             ),
         )
     if "stride" in source.metadata and "imgsz" in source.metadata:
         return Proposal(
-            replace(plain, fit="pad"), say("Models exported by ultralytics (YOLO) want pictures like this.")
+            replace(default, fit="pad"), say("Models exported by ultralytics (YOLO) want pictures like this.")
         )
     if source.layout == "nhwc":
         mean, std = COMMON_NORMALIZATIONS["-1 to 1"]
@@ -102,32 +102,32 @@ def _by_rule(source: Source, predictor: OnnxPredictor, given: tuple[int, int] | 
         reason = say(
             "Most models with this input want pictures like this. Please check with whoever trained the model."
         )
-    if plain.color == "gray":
-        return Proposal(plain, say("Grey pictures from 0 to 1 are usual for models with one colour channel."))
-    return Proposal(replace(plain, mean=mean, std=std), reason)
+    if default.color == "gray":
+        return Proposal(default, say("Grey pictures from 0 to 1 are usual for models with one colour channel."))
+    return Proposal(replace(default, mean=mean, std=std), reason)
 
 
-def _plain(size: tuple[int, int], source: Source) -> Preprocessing:
-    """Pictures from 0 to 1, in the model's size and layout."""
+def _default(size: tuple[int, int], source: Source) -> Preprocessing:
+    """Pixel values from 0 to 1, in the model's size and layout."""
     layout = source.layout or "nchw"
     shape = source.inputs[0].shape
     channels = shape[3 if layout == "nhwc" else 1] if source.takes_image else 3
     grey = channels == 1
-    # Models that are much wider than high read lines of text, where cropping would cut letters off and stretching
-    # would make short words wide.
+    # An input at least twice as wide as high takes lines of text, where cropping would cut letters off and stretching
+    # would widen short words.
     fit: Fit = "pad" if size[1] >= 2 * size[0] else "crop"
     count = 1 if grey else 3
     return Preprocessing(size, fit, "gray" if grey else "rgb", layout, (0.0,) * count, (255.0,) * count)
 
 
 def _working_size(source: Source, predictor: OnnxPredictor, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """The size in the file, with what is free there filled in by trying."""
+    """Height and width from the file; free ones are the first of ``sizes`` with which the model runs."""
     height, width = source.image_size
     if isinstance(height, int) and isinstance(width, int):
         return height, width
     for usual in sizes:
         size = (height if isinstance(height, int) else usual[0], width if isinstance(width, int) else usual[1])
-        preprocessing = _plain(size, source)
+        preprocessing = _default(size, source)
         try:
             predictor.run(image_feeds(source, np.zeros(preprocessing.shape, np.float32)))
         except ConversionError:
@@ -139,33 +139,36 @@ def _working_size(source: Source, predictor: OnnxPredictor, sizes: Sequence[tupl
     )
 
 
-def _by_trying(source: Source, predictor: OnnxPredictor, folder: ImageFolder, start: Proposal) -> Proposal:
-    """Let the model judge: with the right preprocessing its answers are right, or at least sure and various."""
-    files = folder.files[:: max(1, len(folder.files) // _PICTURES)][:_PICTURES]
-    pictures = list(ImageReader().read(files))
-    if not pictures:
+def _from_images(source: Source, predictor: OnnxPredictor, folder: ImageFolder, start: Proposal) -> Proposal:
+    """Choose the candidate with the best accuracy on labelled images, then with the highest Inception Score.
+
+    For classifiers only; others, and those that recognise none of the images, keep the proposal ``start``.
+    """
+    files = folder.files[:: max(1, len(folder.files) // _MAX_IMAGES)][:_MAX_IMAGES]
+    images = list(ImageReader().read(files))
+    if not images:
         raise ImagesError(
             say("None of the pictures can be read."),
             next_step=say("Choose a folder with pictures that open in a picture viewer."),
         )
-    example = predictor.run(image_feeds(source, start.preprocessing.tensor(pictures[0][1])))
+    example = predictor.run(image_feeds(source, start.preprocessing.tensor(images[0][1])))
     task = recognize_task(source, example, labels=tuple(folder.labels.values()))
-    if not isinstance(task, Classification) or len(pictures) < 2:
+    if not isinstance(task, Classification) or len(images) < 2:
         return start
-    truths = [task.class_index(folder.labels.get(file, "")) for file, _ in pictures]
+    truths = [task.class_index(folder.labels.get(file, "")) for file, _ in images]
 
-    def worth(candidate: Preprocessing) -> tuple[float, float]:
-        outputs = [predictor.run(image_feeds(source, candidate.tensor(picture))) for _, picture in pictures]
-        return _right(task, outputs, truths), _sureness(
-            [to_probabilities(next(iter(answer.values()))) for answer in outputs]
-        )
+    def evaluate(candidate: Preprocessing) -> tuple[float, float]:
+        outputs = [predictor.run(image_feeds(source, candidate.tensor(image))) for _, image in images]
+        probabilities = [to_probabilities(next(iter(output.values()))) for output in outputs]
+        return _accuracy(task, outputs, truths), _log_inception_score(probabilities)
 
-    (right, sureness), best = max(
-        ((worth(one), one) for one in _candidates(start.preprocessing)), key=lambda pair: pair[0]
+    (accuracy, score), best = max(
+        ((evaluate(candidate), candidate) for candidate in _candidates(start.preprocessing)), key=lambda pair: pair[0]
     )
-    if right == 0.0 and sureness < _LEAST_SURENESS * np.log(min(len(pictures), next(iter(example.values())).size)):
-        return start  # it knows none of these pictures, so its answers say nothing
-    return Proposal(best, say("Of the usual ways, this one gave the model's surest answers on your pictures."))
+    highest_score = np.log(min(len(images), next(iter(example.values())).size))
+    if accuracy == 0.0 and score < _MIN_INCEPTION_SCORE * highest_score:
+        return start  # it recognises none of these images, so its predictions are no evidence
+    return Proposal(best, say("Of the usual ways, this one gave the most confident predictions on your pictures."))
 
 
 def _candidates(start: Preprocessing) -> Iterator[Preprocessing]:
@@ -175,20 +178,22 @@ def _candidates(start: Preprocessing) -> Iterator[Preprocessing]:
         yield replace(start, fit=fit, color="rgb", mean=mean, std=std).with_color(color)
 
 
-def _right(task: Task, outputs: Sequence[Mapping[str, NDArray[Any]]], truths: Sequence[int | None]) -> float:
-    """Share of right answers among the labelled pictures."""
-    known = [(task.decode(answer), truth) for answer, truth in zip(outputs, truths, strict=True) if truth is not None]
-    return sum(truth in answer.ranking[:1] for answer, truth in known) / len(known) if known else 0.0
+def _accuracy(task: Task, outputs: Sequence[Mapping[str, NDArray[Any]]], truths: Sequence[int | None]) -> float:
+    """Top-1 accuracy on the labelled images; 0 where there is none."""
+    labelled = [
+        (task.decode(output), truth) for output, truth in zip(outputs, truths, strict=True) if truth is not None
+    ]
+    return sum(truth in prediction.ranking[:1] for prediction, truth in labelled) / len(labelled) if labelled else 0.0
 
 
-def _sureness(answers: Sequence[NDArray[np.float64]]) -> float:
-    """Entropy of the mean answer less the mean entropy, in nats.
+def _log_inception_score(probabilities: Sequence[NDArray[np.float64]]) -> float:
+    """Entropy of the mean prediction minus the mean entropy of the predictions, in nats.
 
-    This is the logarithm of the Inception Score (Salimans et al., 2016): high where each single
-    answer is sure and different pictures get different ones. Sureness alone would favour inputs far
-    out of range, on which many models give the same answer to everything with full conviction.
+    The logarithm of the Inception Score (Salimans et al., 2016), the mutual information of image and class: high
+    where each prediction is confident and they differ. Confidence alone would favour inputs far out of range, for
+    which many models predict the same class with full confidence.
     """
-    table = np.stack(answers)
+    table = np.stack(probabilities)
     return _entropy(table.mean(axis=0)) - float(np.mean([_entropy(row) for row in table]))
 
 

@@ -1,4 +1,4 @@
-"""What is fed to the models: the person's pictures or arrays, or stand-ins where there are none."""
+"""Samples for a model, made of image and array files."""
 
 from __future__ import annotations
 
@@ -19,19 +19,25 @@ from core.runtimes.predictor import Feeds, Tensor
 
 @dataclass(frozen=True)
 class Sample:
-    """One input of the model, and the picture it was made from."""
+    """The inputs of one inference, and the file and image that they were made of."""
 
     feeds: Feeds
     file: Path | None = None
-    picture: Image.Image | None = None
+    image: Image.Image | None = None
 
 
 def load_samples(
     source: Source, preprocessing: Preprocessing, *, files: Iterable[Path], reader: ImageReader
 ) -> Iterator[Sample]:
-    """One sample for each readable picture or array, made when it is asked for.
+    """Yield one sample for each readable file.
 
-    Arrays are fed as they are; pictures that the model cannot take are skipped.
+    Arrays are fed as they are; images are left out where the model takes none.
+
+    Args:
+        source: the model.
+        preprocessing: of the images.
+        files: image and array files.
+        reader: records the files that were skipped.
     """
     for path in files:
         if path.suffix.lower() in ARRAY_SUFFIXES:
@@ -40,11 +46,11 @@ def load_samples(
             except ImagesError as exc:
                 reader.skipped[path] = str(exc.reason)
         elif source.takes_image:
-            for _, picture in reader.read([path]):
-                yield Sample(image_feeds(source, preprocessing.tensor(picture)), path, picture)
+            for _, image in reader.read([path]):
+                yield Sample(image_feeds(source, preprocessing.tensor(image)), path, image)
 
 
 def image_feeds(source: Source, tensor: Tensor) -> Feeds:
-    """A picture as the one input; a model exported for several at once gets the same one several times."""
+    """An image tensor as the one input; where the batch size is fixed above 1, the image is repeated."""
     batch = source.inputs[0].shape[0]
     return {source.inputs[0].name: np.repeat(tensor, batch, axis=0) if isinstance(batch, int) else tensor}

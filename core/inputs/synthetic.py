@@ -1,4 +1,4 @@
-"""Synthetic samples, used where the person gave none: smooth random images, and noise in the shapes of an example."""
+"""Synthetic samples, used where there are no others: smooth random images, or random arrays."""
 
 from __future__ import annotations
 
@@ -14,24 +14,29 @@ from core.preprocessing import Preprocessing
 from core.runtimes.predictor import Feeds
 
 SYNTHETIC_SAMPLES = 8
-"""How many random inputs stand in for missing pictures."""
+"""How many there are."""
 
 
 def synthetic_images(source: Source, preprocessing: Preprocessing) -> Iterator[Sample]:
-    """Smooth random pictures, the same ones each time."""
+    """Smooth random images, the same ones each time."""
     random = np.random.default_rng(0)
     for _ in range(SYNTHETIC_SAMPLES):
-        yield Sample(image_feeds(source, preprocessing.tensor(_smooth_picture(random))))
+        yield Sample(image_feeds(source, preprocessing.tensor(_smooth_image(random))))
 
 
 def random_arrays(example: Feeds, fixed: Feeds) -> Iterator[Sample]:
-    """Plain noise in the shapes of an example on which the model runs, the same each time."""
+    """White noise in the shapes of an example on which the model runs, the same each time.
+
+    Args:
+        example: a tensor for each input.
+        fixed: inputs that are the same for every sample; they are not randomised.
+    """
     random = np.random.default_rng(0)
     for _ in range(SYNTHETIC_SAMPLES):
         yield Sample(randomize(example, fixed, random))
 
 
-def _smooth_picture(random: np.random.Generator) -> Image.Image:
-    """Coarse noise scaled up: like a photograph, neighbouring pixels resemble each other."""
+def _smooth_image(random: np.random.Generator) -> Image.Image:
+    """Coarse noise scaled up: like in a photograph, neighbouring pixels are alike."""
     coarse = random.integers(0, 256, (12, 12, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((384, 384), Image.Resampling.BICUBIC)

@@ -1,4 +1,4 @@
-"""Check an intermediate ONNX model against the source's outputs on a few reference samples."""
+"""Compare a candidate model with the source's outputs on a few reference samples."""
 
 from __future__ import annotations
 
@@ -11,34 +11,43 @@ from core.common.errors import ConversionError
 from core.job.comparison import OutputDifference
 from core.metrics.similarity import ModelSimilarity
 from core.runtimes.onnx import OnnxPredictor
-from core.runtimes.predictor import Feeds, Tensor, all_finite
+from core.runtimes.predictor import Feeds, Predictor, Tensor, all_finite
 
 ReferenceSamples: TypeAlias = Sequence[tuple[Feeds, Mapping[str, Tensor]]]
-"""Inputs, each with the source's outputs for it."""
+"""Inputs with the source's outputs."""
 
 
-def measure_similarity(model: onnx.ModelProto, references: ReferenceSamples) -> tuple[OutputDifference, ...] | None:
+def compare_outputs(predictor: Predictor, references: ReferenceSamples) -> tuple[OutputDifference, ...] | None:
     """Difference of each output from the source's, over all reference samples.
 
+    Args:
+        predictor: the candidate; it is closed afterwards.
+        references: at least one sample.
+
     Returns:
-        None if the model does not load or run, or if its outputs have other shapes, infinities or NaN.
+        None if the outputs have other names, order or shapes, or NaN or infinity where the source's are finite.
+
+    Raises:
+        ConversionError: the candidate does not run.
     """
-    try:
-        predictor = OnnxPredictor(model, threads=1)
-    except ConversionError:
-        return None
-    similarity = ModelSimilarity(predictor.outputs)
+    similarity = ModelSimilarity(tuple(references[0][1]))
     try:
         for feeds, expected in references:
             outputs = predictor.run(feeds)
             if not _is_comparable(outputs, expected):
                 return None
             similarity.update(expected, outputs)
-    except ConversionError:
-        return None
     finally:
         predictor.close()
     return similarity.compute()
+
+
+def measure_similarity(model: onnx.ModelProto, references: ReferenceSamples) -> tuple[OutputDifference, ...] | None:
+    """:func:`compare_outputs` of an ONNX model; None as well if it does not load or run."""
+    try:
+        return compare_outputs(OnnxPredictor(model, threads=1), references)
+    except ConversionError:
+        return None
 
 
 def agrees(model: onnx.ModelProto, references: ReferenceSamples, *, least: float) -> bool:
@@ -48,7 +57,7 @@ def agrees(model: onnx.ModelProto, references: ReferenceSamples, *, least: float
 
 
 def _is_comparable(outputs: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
-    """The same shapes, and finite where the source's outputs are."""
-    if any(outputs[name].shape != tensor.shape for name, tensor in expected.items()):
-        return False
-    return all_finite(outputs) or not all_finite(expected)
+    shapes, expected_shapes = (
+        [(name, tensor.shape) for name, tensor in tensors.items()] for tensors in (outputs, expected)
+    )
+    return shapes == expected_shapes and (all_finite(outputs) or not all_finite(expected))

@@ -1,1 +1,1 @@
-"""ncnn's own file formats, and everything done to them without ncnn's C++ tools."""
+"""Readers and writers of ncnn's file formats: ``.param``, ``.bin`` and ``.table``."""

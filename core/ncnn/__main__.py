@@ -1,4 +1,4 @@
-"""``python -m core.ncnn info model.param``: what is inside an ncnn model, layer by layer."""
+"""``python -m core.ncnn info model.param``: list the layers of an ncnn model and their weights."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def main(arguments: Sequence[str] | None = None, console: Console | None = None)
     """Run the command.
 
     Args:
-        arguments: of the command line; None for those of this process.
-        console: where to write; the standard output if None.
+        arguments: command line arguments; None for those of this process.
+        console: where to write; standard output if None.
 
     Returns:
-        The exit code: 0, or 1 where the model cannot be read.
+        The exit code: 0, or 1 if the model cannot be read.
     """
     given = _parser().parse_args(arguments)
     console = console or Console()
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     info = commands.add_parser("info", help="layers, their weights, and what is computed in 8 bit")
     info.add_argument("param", type=Path, help="the .param file")
-    info.add_argument("--weights", type=Path, help="the .bin file, where its name is not that of the .param file")
+    info.add_argument("--weights", type=Path, help="the .bin file, if its name is not that of the .param file")
     return parser
 
 
@@ -62,22 +62,19 @@ def _table(model: NcnnModel) -> Iterator[str]:
 
 
 def _is_in_8_bit(layer: Layer) -> bool:
-    """Whether ncnn computes it in integers; the parameter's id depends on the kind of layer."""
+    """Whether it is quantised; the id of the parameter ``int8_scale_term`` depends on the type of the layer."""
     if layer.type in ("Embed", "Gemm", "MultiHeadAttention", "SDPA"):
         return bool(layer.integer(18))
-    kinds = ("Convolution", "ConvolutionDepthWise", "InnerProduct", "LSTM", "GRU", "RNN")
-    return layer.type in kinds and bool(layer.integer(8))
+    types = ("Convolution", "ConvolutionDepthWise", "InnerProduct", "LSTM", "GRU", "RNN")
+    return layer.type in types and bool(layer.integer(8))
 
 
 def _summary(model: NcnnModel) -> Iterator[Text]:
     layers = model.param.layers
-    yield say(
-        "{count} layers, of which {quantised} are computed in 8 bit.",
-        count=len(layers),
-        quantised=sum(map(_is_in_8_bit, layers)),
-    )
-    kinds = Counter(layer.type for layer in layers).most_common()
-    yield say("Kinds of layers: {kinds}.", kinds=", ".join(f"{kind} {count}" for kind, count in kinds))
+    quantised = sum(map(_is_in_8_bit, layers))
+    yield say("Layers: {count}. Computed in 8 bit: {quantised}.", count=len(layers), quantised=quantised)
+    types = Counter(layer.type for layer in layers).most_common()
+    yield say("Kinds of layers: {kinds}.", kinds=", ".join(f"{kind} {count}" for kind, count in types))
     yield say(
         "Inputs: {inputs}. Outputs: {outputs}.",
         inputs=", ".join(model.param.inputs),

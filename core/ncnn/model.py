@@ -1,4 +1,4 @@
-"""A whole ncnn model in memory: the graph, its weights, and which blobs are the source's inputs and outputs."""
+"""An ncnn model in memory: graph, weights, and the blobs of the source's inputs and outputs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from core.ncnn.weights import Array, read_weights, write_weights
 
 @dataclass(frozen=True)
 class NcnnModel:
-    """``.param`` and ``.bin`` together, so that the one is never edited without the other."""
+    """``.param`` and ``.bin`` together, since an edit mostly concerns both."""
 
     param: Param
     weights: tuple[tuple[Array, ...], ...]
-    """For each layer of ``param``, its arrays in the order of the file."""
+    """The arrays of each layer of ``param``, in the order of the ``.bin`` file."""
 
     inputs: Mapping[str, str]
     """Input name of the source -> blob."""
@@ -33,8 +33,8 @@ class NcnnModel:
         """Read both files.
 
         Args:
-            param_path: the graph.
-            bin_path: its weights.
+            param_path: the ``.param`` file.
+            bin_path: the ``.bin`` file.
             inputs: input name of the source -> blob.
             outputs: output name of the source -> blob.
 
@@ -42,7 +42,7 @@ class NcnnModel:
             ConversionError: a file is missing or damaged, or the two do not belong together.
         """
         try:
-            # Byte for byte, since read_text would turn the line ends of Windows into others.
+            # Not read_text, which would convert the line ends of Windows.
             param = parse_param(param_path.read_bytes().decode("utf-8"))
             content = bin_path.read_bytes()
         except UnicodeDecodeError as exc:
@@ -62,7 +62,7 @@ class NcnnModel:
         return replace(self, param=param, weights=tuple(arrays for _, arrays in pairs))
 
     def save(self, param_path: Path, bin_path: Path) -> tuple[Path, Path]:
-        """Write both files; the text with plain line ends on every system."""
+        """Write both files, with the same line ends on every system."""
         param_path.write_bytes(self.param.write().encode())
         bin_path.write_bytes(write_weights(self.weights))
         return param_path, bin_path

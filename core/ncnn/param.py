@@ -1,12 +1,12 @@
-"""The ``.param`` file: ncnn's graph as text, kept as it is and edited in place.
+"""The ``.param`` file: ncnn's graph as text. Unedited parts are written back byte for byte.
 
 Format (ncnn, ``src/net.cpp``, ``Net::load_param``; ``src/paramdict.cpp``): a line with the magic
 number, a line with the counts of layers and blobs, then one line for each layer::
 
     type name bottom_count top_count bottoms... tops... id=value id=value ...
 
-Layer names need not be unique, blob names are; so layers are known by their index here. ncnn's own
-reader trusts what it reads, down to writing past its arrays; so what it takes for granted is checked here.
+Blob names are unique, layer names need not be; so layers are identified by their index here. ncnn's own reader
+checks next to nothing and writes past its arrays on damaged files; so the checks are made here.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from core.common.text import say
 
 MAGIC = "7767517"
 
-_ARRAY_BASE = -23300  # an array with id 3 is written under the key -23303 in the older spelling
-_IDS = range(32)  # ncnn keeps a layer's parameters in an array of this length
-_LONGEST_NAME = 255  # what ncnn's reader has room for
-_PARAM = re.compile(r'(-?\d{1,6})=("[^"]*"|\S*)')  # a quoted value may hold spaces
+_ARRAY_BASE = -23300  # older syntax: the array with id 3 has the key -23303
+_IDS = range(32)  # NCNN_MAX_PARAM_COUNT
+_MAX_NAME = 255  # size of the buffer of ncnn's reader
+_PARAM = re.compile(r'(-?\d{1,6})=("[^"]*"|\S*)')  # a quoted value may contain spaces
 
 
 @dataclass(frozen=True)
@@ -33,22 +33,22 @@ class Layer:
     type: str
     name: str
     bottoms: tuple[str, ...]
-    """Names of the blobs it reads."""
+    """Names of its input blobs."""
 
     tops: tuple[str, ...]
-    """Names of the blobs it writes."""
+    """Names of its output blobs."""
 
     params: Mapping[int, str] = field(default_factory=dict)
     """Parameter id -> its value as written."""
 
     text: str = ""
-    """The line as it stands in the file, with any empty lines after it, without its line end."""
+    """The line as in the file, with any empty lines after it, without its own line end."""
 
     def integer(self, key: int, default: int = 0) -> int:
-        """A parameter as a whole number.
+        """A parameter as an integer.
 
         Raises:
-            ConversionError: it is something else.
+            ConversionError: it is not an integer.
         """
         try:
             return int(self.params.get(key, default))
@@ -56,11 +56,11 @@ class Layer:
             raise damaged(f"layer {self.name}: parameter {key} is {self.params[key]!r}") from exc
 
     def with_param(self, key: int, value: str) -> Layer:
-        """The same layer with one parameter set; everything else of its line stays as it is."""
+        """The same layer with one parameter set; the rest of its line stays as it is."""
         start = _params_start(self.text, len(self.bottoms) + len(self.tops))
-        spelt = [match for match in _PARAM.finditer(self.text, start) if _param_id(match[1]) == key]
-        here = spelt[0].span() if spelt else (len(self.text.rstrip()),) * 2
-        text = f"{self.text[: here[0]]}{'' if spelt else ' '}{key}={value}{self.text[here[1] :]}"
+        matches = [match for match in _PARAM.finditer(self.text, start) if _param_id(match[1]) == key]
+        begin, end = matches[0].span() if matches else (len(self.text.rstrip()),) * 2
+        text = f"{self.text[:begin]}{'' if matches else ' '}{key}={value}{self.text[end:]}"
         return replace(self, params={**self.params, key: value}, text=text)
 
 
@@ -70,15 +70,15 @@ class Param:
 
     layers: tuple[Layer, ...]
     header: tuple[str, str]
-    """The first two lines, kept like those of the layers."""
+    """The first two lines as in the file: magic number; counts of layers and blobs."""
 
     def write(self) -> str:
-        """The text of the file; for an unedited file, the very text that was read."""
+        """The text of the file; for an unedited file, exactly the text that was read."""
         return "\n".join((*self.header, *(layer.text for layer in self.layers)))
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Blobs that are fed."""
+        """Output blobs of the Input layers."""
         return tuple(top for layer in self.layers if layer.type == "Input" for top in layer.tops)
 
     @property
@@ -118,7 +118,7 @@ def parse_param(text: str) -> Param:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines that say something, each with the empty lines that follow it, so that joined they are the text."""
+    """Non-empty lines, each with the empty lines that follow it, so that they join to the same text."""
     lines: list[str] = []
     for line in text.split("\n"):
         if line.strip() or not lines:
@@ -129,7 +129,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _check_blobs(layers: Sequence[Layer], announced: int) -> None:
-    """Every blob is written once, before it is read; else ncnn's reader runs past the end of its list of blobs."""
+    """Check that each blob is written once, and before it is read; else ncnn's reader runs past its list of blobs."""
     written: set[str] = set()
     for layer in layers:
         unknown = [bottom for bottom in layer.bottoms if bottom not in written]
@@ -150,7 +150,7 @@ def _parse_layer(line: str) -> Layer:
         names = tokens[4 : 4 + bottom_count + top_count]
         if min(bottom_count, top_count) < 0 or len(names) != bottom_count + top_count:
             raise ValueError("wrong number of blobs")
-        if max(map(len, (tokens[0], tokens[1], *names))) > _LONGEST_NAME:
+        if max(map(len, (tokens[0], tokens[1], *names))) > _MAX_NAME:
             raise ValueError("a name is too long")
         params = _parse_params(line[_params_start(line, len(names)) :])
     except (IndexError, ValueError) as exc:
@@ -166,7 +166,7 @@ def _parse_layer(line: str) -> Layer:
 
 
 def _params_start(line: str, blob_count: int) -> int:
-    """Where a line's parameters begin: after type, name, two counts and the blobs."""
+    """Offset of a line's parameters: after type, name, two counts and the blob names."""
     match = re.match(rf"\s*(?:\S+\s+){{{3 + blob_count}}}\S+", line)
     return match.end() if match else len(line)
 
@@ -174,18 +174,18 @@ def _params_start(line: str, blob_count: int) -> int:
 def _parse_params(text: str) -> dict[int, str]:
     params: dict[int, str] = {}
     for match in _PARAM.finditer(text):
-        # The older spelling of an array starts with the number of its elements.
+        # In the older syntax an array starts with its length.
         value = match[2].partition(",")[2] if int(match[1]) <= _ARRAY_BASE else match[2]
         params[_param_id(match[1])] = value
     rest = _PARAM.sub("", text).strip()
     if rest:
         raise ValueError(f"{rest[:40]!r} is no parameter")
-    outside = [key for key in params if key not in _IDS]
-    if outside:
-        raise ValueError(f"there is no parameter {outside[0]}")
+    unknown = [key for key in params if key not in _IDS]
+    if unknown:
+        raise ValueError(f"there is no parameter {unknown[0]}")
     return params
 
 
-def _param_id(written: str) -> int:
-    number = int(written)
+def _param_id(key: str) -> int:
+    number = int(key)
     return _ARRAY_BASE - number if number <= _ARRAY_BASE else number

@@ -1,4 +1,4 @@
-"""The ``.table`` file: scales of weights and inputs, as ncnn's calibration tool hands them to its quantiser.
+"""The ``.table`` file: scales of weights and inputs, written by ncnn2table and read by ncnn2int8.
 
 Format (ncnn, ``tools/quantize/ncnn2table.cpp``, ``save_table``; ``ncnn2int8.cpp``, ``read_int8scale_table``):
 a line for each layer, ``name_param_0 scale scale ...`` for its weights and ``name scale`` for its input,
@@ -22,19 +22,19 @@ _WEIGHT_KEY = re.compile(r"_param_\d+$")
 
 @dataclass(frozen=True)
 class Table:
-    """Scales by name: numbers that ncnn computes with are values * scale."""
+    """Scales by name; quantised = round(value * scale)."""
 
     rows: Mapping[str, NDArray[np.float32]]
     """``layer`` -> the scale of its input; ``layer_param_0`` -> those of its weights."""
 
-    def weights(self, layer: str, place: int = 0) -> NDArray[np.float32] | None:
+    def weights(self, layer: str, index: int = 0) -> NDArray[np.float32] | None:
         """Scales of a layer's weights.
 
         Args:
-            layer: its name.
-            place: which of its arrays, where it has several.
+            layer: name of the layer.
+            index: of the weight array, where the layer has several.
         """
-        return self.rows.get(f"{layer}_param_{place}")
+        return self.rows.get(f"{layer}_param_{index}")
 
     def input(self, layer: str) -> float | None:
         """The scale of a layer's input."""
@@ -42,7 +42,7 @@ class Table:
         return None if row is None else float(row[0])
 
     def write(self) -> str:
-        """The text of the file, with ncnn's blank before each line end."""
+        """The text of the file, with a space before each line end as ncnn writes it."""
         lines = (" ".join((key, *(f"{scale:f}" for scale in row))) for key, row in self.rows.items())
         return "".join(f"{line} \n" for line in lines)
 
@@ -51,7 +51,7 @@ def parse_table(text: str) -> Table:
     """Read a ``.table`` file.
 
     Raises:
-        ConversionError: a line is not a name and numbers.
+        ConversionError: a line is not a name followed by numbers.
     """
     rows: dict[str, NDArray[np.float32]] = {}
     for line in text.splitlines():

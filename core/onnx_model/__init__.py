@@ -1,1 +1,1 @@
-"""ONNX models as data: what is in a file, its graph, and rewrites that do not need to run it."""
+"""ONNX files as data: inspection, graph helpers, cost, and rewrites that do not run the model."""

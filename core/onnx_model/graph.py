@@ -27,7 +27,7 @@ def copy_node(node: onnx.NodeProto) -> onnx.NodeProto:
 
 
 def opset(model: onnx.ModelProto) -> int:
-    """Version of ONNX's own operators that the model uses."""
+    """Opset version of ONNX's own operators in the model."""
     return max(int(entry.version) for entry in model.opset_import if entry.domain in ONNX_DOMAINS)
 
 
@@ -38,7 +38,7 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
 
 def replace_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
     """Make these the nodes of the graph; they may be nodes of the graph itself, in another order or selection."""
-    # Deleting from a repeated field frees its messages, so that references to them would dangle.
+    # Deleting from a repeated field frees its messages, so references to them would dangle.
     copies = [copy_node(node) for node in nodes]
     del graph.node[:]
     graph.node.extend(copies)
@@ -61,7 +61,7 @@ def all_graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
 
 
 def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Every node, those of subgraphs included."""
+    """Every node of the graph and its subgraphs, at any depth."""
     for node in graph.node:
         yield node
         for inner in subgraphs(node):
@@ -69,7 +69,7 @@ def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def names_read(node: onnx.NodeProto) -> Iterator[str]:
-    """Every tensor name that a node reads, from inside its subgraphs too."""
+    """Names of the tensors that a node reads, in its subgraphs too; those that a subgraph itself makes are included."""
     yield from (name for name in node.input if name)
     for graph in subgraphs(node):
         for inner in graph.node:

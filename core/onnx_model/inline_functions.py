@@ -1,4 +1,4 @@
-"""Functions that a model brings along, as PyTorch's newer exporter writes them: put in the place of their calls."""
+"""Inline model-local functions, which PyTorch's dynamo exporter writes for modules."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from onnx import inliner
 
 
 def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model in plain operators: quantisers and pnnx look into no function.
+    """The same model without functions, since quantisers and pnnx do not look into them.
 
     Returns:
-        The model itself where it has none, or where onnx cannot resolve them.
+        The model itself where it has none, or where onnx cannot inline them.
     """
     if not model.functions:
         return model
     try:
         return inliner.inline_local_functions(model)
-    except (RuntimeError, ValueError):  # the runtime will say what is wrong with them
+    except (RuntimeError, ValueError):  # onnxruntime reports what is wrong with them
         return model

@@ -1,4 +1,4 @@
-"""What can be fed to a model and read from it here: tensors of numbers that numpy knows."""
+"""Check the types of a model's inputs and outputs: tensors of numbers that numpy has a type for."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from onnx import TensorProto
 from core.common.errors import SourceError
 from core.common.text import Text, say
 
-_KNOWN = frozenset(
+_SUPPORTED = frozenset(
     {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BOOL}
     | {TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, TensorProto.INT64}
     | {TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64}
-    | {TensorProto.UNDEFINED}  # the runtime may find it out
+    | {TensorProto.UNDEFINED}  # onnxruntime may infer it
 )
 
-_KINDS = {
+_OTHER_TYPES = {
     "sequence_type": say("a list"),
     "map_type": say("a dictionary"),
     "optional_type": say("a value that may be missing"),
@@ -26,29 +26,29 @@ _KINDS = {
 
 
 def check_types(values: Iterable[onnx.ValueInfoProto]) -> None:
-    """Look at the types of a model's inputs and outputs.
+    """Check the types of a model's inputs and outputs.
 
     Raises:
-        SourceError: one of them is no tensor, or holds text or numbers that numpy does not know.
+        SourceError: one of them is not a tensor, or holds text or a number type that numpy lacks.
     """
     for value in values:
-        if not isinstance(value.name, str):  # protobuf gives bytes where a name is no text
+        if not isinstance(value.name, str):  # protobuf gives bytes where a name is not UTF-8
             raise SourceError(
                 say("The name of an input or output of the model is no text, so the file is damaged."),
                 next_step=say("Pick another file, or export or download the model again."),
             )
         kind = value.type.WhichOneof("value")
-        if kind in _KINDS:
-            raise _unusual(value.name, _KINDS[kind], _as_tensors())
+        if kind in _OTHER_TYPES:
+            raise _unsupported(value.name, _OTHER_TYPES[kind], _advice_for_tensors())
         element = value.type.tensor_type.elem_type
         if element == TensorProto.STRING:
-            raise _unusual(value.name, say("text"), _as_numbers())
-        if element not in _KNOWN:
-            words = say("of the type {type}", type=_name(element))
-            raise _unusual(value.name, words, say("Export the model with inputs and outputs of 32 bit."))
+            raise _unsupported(value.name, say("text"), _advice_for_numbers())
+        if element not in _SUPPORTED:
+            kind_text = say("of the type {type}", type=_name(element))
+            raise _unsupported(value.name, kind_text, say("Export the model with inputs and outputs of 32 bit."))
 
 
-def _unusual(name: str, kind: Text, next_step: Text) -> SourceError:
+def _unsupported(name: str, kind: Text, next_step: Text) -> SourceError:
     return SourceError(
         say(
             'The input or output "{name}" is {kind}; only tensors of numbers can be worked with.', name=name, kind=kind
@@ -57,11 +57,11 @@ def _unusual(name: str, kind: Text, next_step: Text) -> SourceError:
     )
 
 
-def _as_tensors() -> Text:
+def _advice_for_tensors() -> Text:
     return say("Export the model so that it takes and gives plain tensors (for scikit-learn: with zipmap=False).")
 
 
-def _as_numbers() -> Text:
+def _advice_for_numbers() -> Text:
     return say("Export the part of the model that works with numbers, without the steps that read or write text.")
 
 

@@ -1,1 +1,1 @@
-"""The conversion of ONNX to ncnn by the program pnnx, and the rewrites that it needs."""
+"""Conversion of ONNX to ncnn by the program pnnx, and graph rewrites for patterns that it converts wrongly."""

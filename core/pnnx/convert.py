@@ -1,4 +1,4 @@
-"""Turn a prepared ONNX model into an ncnn model whose numbers are the source's."""
+"""Convert a prepared ONNX model to ncnn, and check that ncnn gives the source's outputs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import onnx
 
 from core.common.errors import ConversionError, VerificationError
 from core.common.text import say
-from core.metrics.reference_check import ReferenceSamples
-from core.metrics.similarity import ModelSimilarity
+from core.metrics.reference_check import ReferenceSamples, compare_outputs
 from core.ncnn.model import NcnnModel
 from core.ncnn.param import Param
 from core.ncnn.weights import read_weights
@@ -18,26 +17,26 @@ from core.pnnx.rewrite import rewrite_for_pnnx
 from core.pnnx.run import run_pnnx
 from core.runtimes.ncnn import NcnnPredictor
 
-_SAME = 0.9999
-"""Cosine from which a 32-bit ncnn model counts as equal to its source."""
+_LEAST_COSINE = 0.9999
+"""From here on a 32-bit ncnn model counts as equal to its source."""
 
-_NOTHING = 1e-6
-"""Differences up to this are those of 32-bit sums: where a detector sees nothing, its output has no direction."""
+_NEGLIGIBLE_DIFFERENCE = 1e-6
+"""Rounding errors of 32-bit sums. Where a detector finds nothing, its outputs are as small and the cosine is noise."""
 
 
 def convert(candidates: Sequence[onnx.ModelProto], *, references: ReferenceSamples, folder: Path) -> NcnnModel:
-    """Convert the first candidate that pnnx understands and that ncnn then runs with the right numbers.
+    """Convert the first candidate that pnnx accepts and for which ncnn then gives the source's outputs.
 
     Args:
-        candidates: the source in several preparations, every dimension fixed, the most promising first.
-        references: some inputs with the source's answers, on which ncnn has to give the same.
-        folder: for pnnx's files.
+        candidates: the source, prepared in several ways, with every dimension fixed; the most promising first.
+        references: samples with the source's outputs.
+        folder: for pnnx's files, one subfolder for each candidate.
 
     Raises:
-        ConversionError: none of them works; it is the first one's error, which tells most.
+        ConversionError: none of them works; the error is that of the first, the most promising one.
     """
     errors: list[ConversionError] = []
-    for index, candidate in enumerate(_spellings(candidates)):
+    for index, candidate in enumerate(_with_rewrites(candidates)):
         try:
             return _convert_one(candidate, references=references, folder=folder / str(index))
         except ConversionError as exc:
@@ -45,12 +44,12 @@ def convert(candidates: Sequence[onnx.ModelProto], *, references: ReferenceSampl
     raise errors[0]
 
 
-def _spellings(candidates: Sequence[onnx.ModelProto]) -> Iterator[onnx.ModelProto]:
-    """A model with known traps is tried without them first: with them it costs a run of pnnx to no end."""
+def _with_rewrites(candidates: Sequence[onnx.ModelProto]) -> Iterator[onnx.ModelProto]:
+    """Each candidate after its rewrite, where there is one: unrewritten, pnnx mostly fails on it."""
     for candidate in candidates:
-        respelt = rewrite_for_pnnx(candidate)
-        if respelt is not None:
-            yield respelt
+        rewritten = rewrite_for_pnnx(candidate)
+        if rewritten is not None:
+            yield rewritten
         yield candidate
 
 
@@ -59,34 +58,32 @@ def _convert_one(candidate: onnx.ModelProto, *, references: ReferenceSamples, fo
     model = NcnnModel(
         param=result.param,
         weights=read_weights(result.param, result.weights),
-        inputs=_match("in", [value.name for value in candidate.graph.input], result.param),
-        outputs=_match("out", [value.name for value in candidate.graph.output], result.param),
+        inputs=_match_blobs("in", [value.name for value in candidate.graph.input], result.param),
+        outputs=_match_blobs("out", [value.name for value in candidate.graph.output], result.param),
     )
-    cosine, largest = _measure(model, references)
-    if cosine < _SAME and largest > _NOTHING:
-        raise VerificationError(
-            say("ncnn gives other numbers than the original model."),
-            next_step=say("Use the ONNX targets; ncnn's converter misunderstands a part of this model."),
-            detail=f"cosine {cosine:.4f}",
-        )
+    _verify(model, references)
     return model
 
 
-def _measure(model: NcnnModel, references: ReferenceSamples) -> tuple[float, float]:
-    """Cosine over all trials together, of the output that strays most; and the largest difference of any."""
-    expected = references[0][1]
-    similarity = ModelSimilarity(tuple(expected))
-    predictor = NcnnPredictor(model, expected, threads=1)
-    try:
-        for feeds, answer in references:
-            similarity.update(answer, predictor.run(feeds))
-    finally:
-        predictor.close()
-    return similarity.cosine, max(difference.largest for difference in similarity.compute())
+def _verify(model: NcnnModel, references: ReferenceSamples) -> None:
+    differences = compare_outputs(NcnnPredictor(model, references[0][1], threads=1), references)
+    if differences is None:
+        raise _other_outputs("shapes, NaN or infinity")
+    cosine = min(difference.worst.cosine for difference in differences)
+    if cosine < _LEAST_COSINE and max(difference.largest for difference in differences) > _NEGLIGIBLE_DIFFERENCE:
+        raise _other_outputs(f"cosine {cosine:.4f}")
 
 
-def _match(prefix: str, names: Sequence[str], param: Param) -> dict[str, str]:
-    """The names that pnnx gives: inputs are in0, in1, ..., outputs out0, out1, ..., in the order of the ONNX graph."""
+def _other_outputs(detail: str) -> VerificationError:
+    return VerificationError(
+        say("ncnn gives other numbers than the original model."),
+        next_step=say("Use the ONNX targets; ncnn's converter misunderstands a part of this model."),
+        detail=detail,
+    )
+
+
+def _match_blobs(prefix: str, names: Sequence[str], param: Param) -> dict[str, str]:
+    """Name in the source -> blob: pnnx names them in0, in1, ... and out0, out1, ... in the order of the ONNX graph."""
     blobs = {top for layer in param.layers for top in layer.tops}
     matched = {name: f"{prefix}{index}" for index, name in enumerate(names)}
     missing = [name for name, blob in matched.items() if blob not in blobs]

@@ -1,4 +1,4 @@
-"""Where the pnnx program is, found with the standard library alone: the toolchain check runs on bare systems too."""
+"""Find the pnnx program with the standard library alone, since the toolchain check runs on a bare Python too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def find_pnnx() -> Path | None:
-    """The pnnx program of this Python, or None; its package is not imported, since that would need torch."""
+    """The pnnx program of this Python, or None. Its package is not imported, since that needs torch."""
     spec = importlib.util.find_spec("pnnx")
     if spec is None or spec.origin is None:
         return None

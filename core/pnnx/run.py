@@ -1,7 +1,7 @@
-"""Run pnnx, the converter from ONNX to ncnn, and judge what it says and leaves behind.
+"""Run pnnx, the converter from ONNX to ncnn, and check its log and the files that it writes.
 
-pnnx is a program inside the wheel of the same name. The wheel's Python code needs torch, the
-program does not; so the program is looked for and run, and the package never imported.
+pnnx is a program inside the wheel of the same name. The wheel's Python code needs torch, the program does not; so
+the program is run, and the package never imported.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from core.ncnn.param import Param, parse_param
 from core.pnnx.program import find_pnnx
 
 _MINUTES = 10
+_OUTPUTS = ("ncnnparam=model.ncnn.param", "ncnnbin=model.ncnn.bin")
 _TYPE_SUFFIXES = {
     onnx.TensorProto.FLOAT: "f32",
     onnx.TensorProto.FLOAT16: "f16",
@@ -32,14 +33,14 @@ _TYPE_SUFFIXES = {
     onnx.TensorProto.UINT8: "u8",
     onnx.TensorProto.BOOL: "bool",
 }
-# Anywhere in a line: pnnx and the runtime inside it write to the same log, at times on the same line.
-_BAD_LINE = re.compile(r"(?:^|\s)ignore \S+ \S+ param |FATAL ERROR|CreateSession failed|fopen .*failed")
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# Anywhere in a line: pnnx and the onnxruntime inside it share one log, at times one line.
+_ERROR_LINE = re.compile(r"(?:^|\s)ignore \S+ \S+ param |FATAL ERROR|CreateSession failed|fopen .*failed")
+_ANSI_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
 class PnnxResult:
-    """What pnnx wrote, not yet proved by running it."""
+    """The ncnn model that pnnx wrote, not yet compared with the source."""
 
     param: Param
     weights: bytes
@@ -47,15 +48,15 @@ class PnnxResult:
 
 
 def run_pnnx(model: onnx.ModelProto, folder: Path) -> PnnxResult:
-    """Convert a model whose every dimension is fixed.
+    """Convert a model with pnnx.
 
     Args:
-        model: the model.
+        model: with every dimension fixed.
         folder: an empty folder; pnnx writes half a dozen files into it.
 
     Raises:
         ToolError: pnnx is not installed.
-        ConversionError: it crashed, took too long, or met an operator that ncnn does not have.
+        ConversionError: pnnx crashed or took too long, or ncnn lacks an operator of the model.
     """
     program = find_pnnx()
     if program is None:
@@ -65,24 +66,20 @@ def run_pnnx(model: onnx.ModelProto, folder: Path) -> PnnxResult:
         )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(_serialised(model))
-    code, log = _run(program, folder, [f"inputshape={_input_shapes(model)}", "fp16=0", *_outputs()])
+    code, log = _run(program, folder, [f"inputshape={_input_shapes(model)}", "fp16=0", *_OUTPUTS])
     param_path, bin_path = folder / "model.ncnn.param", folder / "model.ncnn.bin"
     if code != 0 or not param_path.is_file() or not bin_path.is_file():
-        raise _refused(say("pnnx could not read the model."), f"exit code {code}\n{_tail(log)}")
+        raise _refused(say("pnnx could not read the model."), f"exit code {code}\n{_last_lines(log)}")
     param = parse_param(param_path.read_text(encoding="utf-8", errors="replace"))
-    _judge(param, log, model)
+    _check_result(param, log, model)
     return PnnxResult(param, bin_path.read_bytes(), log)
 
 
 def _serialised(model: onnx.ModelProto) -> bytes:
     try:
         return bytes(model.SerializeToString())
-    except (EncodeError, ValueError) as exc:  # protobuf's limit; which of the two depends on its build
+    except (EncodeError, ValueError) as exc:  # protobuf's limit of 2 GB; which of the two depends on its build
         raise _refused(say("The model is larger than 2 GB, which pnnx cannot read."), str(exc)) from exc
-
-
-def _outputs() -> list[str]:
-    return ["ncnnparam=model.ncnn.param", "ncnnbin=model.ncnn.bin"]
 
 
 def _input_shapes(model: onnx.ModelProto) -> str:
@@ -95,8 +92,8 @@ def _input_shapes(model: onnx.ModelProto) -> str:
 
 
 def _run(program: Path, folder: Path, arguments: list[str]) -> tuple[int, str]:
-    """Exit code and log. The whole worker is killed on cancel, and its children with it."""
-    # pnnx resolves external data and its own outputs from the current folder.
+    """Exit code and log. On cancel the worker process is killed together with its children."""
+    # pnnx resolves paths from the current folder.
     try:
         done = subprocess.run(
             [str(program), "model.onnx", *arguments],
@@ -114,31 +111,34 @@ def _run(program: Path, folder: Path, arguments: list[str]) -> tuple[int, str]:
             next_step=say("Open the page Toolbox, which installs it again."),
             detail=str(exc),
         ) from exc
-    return done.returncode, _COLOURS.sub("", done.stdout.decode("utf-8", errors="replace"))
+    return done.returncode, _ANSI_COLOURS.sub("", done.stdout.decode("utf-8", errors="replace"))
 
 
-def _judge(param: Param, log: str, model: onnx.ModelProto) -> None:
-    """Exit code 0 means little: what pnnx could not convert, it copies or leaves out."""
+def _check_result(param: Param, log: str, model: onnx.ModelProto) -> None:
+    """Exit code 0 is not enough: pnnx copies operators that it cannot convert, and ignores options."""
     unknown = sorted({layer.type for layer in param.layers if not is_ncnn_type(layer.type)})
     if unknown:
         raise _refused(
-            say("ncnn has no counterpart for these parts of the model: {operators}.", operators=_named(unknown, model)),
+            say(
+                "ncnn has no counterpart for these parts of the model: {operators}.",
+                operators=_onnx_names(unknown, model),
+            ),
             "\n".join(layer.text for layer in param.layers if layer.type in unknown)[:2000],
         )
-    bad = [line for line in log.splitlines() if _BAD_LINE.search(line)]
-    if bad:
+    errors = [line for line in log.splitlines() if _ERROR_LINE.search(line)]
+    if errors:
         raise _refused(
-            say("pnnx left out a part of the model that it does not understand: {line}", line=bad[0][:120]),
-            "\n".join(bad[:20]),
+            say("pnnx left out a part of the model that it does not understand: {line}", line=errors[0][:120]),
+            "\n".join(errors[:20]),
         )
 
 
-def _named(types: Sequence[str], model: onnx.ModelProto) -> str:
-    """Operators as the ONNX model calls them, each with the first node that has it; ``Tensor.slice`` is a Slice."""
+def _onnx_names(types: Sequence[str], model: onnx.ModelProto) -> str:
+    """Layer types by their ONNX operator and its first node, where it has one: ``Tensor.slice`` is a Slice."""
     names = []
     for kind in types:
-        plain = kind.rpartition(".")[2].lower()
-        node = next((node for node in model.graph.node if node.op_type.lower() == plain), None)
+        operator = kind.rpartition(".")[2].lower()
+        node = next((node for node in model.graph.node if node.op_type.lower() == operator), None)
         names.append(kind if node is None else f'{node.op_type} ("{node.name or node.output[0]}")')
     return ", ".join(names)
 
@@ -150,7 +150,7 @@ def is_ncnn_type(name: str) -> bool:
     return "." not in name and "::" not in name and ncnn.layer_to_index(name) >= 0
 
 
-def _tail(log: str) -> str:
+def _last_lines(log: str) -> str:
     return "\n".join(log.splitlines()[-20:])
 
 

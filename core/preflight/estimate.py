@@ -56,7 +56,7 @@ def estimate(source: Source, target: Target, *, samples: SampleCounts, size: tup
         size: height and width that images are resized to.
     """
     cost = cost_of(source.path, size)
-    run = (_SECONDS_PER_MAC * cost.products + _SECONDS_PER_VALUE * cost.values) * relative_slowness()
+    run = (_SECONDS_PER_MAC * cost.macs + _SECONDS_PER_VALUE * cost.activations) * relative_slowness()
     making = _seconds(target.effort, source, run, samples.calibration)
     evaluating = _seconds(_EVALUATION, source, run, samples.test or SYNTHETIC_SAMPLES)
     return Estimate(making + evaluating, memory(source, cost))
@@ -64,7 +64,7 @@ def estimate(source: Source, target: Target, *, samples: SampleCounts, size: tup
 
 def memory(source: Source, cost: Cost) -> float:
     """Peak memory of making and evaluating a target, in bytes."""
-    return _BASE_BYTES + _BYTES_PER_FILE_BYTE * source.size_bytes + _BYTES_PER_VALUE * cost.values
+    return _BASE_BYTES + _BYTES_PER_FILE_BYTE * source.size_bytes + _BYTES_PER_VALUE * cost.activations
 
 
 def _seconds(effort: Effort, source: Source, run: float, samples: int) -> float:

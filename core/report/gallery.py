@@ -28,10 +28,10 @@ class Gallery:
 
     def add(self, result: SampleResult) -> None:
         """Add the predictions for one sample; synthetic samples and arrays are not shown."""
-        if result.sample.picture is None or result.sample.file is None:
+        if result.sample.image is None or result.sample.file is None:
             return
         name = f"{len(self._entries):05d}.jpg"
-        thumbnail = result.sample.picture.convert("RGB")
+        thumbnail = result.sample.image.convert("RGB")
         thumbnail.thumbnail(_THUMBNAIL)
         thumbnail.save(self._folder / "gallery" / name, quality=85)
         self._entries.append(

@@ -1,1 +1,1 @@
-"""Running a model: onnxruntime and ncnn behind one Predictor protocol."""
+"""Inference: onnxruntime and ncnn behind one Predictor protocol."""

@@ -1,7 +1,7 @@
-"""ncnn behind the Predictor protocol, with its traps fenced.
+"""ncnn behind the Predictor protocol, with the checks that ncnn lacks.
 
-ncnn reports errors by return codes and on the C stderr, takes arrays without keeping them alive,
-ignores strides and element types, and reads past the end of short weights. All of that stops here.
+ncnn reports errors by return codes and on the C stderr, does not keep the arrays alive that it is given, ignores
+their strides and element types, and reads past the end of short weights.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from core.common.errors import ConversionError
 from core.common.text import say
 from core.ncnn.model import NcnnModel
 from core.ncnn.weights import write_weights
+from core.onnx_model.source import shape_text
 from core.runtimes.predictor import Feeds, Tensor
 
-_MOST_AXES = 4  # of ncnn's Mat
+_MAX_AXES = 4  # of ncnn's Mat
 
 
 class NcnnPredictor:
-    """An ncnn model run on the processor; use it in a worker process only.
+    """An ncnn model run on the CPU; use it in a worker process only, since ncnn may crash.
 
     Args:
-        model: the model; its weights were checked against its graph when it was read.
-        expected: an answer of the source. ncnn knows no batch axis, so its answers are brought to these shapes.
+        model: the model, whose weights were checked against its graph when it was read.
+        expected: outputs of the source. ncnn has no batch axis, so its outputs are reshaped to these shapes.
         threads: threads for one run; 0 for every core.
 
     Raises:
@@ -41,7 +42,7 @@ class NcnnPredictor:
         self._expected = expected
         self._net: Any = ncnn.Net()
         self._net.opt.num_threads = threads or os.cpu_count() or 1
-        # 16-bit arithmetic exists on some processors only: results must not depend on where they were measured.
+        # fp16 arithmetic exists on some CPUs only; outputs must not depend on the computer.
         self._net.opt.use_fp16_packed = False
         self._net.opt.use_fp16_storage = False
         self._net.opt.use_fp16_arithmetic = False
@@ -52,39 +53,50 @@ class NcnnPredictor:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Output names of the source, in its order."""
+        """Output names, in the order of the source."""
         return tuple(self._model.outputs)
 
     def run(self, feeds: Feeds) -> dict[str, Tensor]:
-        """Run once.
+        """Run one inference.
 
         Raises:
             ConversionError: ncnn refused the input, failed, or gave an output of another size.
         """
         with self._net.create_extractor() as extractor:
             self._feed(extractor, feeds)
-            return {name: self._shaped(name, _extract(extractor, blob)) for name, blob in self._model.outputs.items()}
+            return {
+                name: self._with_source_shape(name, np.array(_extract(extractor, blob)))
+                for name, blob in self._model.outputs.items()
+            }
 
-    def watch(self, feeds: Feeds, blobs: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
-        """Run once, and show what is inside these blobs: each until the next one is asked for."""
+    def extract(self, feeds: Feeds, blobs: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
+        """Run one inference and yield intermediate blobs, without the batch axis.
+
+        Args:
+            feeds: one tensor for each input of the source.
+            blobs: names of any blobs, in any order.
+
+        Yields:
+            Name and values; the values are ncnn's memory, valid until the next blob is requested.
+
+        Raises:
+            ConversionError: ncnn refused the input or failed.
+        """
         with self._net.create_extractor() as extractor:
-            extractor.set_light_mode(False)  # else blobs are freed as soon as the next layer has read them
+            extractor.set_light_mode(False)  # else blobs are freed once the next layer has read them
             self._feed(extractor, feeds)
             for blob in blobs:
-                code, mat = extractor.extract(blob)
-                if code != 0 or mat.empty():
-                    raise _failed(f"blob {blob}: code {code}")
-                yield blob, np.array(mat, copy=False)
+                yield blob, np.array(_extract(extractor, blob), copy=False)
 
     def close(self) -> None:
-        """Give back the memory."""
+        """Release the memory."""
         self._net.clear()
 
     def _feed(self, extractor: Any, feeds: Feeds) -> None:
-        """Give the inputs to ncnn.
+        """Set the inputs, as copies in ncnn's own memory.
 
-        They are copied into memory of ncnn's own: it does not keep numpy's alive, and a first layer
-        that works in place (an activation, a normalisation) would crash on it.
+        ncnn does not keep numpy's memory alive, and a first layer that works in place (an activation, a
+        normalisation) would crash on it.
         """
         for name, blob in self._model.inputs.items():
             if name not in feeds:
@@ -93,7 +105,7 @@ class NcnnPredictor:
             if extractor.input(blob, self._ncnn.Mat(tensor).clone()) != 0:
                 raise _failed(f"input {blob}")
 
-    def _shaped(self, name: str, values: Tensor) -> Tensor:
+    def _with_source_shape(self, name: str, values: Tensor) -> Tensor:
         expected = self._expected[name]
         if values.size != expected.size:
             raise ConversionError(
@@ -110,20 +122,21 @@ def _without_batch(tensor: Tensor) -> Tensor:
             say("ncnn takes one picture at a time, but this model takes {count}.", count=tensor.shape[0]),
             next_step=say("Export the model for one picture at a time (batch size 1)."),
         )
-    if tensor.ndim > _MOST_AXES + 1 or not tensor.size:
+    if tensor.ndim > _MAX_AXES + 1 or not tensor.size:
         raise ConversionError(
-            say("An input of the shape {shape} does not fit into ncnn.", shape="x".join(map(str, tensor.shape))),
+            say("An input of the shape {shape} does not fit into ncnn.", shape=shape_text(tensor.shape)),
             next_step=say("Use the ONNX targets for this model."),
         )
     dtype = np.float32 if np.issubdtype(tensor.dtype, np.floating) else np.int32
     return np.ascontiguousarray(tensor[0] if tensor.ndim > 1 else tensor, dtype=dtype)
 
 
-def _extract(extractor: Any, blob: str) -> Tensor:
+def _extract(extractor: Any, blob: str) -> Any:
+    """An ``ncnn.Mat``."""
     code, mat = extractor.extract(blob)
     if code != 0 or mat.empty():
         raise _failed(f"blob {blob}: code {code}")
-    return np.array(mat)
+    return mat
 
 
 def _not_loaded(detail: str) -> ConversionError:

@@ -1,4 +1,4 @@
-"""onnxruntime behind the Predictor protocol; its exceptions are translated here and nowhere else."""
+"""onnxruntime behind the Predictor protocol; the only place where its exceptions are caught."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _NUMPY_TYPES = {
     "tensor(uint8)": np.uint8,
     "tensor(bool)": np.bool_,
 }
-_SILENT = 4  # what goes wrong arrives as an exception, with the same words
+_LOG_FATAL_ONLY = 4  # errors arrive as exceptions with the same text
 
 
 class OnnxPredictor:
-    """A model run by onnxruntime on the processor.
+    """A model run by onnxruntime on the CPU.
 
     Args:
         model: an ONNX file, or a model in memory (below protobuf's 2 GB).
@@ -37,12 +37,12 @@ class OnnxPredictor:
     """
 
     def __init__(self, model: Path | onnx.ModelProto, *, threads: int = 0) -> None:
-        import onnxruntime as ort  # heavy, and the pages that never run a model import this file too
+        import onnxruntime as ort  # heavy, and pages that run no model import this module too
 
         options = ort.SessionOptions()
-        options.log_severity_level = _SILENT
+        options.log_severity_level = _LOG_FATAL_ONLY
         options.intra_op_num_threads = threads
-        # Spinning threads win a little time on an idle computer and steal a lot of it on a busy one.
+        # Spinning gains little on an idle computer and costs much on a busy one.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         content = str(model) if isinstance(model, Path) else model.SerializeToString()
         try:
@@ -69,7 +69,7 @@ class OnnxPredictor:
         return self._outputs
 
     def run(self, feeds: Feeds) -> dict[str, Tensor]:
-        """Run once; tensors are brought to the element type that the model asks for.
+        """Run one inference; tensors are cast to the element types of the model's inputs.
 
         Raises:
             ConversionError: onnxruntime refused the input or failed.
@@ -86,7 +86,7 @@ class OnnxPredictor:
         return dict(zip(self._outputs, results, strict=True))
 
     def close(self) -> None:
-        """Give back the memory."""
+        """Release the memory."""
         del self._session
 
 

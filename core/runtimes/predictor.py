@@ -1,4 +1,4 @@
-"""What every runtime offers, so that nothing above needs to know which one it is."""
+"""The interface of every runtime, so that the rest of the core does not depend on a particular one."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 Tensor = NDArray[Any]
-"""An array with the model's own element type and its full shape, batch axis included."""
+"""An array with the model's element type and full shape, batch axis included."""
 
 Feeds = Mapping[str, Tensor]
 """Input name of the source -> tensor."""
 
 
 class Predictor(Protocol):
-    """A loaded model. Names and shapes are the source's, whatever the runtime calls them."""
+    """A loaded model, with the names and shapes of the source."""
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Output names of the source, in its order."""
+        """Output names, in the order of the source."""
 
     def run(self, feeds: Feeds) -> dict[str, Tensor]:
-        """Run once.
+        """Run one inference.
 
         Args:
-            feeds: one tensor per input of the source.
+            feeds: one tensor for each input of the source.
 
         Returns:
             Output name -> tensor with the source's shape, in the source's order.
@@ -36,7 +36,7 @@ class Predictor(Protocol):
         """
 
     def close(self) -> None:
-        """Give back the memory; the predictor cannot be used afterwards."""
+        """Release the memory; the predictor cannot be used afterwards."""
 
 
 def all_finite(tensors: Mapping[str, Tensor]) -> bool:

@@ -22,7 +22,7 @@ def refuse_if_reduced(source: Source) -> None:
             say("This model is already an 8 bit model; reducing it again would only lose accuracy."),
             next_step=say("Pick the original model from before it was quantised."),
         )
-    if source.is_half:
+    if source.is_fp16:
         raise TargetRefused(
             say("This model is already a 16 bit model."),
             next_step=say("Pick the original 32 bit model, from which all files can be made."),

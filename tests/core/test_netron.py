@@ -25,7 +25,7 @@ def onnx_file(tmp_path):
 
 
 def get(views, path):
-    """Ask the routes as a server would, with the path exactly as given: status, headers and body."""
+    """Status, headers and body of a request; the path is not normalised."""
     sent = []
 
     async def receive():
@@ -52,7 +52,7 @@ def get(views, path):
     return sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:])
 
 
-def test_the_page_opens_the_model_and_has_no_outside_address(views, onnx_file):
+def test_the_page_opens_the_model_and_has_no_outside_url(views, onnx_file):
     url = views.url(onnx_file, "light")
     assert re.fullmatch(r"/netron/light/[0-9a-f]{32}/", url)
     status, headers, body = get(views, url)
@@ -65,7 +65,7 @@ def test_the_page_opens_the_model_and_has_no_outside_address(views, onnx_file):
     assert headers["set-cookie"].startswith(f"consent=1; Path={url};")
 
 
-def test_the_browser_is_told_to_speak_to_nobody_else(views, onnx_file):
+def test_the_content_security_policy_allows_no_outside_request(views, onnx_file):
     policy = get(views, views.url(onnx_file, "light"))[1]["content-security-policy"]
     assert "http" not in policy
     for rule in ("default-src 'self'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'self'"):
@@ -73,7 +73,7 @@ def test_the_browser_is_told_to_speak_to_nobody_else(views, onnx_file):
     assert "*" not in policy
 
 
-def test_the_model_comes_back_unchanged_whatever_its_name(views, onnx_file):
+def test_the_model_is_served_unchanged_whatever_its_name(views, onnx_file):
     status, headers, body = get(views, views.url(onnx_file, "light") + "data/model.onnx")
     assert (status, body) == (200, b"onnx bytes")
     assert headers["cache-control"] == "no-store"
@@ -89,7 +89,7 @@ def test_both_files_of_an_ncnn_model_are_served(views, tmp_path):
     assert get(views, url + "data/model.bin")[2] == b"weights"
 
 
-def test_the_app_chooses_the_colours(views, onnx_file):
+def test_the_theme_is_that_of_the_app(views, onnx_file):
     for theme, rule in (("dark", b"@media all {"), ("light", b"@media not all {")):
         url = views.url(onnx_file, theme)
         for path in (url, url + "grapher.css"):
@@ -135,7 +135,7 @@ def test_nothing_else_is_served(views, onnx_file, path):
     assert b"secret" not in body
 
 
-def test_an_unknown_key_or_theme_leads_nowhere(views, onnx_file):
+def test_an_unknown_key_or_theme_is_not_found(views, onnx_file):
     url = views.url(onnx_file, "light")
     assert get(views, url.replace("light", "pink"))[0] == 404
     assert get(views, "/netron/light/" + "0" * 32 + "/")[0] == 404
@@ -149,14 +149,14 @@ def test_a_model_that_vanished_is_not_found(views, onnx_file):
     assert get(views, url + "data/model.onnx")[0] == 404
 
 
-def test_the_address_stays_until_the_file_changes(views, onnx_file):
+def test_the_url_stays_the_same_until_the_file_changes(views, onnx_file):
     url = views.url(onnx_file, "light")
     assert views.url(onnx_file, "light") == url
     onnx_file.write_bytes(b"other bytes, more of them")
     assert views.url(onnx_file, "light") != url
 
 
-def test_a_base_path_is_part_of_every_address(onnx_file):
+def test_a_base_path_is_part_of_every_url(onnx_file):
     views = NetronViews("/tools/")
     url = views.url(onnx_file, "light")
     assert url.startswith("/tools/netron/light/")
@@ -170,7 +170,7 @@ def test_only_models_can_be_shown(views, onnx_file, name):
 
 
 def test_the_installed_viewer_does_what_the_page_relies_on():
-    """Fails when a new Netron reads its page in another way; then core/netron.py needs a look."""
+    """Fails when a new Netron reads its page in another way; then core/netron.py has to be adapted."""
     from core.netron import _package
 
     script = (_package() / "browser.js").read_text(encoding="utf-8")

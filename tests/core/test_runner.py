@@ -11,7 +11,7 @@ from core import runner
 from core.common.errors import ImagesError, InputError, SourceError
 from core.common.progress import silent
 from core.job.job import Job
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.preflight.preflight import check_targets
 from core.runner import run_job
 from core.targets import TARGET_IDS

@@ -1,4 +1,4 @@
-"""Pooling that pads by rule or unevenly: pnnx pads it evenly instead, and says nothing."""
+"""Explicit pads for ``auto_pad`` and asymmetric ones, which pnnx silently converts to symmetric pads."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
+from core.onnx_model.graph import ONNX_DOMAINS
 from core.pnnx.rewrite.values import add_weight, set_ints, static_shape
 
-_LOWEST = np.finfo(np.float32).min
-_PAD_WITH_INPUTS = 11
-"""Opset from which Pad takes its sizes as inputs."""
+_FLOAT32_MIN = np.finfo(np.float32).min
+_PAD_INPUTS_OPSET = 11
+"""From this opset on, Pad takes the pads as an input instead of an attribute."""
 
 
-def spell_out_pads(graph: ir.Graph) -> bool:
-    """Give every convolution and pooling even pads in numbers; uneven ones become a Pad of their own.
+def make_pads_explicit(graph: ir.Graph) -> bool:
+    """Give convolutions and poolings explicit symmetric pads; asymmetric ones become a Pad node before them.
 
-    An average that leaves the pads out of its count is not touched: with a Pad it would count them.
+    AveragePool with ``count_include_pad=0`` and asymmetric pads stays: with a Pad node it would count the padding.
 
     Args:
         graph: with the shapes of its tensors; it is changed.
@@ -30,63 +31,63 @@ def spell_out_pads(graph: ir.Graph) -> bool:
         ValueError: the name of a new weight is taken.
     """
     changed = False
-    opset = max(version for domain, version in graph.opset_imports.items() if domain in ("", "ai.onnx"))
+    opset = max(version for domain, version in graph.opset_imports.items() if domain in ONNX_DOMAINS)
     for node in tuple(graph):
-        if node.op_type in ("Conv", "MaxPool", "AveragePool") and opset >= _PAD_WITH_INPUTS:
+        if node.op_type in ("Conv", "MaxPool", "AveragePool") and opset >= _PAD_INPUTS_OPSET:
             pads = _pads(node)
-            if pads is not None and (_is_by_rule(node) or not _is_even(pads)):
-                changed |= _respell(graph, node, pads)
+            if pads is not None and (_has_auto_pad(node) or not _is_symmetric(pads)):
+                changed |= _rewrite(graph, node, pads)
     return changed
 
 
-def _is_by_rule(node: ir.Node) -> bool:
+def _has_auto_pad(node: ir.Node) -> bool:
     return node.attributes.get_string("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER")
 
 
-def _is_even(pads: Sequence[int]) -> bool:
+def _is_symmetric(pads: Sequence[int]) -> bool:
     return pads[: len(pads) // 2] == pads[len(pads) // 2 :]
 
 
 def _pads(node: ir.Node) -> Sequence[int] | None:
-    """Begins, then ends, one number for each axis of the picture; None where they cannot be known.
+    """Pads at the begin of each spatial axis, then at the end of each; None where they are unknown.
 
-    Rule: the ONNX specification, ``auto_pad`` of Conv and MaxPool.
+    ``auto_pad`` is resolved as in the ONNX specification of Conv and MaxPool.
     """
-    given = node.attributes
-    if not _is_by_rule(node):
-        return given.get_ints("pads")
-    shape, kernel = static_shape(node.inputs[0]), given.get_ints("kernel_shape")
+    attributes = node.attributes
+    if not _has_auto_pad(node):
+        return attributes.get_ints("pads")
+    shape, kernel = static_shape(node.inputs[0]), attributes.get_ints("kernel_shape")
     if kernel is None or len(shape) != len(kernel) + 2 or not all(shape):
         return None
     ones = [1] * len(kernel)
-    whole = [
-        max(0, (math.ceil(size / stride) - 1) * stride + (width - 1) * dilation + 1 - size)
-        for size, stride, width, dilation in zip(
-            shape[2:], given.get_ints("strides", ones), kernel, given.get_ints("dilations", ones), strict=True
+    totals = [
+        max(0, (math.ceil(size / stride) - 1) * stride + (length - 1) * dilation + 1 - size)
+        for size, stride, length, dilation in zip(
+            shape[2:], attributes.get_ints("strides", ones), kernel, attributes.get_ints("dilations", ones), strict=True
         )
     ]
-    small, large = [pad // 2 for pad in whole], [pad - pad // 2 for pad in whole]
-    return small + large if given.get_string("auto_pad") == "SAME_UPPER" else large + small
+    small, large = [total // 2 for total in totals], [total - total // 2 for total in totals]
+    return small + large if attributes.get_string("auto_pad") == "SAME_UPPER" else large + small
 
 
-def _respell(graph: ir.Graph, node: ir.Node, pads: Sequence[int]) -> bool:
-    is_even = _is_even(pads)
-    if not is_even and node.op_type == "AveragePool" and not node.attributes.get_int("count_include_pad", 0):
+def _rewrite(graph: ir.Graph, node: ir.Node, pads: Sequence[int]) -> bool:
+    is_symmetric = _is_symmetric(pads)
+    if not is_symmetric and node.op_type == "AveragePool" and not node.attributes.get_int("count_include_pad", 0):
         return False
     for name in ("auto_pad", "pads"):
         node.attributes.pop(name, None)
-    if is_even:
+    if is_symmetric:
         set_ints(node, pads=pads)
     else:
-        _pad_before(graph, node, pads)
+        _insert_pad(graph, node, pads)
     return True
 
 
-def _pad_before(graph: ir.Graph, node: ir.Node, pads: Sequence[int]) -> None:
-    name, half = f"{node.outputs[0].name}_padded", len(pads) // 2
-    sizes = add_weight(graph, f"{name}_sizes", np.array([0, 0, *pads[:half], 0, 0, *pads[half:]], np.int64))
-    lowest = np.array(_LOWEST if node.op_type == "MaxPool" else 0.0, np.float32)
-    value = add_weight(graph, f"{name}_value", lowest)
+def _insert_pad(graph: ir.Graph, node: ir.Node, pads: Sequence[int]) -> None:
+    name, axes = f"{node.outputs[0].name}_padded", len(pads) // 2
+    sizes = add_weight(graph, f"{name}_sizes", np.array([0, 0, *pads[:axes], 0, 0, *pads[axes:]], np.int64))
+    fill = np.array(_FLOAT32_MIN if node.op_type == "MaxPool" else 0.0, np.float32)
+    value = add_weight(graph, f"{name}_value", fill)
     pad = ir.node("Pad", [node.inputs[0], sizes, value], {"mode": "constant"}, outputs=[ir.Value(name=name)], name=name)
     graph.insert_before(node, pad)
     node.replace_input_with(0, pad.outputs[0])

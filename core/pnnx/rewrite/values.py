@@ -1,4 +1,4 @@
-"""What the rewriting steps look up in a graph of onnx-ir, and the weights that they add to it."""
+"""Helpers of the rewrites for onnx-ir graphs: shapes, constants, new initializers and attributes."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from numpy.typing import NDArray
 
 
 def static_shape(value: ir.Value | None) -> tuple[int, ...]:
-    """The sizes of a tensor; empty where one of them is not known."""
+    """The shape of a tensor; empty where a dimension is unknown."""
     shape = None if value is None else value.shape
     return shape.numpy() if shape is not None and shape.is_static() else ()
 
 
 def constant(node: ir.Node, index: int) -> NDArray[Any] | None:
-    """The constant that is a node's input, or None where it is left out or computed."""
+    """The constant value of a node's input, or None where it is left out or computed."""
     value = node.inputs[index] if index < len(node.inputs) else None
-    maker = None if value is None else value.producer()
+    producer = None if value is None else value.producer()
     tensor = None if value is None else value.const_value
-    if maker is not None and maker.op_type == "Constant":
-        # Not by onnx-ir's get_const_tensor: it writes a name into the tensor, which is the source's own.
-        tensor = maker.attributes.get_tensor("value", None)
+    if producer is not None and producer.op_type == "Constant":
+        # Not by onnx-ir's get_const_tensor: it writes a name into the tensor, which is shared with the source.
+        tensor = producer.attributes.get_tensor("value", None)
     return None if tensor is None else tensor.numpy()
 
 
 def add_weight(graph: ir.Graph, name: str, numbers: NDArray[Any]) -> ir.Value:
-    """Make it an initializer.
+    """Add an initializer.
 
     Raises:
-        ValueError: the graph has another one of this name.
+        ValueError: the graph has one of this name already.
     """
     tensor = ir.tensor(np.ascontiguousarray(numbers), name=name)
     value = ir.Value(name=name, shape=ir.Shape(numbers.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
@@ -41,5 +41,5 @@ def add_weight(graph: ir.Graph, name: str, numbers: NDArray[Any]) -> ir.Value:
 
 def set_ints(node: ir.Node, **numbers: Sequence[int]) -> None:
     """Set attributes that are lists of integers."""
-    for name, given in numbers.items():
-        node.attributes.add(ir.AttrInt64s(name, given))
+    for name, values in numbers.items():
+        node.attributes.add(ir.AttrInt64s(name, values))

@@ -70,7 +70,7 @@ def export_verified(
 
 def _tensors(path: Path) -> dict[str, tuple[ExportedTensor, ...]]:
     """``inputs`` and ``outputs`` of the file."""
-    from core.onnx_model.source import inspect
+    from core.onnx_model.inspect import inspect
 
     source = inspect(path)
     return {

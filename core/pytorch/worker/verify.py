@@ -71,7 +71,7 @@ def compare(path: Path, inputs: Inputs, expected: Sequence[Sequence[Any]]) -> tu
         VerificationError: an output differs by more than :data:`MAX_RELATIVE_DIFFERENCE`, or in shape.
         ConversionError: onnxruntime does not run the file.
     """
-    from core.onnx_model.source import inspect
+    from core.onnx_model.inspect import inspect
     from core.runtimes.onnx import OnnxPredictor
 
     predictor = OnnxPredictor(path)

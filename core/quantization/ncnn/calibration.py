@@ -46,7 +46,7 @@ def measure_ranges(
         for sample in feeds:
             if method == "eq":
                 search_samples.update(sample)
-            for blob, values in predictor.watch(sample, observers):
+            for blob, values in predictor.extract(sample, observers):
                 observers[blob].update(values)
     finally:
         predictor.close()

@@ -65,7 +65,7 @@ def _measure_abs_max(
     """Abs-max of each blob, and how many values it has in one sample."""
     abs_max, counts = dict.fromkeys(blobs, 0.0), dict.fromkeys(blobs, 0)
     for sample in feeds:
-        for blob, values in predictor.watch(sample, blobs):
+        for blob, values in predictor.extract(sample, blobs):
             abs_max[blob] = max(abs_max[blob], float(np.abs(values).max(initial=0.0)))
             counts[blob] = values.size
     return abs_max, counts
@@ -76,7 +76,7 @@ def _measure_kl_thresholds(
 ) -> dict[str, float]:
     histograms = {blob: np.zeros(BINS, np.int64) for blob in abs_max}
     for sample in feeds:
-        for blob, values in predictor.watch(sample, tuple(abs_max)):
+        for blob, values in predictor.extract(sample, tuple(abs_max)):
             histograms[blob] += abs_histogram(values, abs_max[blob])
     thresholds = kl_thresholds(np.stack(list(histograms.values())), np.array(list(abs_max.values()), np.float32))
     return dict(zip(abs_max, thresholds.tolist(), strict=True))

@@ -17,6 +17,6 @@ def run_model(model: NcnnModel, feeds: Iterable[Feeds]) -> list[NDArray[np.float
     predictor = NcnnPredictor(model, {}, threads=1)
     try:
         blobs = tuple(model.outputs.values())
-        return [values.copy() for sample in feeds for _, values in predictor.watch(sample, blobs)]
+        return [values.copy() for sample in feeds for _, values in predictor.extract(sample, blobs)]
     finally:
         predictor.close()

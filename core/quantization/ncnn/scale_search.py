@@ -106,7 +106,7 @@ def _layer_inputs(
     blobs = {index: model.param.layers[index].bottoms[0] for index in layers}
     inputs: dict[int, list[Floats]] = {index: [] for index in layers}
     for sample in samples:
-        observed = {blob: values.copy() for blob, values in predictor.watch(sample, sorted(set(blobs.values())))}
+        observed = {blob: values.copy() for blob, values in predictor.extract(sample, sorted(set(blobs.values())))}
         for index, blob in blobs.items():
             inputs[index].append(observed[blob])
     return inputs

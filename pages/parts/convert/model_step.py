@@ -7,7 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from core.common.errors import EdgePressError, InputError
-from core.onnx_model.source import Source, TensorInfo, inspect
+from core.onnx_model.inspect import inspect
+from core.onnx_model.source import Source, TensorInfo
 from core.queue.supervisor import get_supervisor
 from pages.parts.convert import draft
 from pages.parts.widgets import number_format, uploads

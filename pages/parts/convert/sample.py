@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.common.paths import ASSETS, home
 from core.job.job import Job
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from core.targets import TARGET_IDS
 

@@ -9,7 +9,7 @@ from core.common.serialization import from_data, to_data
 from core.common.text import Text, say
 from core.job.job import Job
 from core.job.preflight_result import PreflightResult
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from small import conv_net
 

@@ -11,13 +11,13 @@ from small import conv_net, save
 FEEDS = {"input": np.random.default_rng(1).standard_normal((1, 3, 32, 32)).astype(np.float32)}
 
 
-def test_an_old_model_is_raised_and_gives_the_same_numbers(tmp_path):
+def test_an_old_model_is_raised_to_the_new_opset_with_the_same_outputs(tmp_path):
     path = conv_net(tmp_path / "net.onnx", opset=11)
     reference = run_source(path, FEEDS)
     prepared = prepare_model(path, FEEDS, reference)
     assert prepared.clean.opset_import[0].version == OPSET and not prepared.notes
-    answers = OnnxPredictor(prepared.clean).run(FEEDS)
-    assert np.allclose(answers["scores"], reference["scores"], atol=1e-5)
+    outputs = OnnxPredictor(prepared.clean).run(FEEDS)
+    assert np.allclose(outputs["scores"], reference["scores"], atol=1e-5)
 
 
 def test_the_source_file_is_not_touched(tmp_path):
@@ -57,15 +57,15 @@ def test_a_model_with_external_weights_becomes_self_contained(tmp_path):
     assert np.allclose(OnnxPredictor(prepared.clean).run(FEEDS)["scores"], reference["scores"], atol=1e-5)
 
 
-def test_a_source_that_does_not_run_is_explained(tmp_path):
+def test_a_source_that_does_not_run_is_a_readable_error(tmp_path):
     path = conv_net(tmp_path / "net.onnx")
     with pytest.raises(SourceError, match=r"net\.onnx"):
         run_source(path, {"input": np.zeros((1, 3, 9, 32), np.float64)})
 
 
 @pytest.mark.parametrize("is_read", [True, False])
-def test_no_input_gets_lost(tmp_path, is_read):
-    """The shape of the answer stands in the file, so that onnxslim thinks it knows what ``shape`` will be."""
+def test_no_input_is_lost(tmp_path, is_read):
+    """The shape of the output stands in the file, so onnxslim takes ``shape`` for a constant."""
     path = save(
         [helper.make_node("Reshape", ["x", "shape" if is_read else "fixed"], ["y"])],
         [
@@ -81,3 +81,35 @@ def test_no_input_gets_lost(tmp_path, is_read):
     for model in (prepared.clean, prepared.static):
         assert [value.name for value in model.graph.input] == ["x", "shape"]
         assert OnnxPredictor(model).run(feeds)["y"].shape == (4, 3)
+
+
+@pytest.mark.parametrize(
+    "damage", ["other outputs", "no output", "not a number", "exception"], ids=lambda damage: damage.replace(" ", "_")
+)
+def test_a_pass_that_changes_the_outputs_is_left_out_with_a_note(tmp_path, monkeypatch, damage):
+    path = conv_net(tmp_path / "net.onnx", opset=11)
+
+    def broken(model, opset):
+        if damage == "exception":
+            raise RuntimeError("no adapter")
+        if damage == "no output":
+            del model.graph.output[0]
+        for tensor in model.graph.initializer:
+            if tensor.name == "bf":
+                values = numpy_helper.to_array(tensor) + (np.nan if damage == "not a number" else 1)
+                tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float32), "bf"))
+        return model
+
+    monkeypatch.setattr("onnx.version_converter.convert_version", broken)
+    reference = run_source(path, FEEDS)
+    prepared = prepare_model(path, FEEDS, reference)
+    assert [note.values["step"].values for note in prepared.notes] == [{"opset": OPSET}]
+    assert np.allclose(OnnxPredictor(prepared.clean).run(FEEDS)["scores"], reference["scores"], atol=1e-5)
+
+
+def test_a_copy_can_be_changed_without_changing_the_prepared_model(tmp_path):
+    path = conv_net(tmp_path / "net.onnx")
+    prepared = prepare_model(path, FEEDS, run_source(path, FEEDS))
+    before = prepared.clean.SerializeToString()
+    del prepared.fresh().graph.node[:]
+    assert prepared.clean.SerializeToString() == before

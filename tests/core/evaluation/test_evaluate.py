@@ -6,7 +6,7 @@ from core.conversion.context import ConversionContext
 from core.evaluation.evaluate import UnverifiedArtifact, evaluate
 from core.inputs.images import Split, read_folder, split
 from core.job.outcome import Artifact
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.targets.onnx_fp16 import OnnxFp16
 from core.targets.onnx_quan_dy import OnnxQuanDy
 from core.tasks.classification import Classification

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from core.common.errors import ImagesError, OptionError
-from core.inputs.arrays import fixed_inputs, read_arrays
+from core.common.errors import ImagesError
+from core.inputs.arrays import read_arrays
 from core.inputs.images import ImageReader, read_folder
 from core.inputs.samples import load_samples
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from small import PREPROCESSING, pictures, save
 
 
 @pytest.fixture
 def source(tmp_path):
-    """A sound, a state and a rate; the answer is their sum."""
+    """Audio, a state and a sample rate; the output is their sum."""
     return inspect(
         save(
             [
@@ -51,20 +51,20 @@ def test_several_inputs_come_from_one_file_by_their_names(source, tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
-def test_a_damaged_file_is_explained(source, tmp_path, content, suffix):
+def test_a_damaged_file_is_a_readable_error(source, tmp_path, content, suffix):
     path = tmp_path / f"bad{suffix}"
     path.write_bytes(content)
     with pytest.raises(ImagesError, match="bad"):
         read_arrays(path, source)
 
 
-def test_pickled_objects_are_not_opened(source, tmp_path):
+def test_pickled_objects_are_not_loaded(source, tmp_path):
     np.save(tmp_path / "evil.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(ImagesError):
         read_arrays(tmp_path / "evil.npy", source)
 
 
-def test_an_archive_that_claims_to_be_huge_is_not_unpacked(source, tmp_path):
+def test_an_archive_that_expands_to_a_huge_array_is_not_unpacked(source, tmp_path):
     with (
         zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive,
         archive.open("sound.npy", "w", force_zip64=True) as entry,
@@ -75,54 +75,23 @@ def test_an_archive_that_claims_to_be_huge_is_not_unpacked(source, tmp_path):
         read_arrays(tmp_path / "bomb.npz", source)
 
 
-def test_an_array_of_another_shape_is_explained(source, tmp_path):
+def test_an_array_of_another_shape_is_a_readable_error(source, tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((2, 3, 4), np.float32))
     with pytest.raises(ImagesError, match="2x3x4"):
         read_arrays(tmp_path / "a.npy", source)
 
 
 def test_a_folder_of_arrays_is_found_and_what_does_not_fit_is_skipped(source, tmp_path):
-    folder = tmp_path / "sounds"
+    folder = tmp_path / "arrays"
     folder.mkdir()
     np.save(folder / "a.npy", np.zeros((1, 4), np.float32))
     np.save(folder / "b.npy", np.zeros((1, 4, 4), np.float32))
     images, reader = read_folder(folder), ImageReader()
     samples = list(load_samples(source, PREPROCESSING, files=images.files, reader=reader))
-    assert not images.holds_pictures and [sample.file.name for sample in samples] == ["a.npy"]
+    assert not images.holds_images and [sample.file.name for sample in samples] == ["a.npy"]
     assert [path.name for path in reader.skipped] == ["b.npy"]
 
 
-def test_arrays_beside_pictures_are_left_alone(tmp_path):
+def test_arrays_beside_images_are_not_samples(tmp_path):
     np.save(pictures(tmp_path, 2) / "embedding.npy", np.zeros(3))
     assert [path.suffix for path in read_folder(tmp_path).files] == [".png", ".png"]
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "expected"),
-    [
-        ("rate", "16000", np.array(16000, np.int64)),
-        ("state", "0.5", np.full((1, 8), 0.5, np.float32)),
-        ("state", "zeros:1,8", np.zeros((1, 8), np.float32)),
-        ("state", "ones", np.ones((1, 8), np.float32)),
-        ("state", "1,2,3,4,5,6,7,8", np.arange(1, 9, dtype=np.float32)[np.newaxis]),
-    ],
-)
-def test_a_fixed_input_is_written_in_words(source, name, text, expected):
-    value = fixed_inputs(source, {name: text})[name]
-    assert value.dtype == expected.dtype and value.shape == expected.shape and (value == expected).all()
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("nothing", "1"),
-        ("rate", "fast"),
-        ("state", "zeros:2,8"),
-        ("state", "1,2"),
-        ("state", "zeros:99999999,99999999"),
-    ],
-)
-def test_a_fixed_input_that_does_not_fit_is_explained(source, name, text):
-    with pytest.raises(OptionError) as caught:
-        fixed_inputs(source, {name: text})
-    assert str(caught.value.next_step)

@@ -6,7 +6,7 @@ from core.common.errors import SourceError
 from core.conversion.context import ConversionContext
 from core.inputs.dummy_inputs import find_dummy_inputs
 from core.inputs.images import Split, read_folder, split
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from small import PREPROCESSING, save
 
 
@@ -44,7 +44,7 @@ def context(source, folder, parts=None, **inputs) -> ConversionContext:
     return ConversionContext(source, PREPROCESSING, split=parts or Split(), folder=folder, inputs=inputs)
 
 
-def test_sizes_and_a_rate_are_found_by_trying(recurrent):
+def test_free_sizes_and_a_sample_rate_are_found(recurrent):
     found = find_dummy_inputs(recurrent, {})
     assert found["input"].shape[0] == 1 and found["input"].shape[1] % 256 == 0
     assert found["sr"] == 16000 and found["state"].shape == (1, 1, 8) and not found["state"].any()
@@ -55,17 +55,17 @@ def test_given_inputs_are_kept(recurrent, tmp_path):
     assert sample.feeds["sr"] == 32000 and sample.feeds["state"].all()
 
 
-def test_samples_from_arrays_are_completed_with_what_runs(recurrent, tmp_path):
-    folder = tmp_path / "sounds"
+def test_missing_inputs_of_array_samples_are_completed(recurrent, tmp_path):
+    folder = tmp_path / "arrays"
     folder.mkdir()
     for index in range(4):
         np.save(folder / f"{index}.npy", np.full((1, 256 * (index + 1)), index, np.float32))
-    shop = context(recurrent, tmp_path, split(read_folder(folder)))
-    samples = list(shop.test_samples())
-    assert len(samples) == 2 and shop.has_test_samples and shop.can_calibrate
+    conversion = context(recurrent, tmp_path, split(read_folder(folder)))
+    samples = list(conversion.test_samples())
+    assert len(samples) == 2 and conversion.has_test_samples and conversion.can_calibrate
     assert all(set(sample.feeds) == {"input", "state", "sr"} for sample in samples)
     assert [float(sample.feeds["input"][0, 0]) for sample in samples] == [1.0, 3.0]
-    assert shop.expected["output"].shape == (1, 1, 8)
+    assert conversion.expected["output"].shape == (1, 1, 8)
 
 
 def test_dimensions_of_the_same_name_get_the_same_size(tmp_path):
@@ -84,7 +84,7 @@ def test_dimensions_of_the_same_name_get_the_same_size(tmp_path):
     assert found["attention_mask"].shape == (1, 9) and found["attention_mask"].all()
 
 
-def test_a_model_that_runs_on_nothing_is_explained(tmp_path):
+def test_a_model_that_runs_on_no_candidate_is_a_readable_error(tmp_path):
     path = save(
         [helper.make_node("Reshape", ["x", "shape"], ["y"])],
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["length"])],

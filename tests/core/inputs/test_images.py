@@ -8,13 +8,13 @@ from core.inputs.images import MAX_CALIBRATION_SAMPLES, ImageReader, open_image,
 from small import pictures
 
 
-def test_calibration_and_test_never_share_a_picture(tmp_path):
+def test_calibration_and_test_never_share_an_image(tmp_path):
     parts = split(read_folder(pictures(tmp_path / "a", 21)))
     assert not set(parts.calibration) & set(parts.test)
     assert len(parts.calibration) == 11 and len(parts.test) == 10
 
 
-def test_the_same_picture_under_two_names_is_used_once(tmp_path):
+def test_the_same_image_under_two_names_is_used_once(tmp_path):
     folder = pictures(tmp_path / "a", 6)
     for path in sorted(folder.iterdir())[:3]:
         shutil.copy(path, folder / f"copy-{path.name}")
@@ -23,13 +23,13 @@ def test_the_same_picture_under_two_names_is_used_once(tmp_path):
     assert len(contents) == len(set(contents)) == 6 and parts.duplicates == 3
 
 
-def test_test_pictures_that_calibrate_are_left_out(tmp_path):
+def test_test_images_that_are_calibration_images_are_left_out(tmp_path):
     images, tests = pictures(tmp_path / "a", 5), pictures(tmp_path / "b", 8)  # the first five are the same
     parts = split(read_folder(images), read_folder(tests))
     assert len(parts.calibration) == 5 and len(parts.test) == 3 and parts.duplicates == 5
 
 
-def test_a_large_folder_calibrates_on_pictures_from_all_over_it(tmp_path):
+def test_calibration_images_are_spread_over_a_large_folder(tmp_path):
     folder = tmp_path / "many"
     folder.mkdir()
     for index in range(500):
@@ -53,30 +53,30 @@ def test_labels_come_from_class_folders(tmp_path):
     assert sorted(set(images.labels.values())) == ["cat", "狗"] and len(images.labels) == 4
 
 
-def test_a_labels_file_without_the_right_columns_is_explained(tmp_path):
+def test_a_labels_file_without_the_right_columns_is_a_readable_error(tmp_path):
     (pictures(tmp_path, 1) / "labels.csv").write_text("a;b\n1;2\n", encoding="utf-8")
     with pytest.raises(ImagesError, match="labels"):
         read_folder(tmp_path)
 
 
-def test_a_broken_picture_among_good_ones_is_skipped_and_counted(tmp_path):
+def test_a_broken_image_among_good_ones_is_skipped_and_recorded(tmp_path):
     folder = pictures(tmp_path, 4, suffix=".jpg")
     good = (folder / "001.jpg").read_bytes()
     (folder / "001.jpg").write_bytes(good[: len(good) // 2])
-    (folder / "text.jpg").write_text("this is no picture")
+    (folder / "text.jpg").write_text("this is no image")
     reader = ImageReader()
     read = [path.name for path, _ in reader.read(read_folder(folder).files)]
     assert read == ["000.jpg", "002.jpg", "003.jpg"]
     assert {path.name for path in reader.skipped} == {"001.jpg", "text.jpg"}
 
 
-def test_a_picture_that_claims_to_be_huge_is_not_decoded(tmp_path):
+def test_an_image_that_expands_to_a_huge_one_is_not_decoded(tmp_path):
     Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
     with pytest.raises(ImagesError):
         open_image(tmp_path / "bomb.png")
 
 
-def test_a_photo_taken_sideways_is_turned_upright(tmp_path):
+def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (30, 20)).save(tmp_path / "side.jpg", exif=exif)
@@ -84,7 +84,7 @@ def test_a_photo_taken_sideways_is_turned_upright(tmp_path):
 
 
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir(), lambda path: path.write_text("x")])
-def test_no_pictures_is_said_in_words(tmp_path, make):
+def test_a_folder_without_images_is_a_readable_error(tmp_path, make):
     make(tmp_path / "folder")
     with pytest.raises(ImagesError) as caught:
         read_folder(tmp_path / "folder")

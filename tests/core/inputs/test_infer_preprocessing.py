@@ -8,27 +8,27 @@ from PIL import Image
 
 from core.common.errors import SourceError
 from core.common.serialization import from_data, to_data
-from core.inputs.infer_preprocessing import COMMON_NORMALIZATIONS, Proposal, infer_preprocessing
-from core.onnx_model.source import inspect
+from core.inputs.infer_preprocessing import COMMON_NORMALIZATIONS, Proposal, _log_inception_score, infer_preprocessing
+from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from small import conv_net, save
 
 
-def colour_judge(path, mean, std):
-    """Tells red, green and blue pictures apart, and surest when the pictures come scaled by ``mean`` and ``std``.
+def colour_classifier(path, mean, std):
+    """Classifies red, green and blue images, with the highest confidence if ``mean`` and ``std`` are right.
 
-    It scores how close the mean colour of its input is to that of each pure colour.
+    The score of a class is minus the squared distance of the input's mean colour from the pure colour.
     """
     colours = 255.0 * np.eye(3, dtype=np.float32)
     targets = ((colours - np.float32(mean)) / np.float32(std)).astype(np.float32)
     nodes = [
         helper.make_node("GlobalAveragePool", ["input"], ["mean"]),
         helper.make_node("Reshape", ["mean", "shape"], ["row"]),
-        helper.make_node("Sub", ["row", "targets"], ["away"]),
-        helper.make_node("Mul", ["away", "away"], ["squares"]),
+        helper.make_node("Sub", ["row", "targets"], ["difference"]),
+        helper.make_node("Mul", ["difference", "difference"], ["squares"]),
         helper.make_node("ReduceSum", ["squares", "axis"], ["distance"], keepdims=0),
-        helper.make_node("Neg", ["distance"], ["near"]),
-        helper.make_node("Reshape", ["near", "flat"], ["scores"]),
+        helper.make_node("Neg", ["distance"], ["negative"]),
+        helper.make_node("Reshape", ["negative", "flat"], ["scores"]),
     ]
     weights = [
         numpy_helper.from_array(np.array([1, 3], np.int64), "shape"),
@@ -42,8 +42,8 @@ def colour_judge(path, mean, std):
 
 
 @pytest.fixture
-def colour_pictures(tmp_path):
-    folder = tmp_path / "pictures"
+def colour_images(tmp_path):
+    folder = tmp_path / "images"
     for label, colour in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255)]):
         for shade in range(4):
             (folder / str(label)).mkdir(parents=True, exist_ok=True)
@@ -52,13 +52,13 @@ def colour_pictures(tmp_path):
     return folder
 
 
-def test_colour_order_is_found_from_labelled_pictures(tmp_path, colour_pictures):
+def test_the_colour_order_is_inferred_from_labelled_images(tmp_path, colour_images):
     mean, std = COMMON_NORMALIZATIONS["ImageNet"]
-    proposal = infer_preprocessing(inspect(colour_judge(tmp_path / "judge.onnx", mean, std)), colour_pictures)
+    proposal = infer_preprocessing(inspect(colour_classifier(tmp_path / "colours.onnx", mean, std)), colour_images)
     assert proposal.preprocessing.color == "rgb"
 
 
-def test_the_models_own_note_wins(tmp_path):
+def test_preprocessing_in_the_metadata_is_used_as_it_is(tmp_path):
     path = conv_net(tmp_path / "net.onnx")
     wanted = Preprocessing((32, 32), "pad", "bgr", "nchw", (1, 2, 3), (4, 5, 6))
     model = onnx.load(str(path))
@@ -67,18 +67,18 @@ def test_the_models_own_note_wins(tmp_path):
     assert infer_preprocessing(inspect(path)).preprocessing == wanted
 
 
-def test_a_model_that_knows_none_of_the_pictures_gets_the_usual_rule(tmp_path, colour_pictures):
+def test_a_model_that_recognises_none_of_the_images_gets_the_default(tmp_path, colour_images):
     path = conv_net(tmp_path / "net.onnx")
     model = onnx.load(str(path))
     for tensor in model.graph.initializer:
         if tensor.name == "wf":
             tensor.CopyFrom(numpy_helper.from_array(np.zeros((5, 64), np.float32), "wf"))
     path.write_bytes(model.SerializeToString())
-    proposal = infer_preprocessing(inspect(path), colour_pictures)
+    proposal = infer_preprocessing(inspect(path), colour_images)
     assert (proposal.preprocessing.mean, proposal.preprocessing.std) == COMMON_NORMALIZATIONS["ImageNet"]
 
 
-def test_a_free_size_is_filled_with_one_that_runs(tmp_path):
+def test_a_free_size_becomes_one_that_runs(tmp_path):
     assert infer_preprocessing(inspect(conv_net(tmp_path / "net.onnx", size="side"))).preprocessing.size == (224, 224)
     given = infer_preprocessing(inspect(conv_net(tmp_path / "net.onnx", size="side")), size=(40, 40))
     assert given.preprocessing.size == (40, 40)
@@ -89,7 +89,7 @@ def test_a_proposal_survives_the_way_through_json(tmp_path):
     assert from_data(Proposal, json.loads(json.dumps(to_data(proposal)))) == proposal
 
 
-def test_a_model_that_runs_at_no_usual_size_is_explained(tmp_path):
+def test_a_model_that_runs_at_no_usual_size_is_a_readable_error(tmp_path):
     weight = numpy_helper.from_array(np.ones((7, 11), np.float32), "w")
     path = save(
         [helper.make_node("MatMul", ["input", "w"], ["y"])],
@@ -102,18 +102,18 @@ def test_a_model_that_runs_at_no_usual_size_is_explained(tmp_path):
         infer_preprocessing(inspect(path))
 
 
-def test_a_model_that_takes_several_pictures_at_once_gets_as_many(tmp_path, colour_pictures):
+def test_a_fixed_batch_size_is_filled(tmp_path, colour_images):
     path = conv_net(tmp_path / "net.onnx")
     model = onnx.load(str(path))
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = 4
     onnx.save(model, str(path))
-    assert infer_preprocessing(inspect(path), colour_pictures).preprocessing.size == (32, 32)
+    assert infer_preprocessing(inspect(path), colour_images).preprocessing.size == (32, 32)
 
 
-def test_readers_of_lines_get_padded_lines(tmp_path):
-    """PaddleOCR writes its letters into the file; words keep their shape, with room behind them."""
-    path = conv_net(tmp_path / "reader.onnx", size=None)
+def test_text_recognition_models_get_padded_lines(tmp_path):
+    """PaddleOCR writes its characters into the metadata; lines keep their proportions, with padding behind them."""
+    path = conv_net(tmp_path / "recognition.onnx", size=None)
     model = onnx.load(str(path))
     entry = model.metadata_props.add()
     entry.key, entry.value = "character", "a\nb"
@@ -121,3 +121,10 @@ def test_readers_of_lines_get_padded_lines(tmp_path):
     preprocessing = infer_preprocessing(inspect(path)).preprocessing
     assert (preprocessing.size, preprocessing.fit, preprocessing.color) == ((48, 320), "pad", "bgr")
     assert preprocessing.mean == (127.5,) * 3
+
+
+def test_the_inception_score_is_high_for_confident_and_varied_predictions():
+    confident = [np.eye(3)[index] for index in (0, 1, 2)]
+    assert _log_inception_score(confident) == pytest.approx(np.log(3))
+    assert _log_inception_score([np.eye(3)[0]] * 3) == pytest.approx(0.0)
+    assert _log_inception_score([np.full(3, 1 / 3)] * 3) == pytest.approx(0.0)

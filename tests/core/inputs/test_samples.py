@@ -1,52 +1,59 @@
-"""Few calibration pictures are looked at in several ways, many in one."""
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from core.inputs.augmentation import augment, augmentation_count
-from core.inputs.samples import Sample, image_feeds
-from core.onnx_model.source import inspect
-from core.preprocessing import Preprocessing
-from small import SIZE, conv_net
-
-
-def preprocessing(fit):
-    return Preprocessing((SIZE, SIZE), fit=fit, mean=(0.0,) * 3, std=(255.0,) * 3)
+from core.inputs.images import ImageReader, read_folder
+from core.inputs.samples import image_feeds, load_samples
+from core.onnx_model.inspect import inspect
+from core.onnx_model.source import TensorInfo
+from small import PREPROCESSING, SIZE, conv_net, pictures
 
 
-def given(tmp_path, fit, ways):
-    source = inspect(conv_net(tmp_path / "net.onnx"))
-    wide = np.zeros((40, 80, 3), np.uint8)
-    wide[:, :40] = (200, 10, 10)
-    picture = Image.fromarray(wide)
-    settings = preprocessing(fit)
-    sample = Sample(image_feeds(source, settings.tensor(picture)), picture=picture)
-    return [feeds["input"] for feeds in augment(sample, source, settings, ways)]
+@pytest.fixture
+def source(tmp_path):
+    return inspect(conv_net(tmp_path / "net.onnx"))
 
 
-def test_the_first_way_is_the_persons_own_and_the_second_its_mirror_image(tmp_path):
-    own, mirrored = given(tmp_path, "stretch", 2)
-    np.testing.assert_allclose(mirrored, own[:, :, :, ::-1], atol=0.02)
+def load(source, files):
+    reader = ImageReader()
+    return list(load_samples(source, PREPROCESSING, files=files, reader=reader)), reader
 
 
-def test_further_ways_bring_the_picture_to_its_size_in_another_manner(tmp_path):
-    ways = given(tmp_path, "crop", 4)
-    assert len(ways) == 4
-    assert all(way.shape == ways[0].shape for way in ways)
-    assert len({way.tobytes() for way in ways}) == 4
+def test_an_image_becomes_the_input_and_stays_with_its_sample(source, tmp_path):
+    files = read_folder(pictures(tmp_path / "images", 2)).files
+    samples, reader = load(source, files)
+    assert [sample.file for sample in samples] == list(files) and not reader.skipped
+    for sample in samples:
+        assert np.array_equal(sample.feeds["input"], PREPROCESSING.tensor(sample.image))
 
 
-def test_padded_pictures_keep_their_shape(tmp_path):
-    assert len(given(tmp_path, "pad", 4)) == 2
+def test_unreadable_files_are_skipped_with_the_reason(source, tmp_path):
+    folder = pictures(tmp_path / "images", 1)
+    (folder / "broken.png").write_bytes(b"no image")
+    np.save(folder / "small.npy", np.zeros((1, 3, 2, 2), np.float32))
+    samples, reader = load(source, sorted(folder.iterdir()))
+    assert [sample.file.name for sample in samples] == ["000.png"]
+    assert {path.name for path in reader.skipped} == {"broken.png", "small.npy"} and all(reader.skipped.values())
 
 
-@pytest.mark.parametrize(("count", "ways"), [(1, 4), (5, 4), (10, 2), (20, 1), (400, 1)])
-def test_the_fewer_pictures_the_more_ways(count, ways):
-    assert augmentation_count(count, preprocessing("crop")) == ways
+def test_images_and_arrays_can_be_mixed(source, tmp_path):
+    folder = pictures(tmp_path / "images", 1)
+    np.save(folder / "z.npy", np.ones((3, SIZE, SIZE), np.float32))
+    samples, _ = load(source, sorted(folder.iterdir()))
+    assert [sample.image is None for sample in samples] == [False, True]
+    assert samples[1].feeds["input"].shape == (1, 3, SIZE, SIZE)
 
 
-def test_arrays_are_given_as_they_are(tmp_path):
-    source = inspect(conv_net(tmp_path / "net.onnx"))
-    feeds = {"input": np.ones((1, 3, SIZE, SIZE), np.float32)}
-    assert list(augment(Sample(feeds), source, preprocessing("crop"), 4)) == [feeds]
+def test_images_are_left_out_where_the_model_takes_none(source, tmp_path):
+    audio = replace(source, inputs=(TensorInfo("audio", (1, "length"), "float32"),))
+    samples, reader = load(audio, read_folder(pictures(tmp_path / "images", 2)).files)
+    assert samples == [] and not reader.skipped
+
+
+@pytest.mark.parametrize(("batch", "expected"), [(1, 1), (4, 4), ("N", 1)])
+def test_an_image_fills_a_fixed_batch(source, batch, expected):
+    several = replace(source, inputs=(TensorInfo("input", (batch, 3, SIZE, SIZE), "float32"),))
+    tensor = np.random.default_rng(0).standard_normal((1, 3, SIZE, SIZE)).astype(np.float32)
+    (fed,) = image_feeds(several, tensor).values()
+    assert len(fed) == expected and all(np.array_equal(image, tensor[0]) for image in fed)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.job.job import Job
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from small import conv_net
 

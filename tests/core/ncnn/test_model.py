@@ -5,7 +5,7 @@ from core.ncnn.model import NcnnModel
 from ncnn_small import TEXT, content, model
 
 
-def test_what_is_saved_can_be_loaded_from_any_folder(tmp_path):
+def test_a_saved_model_can_be_loaded_from_any_folder(tmp_path):
     folder = tmp_path / "模型 é"
     folder.mkdir()
     made = model()
@@ -15,7 +15,7 @@ def test_what_is_saved_can_be_loaded_from_any_folder(tmp_path):
     assert loaded.param == made.param and content(loaded) == content(made) and loaded.outputs == made.outputs
 
 
-def test_files_that_cannot_be_read_are_told_in_words(tmp_path):
+def test_unreadable_files_are_readable_errors(tmp_path):
     param, weights = model().save(tmp_path / "m.param", tmp_path / "m.bin")
     with pytest.raises(ConversionError, match="cannot be read"):
         NcnnModel.load(param, tmp_path / "none.bin", inputs={}, outputs={})

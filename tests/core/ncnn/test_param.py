@@ -29,8 +29,8 @@ def test_the_parts_of_a_layer_are_read():
     assert conv.integer(6) == 216 and conv.integer(8) == 0 and conv.integer(99, 7) == 7
 
 
-def test_both_spellings_of_arrays_mean_the_same():
-    old, new = (parse_param(param_text(f"Crop c 1 1 in0 o {spelt}")).layers[1] for spelt in ("-23309=2,5,6", "9=5,6"))
+def test_both_syntaxes_of_arrays_are_parsed_alike():
+    old, new = (parse_param(param_text(f"Crop c 1 1 in0 o {array}")).layers[1] for array in ("-23309=2,5,6", "9=5,6"))
     assert old.params == new.params == {9: "5,6"}
 
 
@@ -46,7 +46,7 @@ def test_setting_a_parameter_changes_nothing_else_of_the_line():
     assert edited.integer(8) == 1 and edited.integer(9) == 2
 
 
-def test_setting_a_parameter_leaves_lookalikes_alone():
+def test_setting_a_parameter_changes_nothing_that_looks_like_it():
     """A blob that is named like a parameter, a string that holds one, and a line end of Windows."""
     text = param_text('Reshape r 1 1 in0 8=1 6="8=4, 8=5" 8=3\r')
     edited = parse_param(text).layers[1].with_param(8, "2")
@@ -79,26 +79,26 @@ def test_inputs_and_outputs_are_found():
         ("7767517\n1 1\nInput i\n", "index"),
     ],
 )
-def test_a_damaged_file_is_told_in_words(text, why):
+def test_a_damaged_file_is_a_readable_error(text, why):
     with pytest.raises(ConversionError) as caught:
         parse_param(text)
     assert "damaged" in str(caught.value.reason) and why in caught.value.detail and str(caught.value.next_step)
 
 
-def test_a_number_that_is_none_is_told_in_words():
+def test_a_parameter_that_is_no_integer_is_a_readable_error():
     layer = parse_param(param_text("Convolution c 1 1 in0 o 0=many")).layers[1]
     with pytest.raises(ConversionError, match="damaged"):
         layer.integer(0)
 
 
 def test_hostile_text_never_ends_in_a_traceback():
-    dice = random.Random(1)
+    rng = random.Random(1)
     alphabet = ' \n=,"-0123456789abcInput\x1c\x00é'
     for _ in range(2000):
         text = list(TEXT)
-        for _ in range(dice.randint(1, 8)):
-            place = dice.randrange(len(text))
-            text[place : place + dice.randint(0, 3)] = dice.choice(alphabet)
+        for _ in range(rng.randint(1, 8)):
+            place = rng.randrange(len(text))
+            text[place : place + rng.randint(0, 3)] = rng.choice(alphabet)
         hostile = "".join(text)
         try:
             assert parse_param(hostile).write() == hostile

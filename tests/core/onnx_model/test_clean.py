@@ -11,7 +11,7 @@ FEEDS = {"x": np.random.default_rng(0).standard_normal((1, 8)).astype(np.float32
 
 
 def clutter(path):
-    """Constants of every kind, idle nodes, a branch that reads an idle node's result, an unused weight."""
+    """Constants of every kind, Identity and Dropout nodes, a branch that reads the output of one, an unused weight."""
     kept = helper.make_tensor_value_info("kept", TensorProto.FLOAT, [1, 8])
     keep = helper.make_graph([helper.make_node("Identity", ["dropped"], ["kept"])], "then", [], [kept])
     turn = helper.make_graph(
@@ -36,12 +36,12 @@ def clutter(path):
         ],
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 8])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 8])],
-        [numpy_helper.from_array(np.ones(99, np.float32), "nobody")],
+        [numpy_helper.from_array(np.ones(99, np.float32), "unused")],
         path,
     )
 
 
-def test_clutter_goes_and_the_numbers_stay(tmp_path):
+def test_nodes_without_effect_go_and_the_outputs_stay(tmp_path):
     path = clutter(tmp_path / "clutter.onnx")
     cleaned = clean(onnx.load(str(path)))
     operators = [node.op_type for node in cleaned.graph.node]
@@ -61,9 +61,9 @@ def cleaned_like_its_source(nodes, outputs, weights=(), *, opset=17):
     copy = onnx.ModelProto()
     copy.CopyFrom(source)
     cleaned = clean(copy)
-    expected, answers = OnnxPredictor(source).run(FEEDS), OnnxPredictor(cleaned).run(FEEDS)
-    assert list(expected) == list(answers)
-    assert all(np.array_equal(expected[name], answers[name]) for name in expected)
+    expected, outputs = OnnxPredictor(source).run(FEEDS), OnnxPredictor(cleaned).run(FEEDS)
+    assert list(expected) == list(outputs)
+    assert all(np.array_equal(expected[name], outputs[name]) for name in expected)
     assert cleaned.ByteSize() <= source.ByteSize() and cleaned.opset_import == source.opset_import
     return cleaned
 
@@ -72,7 +72,7 @@ def operators(graph):
     return [node.op_type for node in graph.node]
 
 
-def test_outputs_that_are_one_tensor_keep_their_names():
+def test_outputs_of_the_same_tensor_keep_their_names():
     nodes = [
         helper.make_node("Relu", ["x"], ["a"]),
         helper.make_node("Identity", ["a"], ["b"]),
@@ -82,7 +82,7 @@ def test_outputs_that_are_one_tensor_keep_their_names():
     assert operators(cleaned.graph) == ["Relu", "Identity", "Identity"]
 
 
-def test_a_branch_is_cleaned_too_and_gets_no_types_written_down():
+def test_a_branch_is_cleaned_too_and_gets_no_value_info():
     info = helper.make_tensor_value_info("r", TensorProto.FLOAT, [1, 8])
     inner = [
         helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(np.ones(8, np.float32))),
@@ -103,19 +103,19 @@ def test_a_branch_is_cleaned_too_and_gets_no_types_written_down():
     assert not kept["then_branch"].value_info and not cleaned.graph.value_info
 
 
-def test_a_dropout_that_writes_a_mask_for_nobody_goes_and_one_that_trains_stays():
+def test_a_dropout_with_an_unused_mask_goes_and_one_with_a_training_mode_stays():
     flag = numpy_helper.from_array(np.array(False), "train")
     nodes = [
         helper.make_node("Dropout", ["x"], ["d", "mask"]),
         helper.make_node("Dropout", ["d", "", "train"], ["e"]),
         helper.make_node("Neg", ["e"], ["y"]),
-        helper.make_node("Exp", ["x"], ["for_nobody"]),
+        helper.make_node("Exp", ["x"], ["unused"]),
     ]
     cleaned = cleaned_like_its_source(nodes, [("y", TensorProto.FLOAT, [1, 8])], [flag])
     assert operators(cleaned.graph) == ["Dropout", "Neg"] and cleaned.graph.node[0].input[0] == "x"
 
 
-def test_texts_and_narrow_integers_are_kept_as_they_are():
+def test_strings_and_4_bit_integers_are_kept():
     narrow = helper.make_tensor("q", TensorProto.INT4, [8], [-8, 7, 1, 2, 3, 4, 5, 6])
     nodes = [
         helper.make_node("Constant", [], ["q"], value=narrow),
@@ -130,8 +130,8 @@ def test_texts_and_narrow_integers_are_kept_as_they_are():
     assert {tensor.name: tensor.data_type for tensor in cleaned.graph.initializer}["q"] == TensorProto.INT4
 
 
-def test_constants_that_a_file_computes_are_not_blown_up(tmp_path):
-    """A weight of a million equal numbers takes no place in the file."""
+def test_constants_that_the_graph_computes_are_not_folded_if_the_file_would_grow(tmp_path):
+    """ConstantOfShape: a million equal numbers in a few bytes."""
     shapes = {f"s{index}": np.array([1, 512, 512], np.int64) for index in range(4)}
     nodes = [
         helper.make_node("ConstantOfShape", [name], [f"w{name}"], value=helper.make_tensor("v", 1, [1], [0.1]))
@@ -149,7 +149,7 @@ def test_constants_that_a_file_computes_are_not_blown_up(tmp_path):
     assert prepared.clean.ByteSize() < 20_000 and not prepared.notes
 
 
-def test_where_the_cleaner_breaks_a_gentle_cleaning_takes_its_place(tmp_path, monkeypatch):
+def test_where_onnxslim_breaks_a_model_the_minimal_clean_up_takes_its_place(tmp_path, monkeypatch):
     path = clutter(tmp_path / "clutter.onnx")
 
     def broken(model, **options):

@@ -5,17 +5,17 @@ from core.onnx_model.cost import cost_of
 from small import conv_net, save
 
 
-def test_products_and_values_are_counted(tmp_path):
+def test_macs_and_activations_are_counted(tmp_path):
     cost = cost_of(conv_net(tmp_path / "net.onnx"))
     sides = 16 * 16
-    assert cost.products == sides * (16 * 27 + 16 * 9 + 64 * 16) + 5 * 64
-    assert cost.values == sides * 2 * (16 + 16 + 64) + 64 + 64 + 5
+    assert cost.macs == sides * (16 * 27 + 16 * 9 + 64 * 16) + 5 * 64
+    assert cost.activations == sides * 2 * (16 + 16 + 64) + 64 + 64 + 5
 
 
-def test_free_sizes_are_those_of_the_pictures(tmp_path):
+def test_free_sizes_are_those_of_the_images(tmp_path):
     path = conv_net(tmp_path / "net.onnx", size="side")
     small, large = (cost_of(path, (side, side)) for side in (64, 128))
-    assert 3.9 < large.products / small.products < 4.0
+    assert 3.9 < large.macs / small.macs < 4.0
 
 
 def test_sizes_that_the_graph_computes_are_followed(tmp_path):
@@ -41,4 +41,4 @@ def test_sizes_that_the_graph_computes_are_followed(tmp_path):
         weights,
         tmp_path / "m.onnx",
     )
-    assert cost_of(path).products == 48 * 7
+    assert cost_of(path).macs == 48 * 7

@@ -7,14 +7,14 @@ from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.inputs.images import read_folder, split
 from core.onnx_model.inline_functions import inline_functions
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.targets import target_by_id
 from small import PREPROCESSING, conv_net, pictures
 
 
 @pytest.fixture
 def with_function(tmp_path):
-    """The last two steps of a small network as a function, as PyTorch's newer exporter writes a module."""
+    """The last two nodes of a small network as a function, as PyTorch's newer exporter writes a module."""
     path = conv_net(tmp_path / "net.onnx", opset=17)
     model = onnx.load(str(path))
     *first, flatten, gemm = model.graph.node
@@ -30,7 +30,7 @@ def with_function(tmp_path):
     return path
 
 
-def test_a_function_is_seen_as_its_steps(with_function):
+def test_a_function_is_inspected_as_its_nodes(with_function):
     source = inspect(with_function)
     assert source.operators["Gemm"] == 1 and not source.foreign_operators
     plain = conv_net(with_function.with_name("plain.onnx"))
@@ -40,7 +40,7 @@ def test_a_function_is_seen_as_its_steps(with_function):
 @pytest.mark.parametrize("target", ["onnx_fp16", "onnx_quan_dy", "onnx_quan_st", "ncnn"])
 def test_every_kind_of_target_is_made_of_it(with_function, tmp_path, target):
     (tmp_path / "work").mkdir()
-    parts = split(read_folder(pictures(tmp_path / "pictures", 6)))
+    parts = split(read_folder(pictures(tmp_path / "images", 6)))
     context = ConversionContext(inspect(with_function), PREPROCESSING, split=parts, folder=tmp_path / "work")
     artifact = target_by_id(target).make(context, tmp_path, silent)
     assert all(file.stat().st_size for file in artifact.files)

@@ -1,108 +1,103 @@
-import numpy as np
-import onnx
+import json
+import os
+from dataclasses import replace
+
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
-from core.common.errors import SourceError
-from core.onnx_model.source import inspect
-from small import conv_net, save
-
-
-def test_it_tells_what_is_in_a_model(tmp_path):
-    source = inspect(conv_net(tmp_path / "net.onnx"))
-    assert [tensor.shape for tensor in source.inputs] == [(1, 3, 32, 32)]
-    assert source.outputs[0].name == "scores" and source.opset == 13
-    assert source.operators["Conv"] == 3 and source.takes_image and source.layout == "nchw"
-    assert source.parameters == 16 * 27 + 16 + 16 * 9 + 16 + 64 * 16 + 64 + 5 * 64 + 5
-    assert not source.is_quantized and not source.is_half
+from core.common.serialization import to_data
+from core.onnx_model.inspect import inspect
+from core.onnx_model.source import TensorInfo, shape_text
+from small import PREPROCESSING, conv_net
 
 
-def test_a_text_file_called_onnx_is_no_model(tmp_path):
-    path = tmp_path / "model.onnx"
-    path.write_text("Hello, I am a text file.")
-    with pytest.raises(SourceError, match="not an ONNX model"):
-        inspect(path)
+@pytest.fixture
+def source(tmp_path):
+    return inspect(conv_net(tmp_path / "net.onnx"))
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_model_is_told_apart_from_a_whole_one(tmp_path, share):
-    content = conv_net(tmp_path / "net.onnx").read_bytes()
-    (tmp_path / "cut.onnx").write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(SourceError) as caught:
-        inspect(tmp_path / "cut.onnx")
-    assert "cut.onnx" in str(caught.value.reason) and str(caught.value.next_step)
+def image_input(*shape, dtype="float32"):
+    return (TensorInfo("input", shape, dtype),)
 
 
-def test_a_missing_file_and_a_folder_are_refused(tmp_path):
-    for path in (tmp_path / "nowhere.onnx", tmp_path):
-        with pytest.raises(SourceError, match="no file"):
-            inspect(path)
+@pytest.mark.parametrize(
+    ("inputs", "layout"),
+    [
+        (image_input(1, 3, 32, 32), "nchw"),
+        (image_input("N", 1, "h", "w"), "nchw"),
+        (image_input(1, 32, 48, 3), "nhwc"),
+        (image_input(1, 3, 5, 3), "nchw"),
+        (image_input("N", "C", "h", "w"), "nchw"),
+        (image_input(1, 7, 32, 32), None),
+        (image_input(1, 3, 32), None),
+        (image_input(1, 3, 32, 32, dtype="int64"), None),
+        (image_input(1, 3, 32, 32) * 2, None),
+    ],
+)
+def test_the_layout_is_that_of_the_channel_axis(source, inputs, layout):
+    changed = replace(source, inputs=inputs)
+    assert changed.layout == layout and changed.takes_image == (layout is not None)
 
 
-def external(tmp_path, location: str):
-    path = conv_net(tmp_path / "net.onnx")
-    model = onnx.load(str(path))
-    tensor = model.graph.initializer[0]
-    onnx.external_data_helper.set_external_data(tensor, location)
-    tensor.ClearField("raw_data")
-    path.write_bytes(model.SerializeToString())
-    return path
+def test_the_image_size_follows_the_layout(source):
+    assert replace(source, inputs=image_input(1, 3, 20, "w")).image_size == (20, "w")
+    assert replace(source, inputs=image_input(1, 20, 30, 3)).image_size == (20, 30)
 
 
-def test_missing_external_weights_are_named(tmp_path):
-    with pytest.raises(SourceError, match=r"weights\.bin"):
-        inspect(external(tmp_path, "weights.bin"))
+@pytest.mark.parametrize(
+    ("metadata", "names"),
+    [
+        ({"names": "{1: 'dog', 0: 'cat'}"}, ("cat", "dog")),
+        ({"edgepress.classes": '["猫", "dog"]', "names": "{0: 'other'}"}, ("猫", "dog")),
+        ({"names": "__import__('os').getcwd()"}, ()),
+        ({"names": "{0: 'cat'"}, ()),
+        ({"edgepress.classes": "[1,"}, ()),
+        ({}, ()),
+    ],
+)
+def test_class_names_come_from_the_metadata_and_are_never_evaluated(source, metadata, names):
+    assert replace(source, metadata=metadata).class_names == names
 
 
-@pytest.mark.parametrize("location", ["../secret", "/etc/passwd"])
-def test_external_weights_outside_the_folder_are_never_read(tmp_path, location):
-    with pytest.raises(SourceError, match="outside its own folder"):
-        inspect(external(tmp_path, location))
+@pytest.mark.parametrize("damaged", ["", "[]", "{", '{"size": [0, 0]}', '{"size": "large"}'])
+def test_damaged_preprocessing_in_the_metadata_is_ignored(source, damaged):
+    wanted = json.dumps(to_data(PREPROCESSING))
+    assert replace(source, metadata={"edgepress.preprocessing": wanted}).own_preprocessing == PREPROCESSING
+    assert replace(source, metadata={"edgepress.preprocessing": damaged}).own_preprocessing is None
+    assert source.own_preprocessing is None
 
 
-def test_initializers_listed_as_inputs_are_not_asked_of_the_person(tmp_path):
-    path = conv_net(tmp_path / "net.onnx")
-    model = onnx.load(str(path))
-    for tensor in model.graph.initializer:
-        model.graph.input.append(helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, tensor.dims))
-    path.write_bytes(model.SerializeToString())
-    assert [tensor.name for tensor in inspect(path).inputs] == ["input"]
+def test_inputs_that_are_given_elsewhere_are_left_out(source):
+    both = replace(source, inputs=(*source.inputs, TensorInfo("rate", (), "int64")))
+    assert not both.takes_image and both.without({"rate"}).takes_image
+    assert both.without(()) == both
 
 
-def test_free_dimensions_keep_their_names(tmp_path):
-    source = inspect(conv_net(tmp_path / "net.onnx", size="side"))
-    assert source.inputs[0].shape == (1, 3, "side", "side") and not source.inputs[0].is_static
+def test_a_changed_or_missing_file_is_not_current(source):
+    assert source.is_current
+    os.utime(source.path, ns=(source.modified_ns, source.modified_ns + 10**9))
+    assert not source.is_current
+    source.path.unlink()
+    assert not source.is_current
 
 
-def test_quantized_and_half_models_are_recognised(tmp_path):
-    weight = numpy_helper.from_array(np.ones((3, 4), np.float16), "w")
-    half = save(
-        [helper.make_node("MatMul", ["x", "w"], ["y"])],
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT16, [1, 3])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT16, [1, 4])],
-        [weight],
-        tmp_path / "half.onnx",
-    )
-    assert inspect(half).is_half
-    scale, zero = numpy_helper.from_array(np.float32(0.1), "s"), numpy_helper.from_array(np.uint8(3), "z")
-    quantized = save(
-        [helper.make_node("QuantizeLinear", ["x", "s", "z"], ["y"])],
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])],
-        [helper.make_tensor_value_info("y", TensorProto.UINT8, [1, 3])],
-        [scale, zero],
-        tmp_path / "quantised.onnx",
-    )
-    assert inspect(quantized).is_quantized
+def test_operators_of_other_domains_are_foreign(source):
+    assert source.foreign_operators == ()
+    mixed = replace(source, operators={"Conv": 3, "com.example::Second": 1, "ai.onnx.ml::Scaler": 2})
+    assert mixed.foreign_operators == ("ai.onnx.ml::Scaler", "com.example::Second")
+    assert replace(source, operators={"com.microsoft::DynamicQuantizeLinear": 1}).is_quantized
 
 
-def test_names_with_spaces_and_chinese_characters_work(tmp_path):
-    path = conv_net(tmp_path / "我的 模型" / "网络 v1.onnx")
-    assert inspect(path).path == path
+def test_a_few_fp16_weights_do_not_make_an_fp16_model(source):
+    assert replace(source, half_parameters=source.parameters // 2 + 1).is_fp16
+    assert not replace(source, half_parameters=source.parameters // 2).is_fp16
 
 
-def test_class_names_are_read_from_the_metadata(tmp_path):
-    path = conv_net(tmp_path / "net.onnx")
-    model = onnx.load(str(path))
-    onnx.helper.set_model_props(model, {"names": "{0: 'cat', 1: 'dog'}"})
-    path.write_bytes(model.SerializeToString())
-    assert inspect(path).class_names == ("cat", "dog")
+@pytest.mark.parametrize(
+    ("shape", "accepted"), [((1, 3, 8, 9), True), ((2, 3, 8, 9), False), ((3, 8, 9), False), ((1, 3, 8, 9, 1), False)]
+)
+def test_fixed_dimensions_must_match(shape, accepted):
+    assert TensorInfo("x", (1, 3, "h", "?"), "float32").accepts(shape) == accepted
+
+
+def test_shapes_in_messages():
+    assert shape_text((1, 3, "h", "?")) == "1x3xhx?" and shape_text(()) == "()"

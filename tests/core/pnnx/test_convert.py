@@ -15,7 +15,7 @@ def weight(*shape):
     return RANDOM.standard_normal(shape).astype(np.float32)
 
 
-def trial(model):
+def reference(model):
     feeds = {}
     for value in model.graph.input:
         shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
@@ -35,7 +35,7 @@ def test_outputs_keep_names_order_and_shape_however_the_graph_is_ordered(tmp_pat
     del model.graph.output[:]
     names = ("late", "flat", "c", "early")
     model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
-    feeds, expected = trial(model)
+    feeds, expected = reference(model)
     made = convert([model], references=[(feeds, expected)], folder=tmp_path)
     assert tuple(made.outputs) == names and set(made.inputs) == {"x"}
     predictor = NcnnPredictor(made, expected, threads=1)
@@ -43,26 +43,26 @@ def test_outputs_keep_names_order_and_shape_however_the_graph_is_ordered(tmp_pat
         assert tensor.shape == expected[name].shape and np.allclose(tensor, expected[name], atol=1e-5)
 
 
-def test_two_inputs_of_which_one_counts_words_go_to_the_right_blobs(tmp_path):
+def test_two_inputs_of_different_types_are_matched_to_their_blobs(tmp_path):
     model = onnx_model(
         [
-            helper.make_node("Gather", ["table", "words"], ["e"]),
+            helper.make_node("Gather", ["table", "ids"], ["e"]),
             helper.make_node("Mul", ["e", "factor"], ["m"]),
             helper.make_node("MatMul", ["m", "w"], ["y"]),
         ],
-        [("factor", TensorProto.FLOAT, [1, 6, 8]), ("words", TensorProto.INT64, [1, 6])],
+        [("factor", TensorProto.FLOAT, [1, 6, 8]), ("ids", TensorProto.INT64, [1, 6])],
         [("y", TensorProto.FLOAT, None)],
         table=weight(9, 8),
         w=weight(8, 4),
     )
-    made = convert([model], references=[trial(model)], folder=tmp_path)
-    assert made.inputs == {"factor": "in0", "words": "in1"}
+    made = convert([model], references=[reference(model)], folder=tmp_path)
+    assert made.inputs == {"factor": "in0", "ids": "in1"}
 
 
-def test_an_input_that_nothing_reads_does_no_harm(tmp_path):
+def test_an_unused_input_is_accepted(tmp_path):
     model = conv_then(helper.make_node("Relu", ["c"], ["y"]))
     model.graph.input.insert(0, helper.make_tensor_value_info("unused", TensorProto.FLOAT, [1, 2]))
-    assert convert([model], references=[trial(model)], folder=tmp_path).inputs["x"] == "in1"
+    assert convert([model], references=[reference(model)], folder=tmp_path).inputs["x"] == "in1"
 
 
 def test_an_output_that_pnnx_loses_is_named(tmp_path):
@@ -70,28 +70,39 @@ def test_an_output_that_pnnx_loses_is_named(tmp_path):
     model.graph.output.append(helper.make_tensor_value_info("lost", TensorProto.FLOAT, None))
     model.graph.output[0].name = "c"
     with pytest.raises(ConversionError, match="lost"):
-        convert([model], references=[trial(model)], folder=tmp_path)
+        convert([model], references=[reference(model)], folder=tmp_path)
 
 
-def test_a_model_that_answers_otherwise_is_not_let_through(tmp_path):
+def test_a_model_with_other_outputs_is_refused(tmp_path):
     model = conv_then(helper.make_node("Relu", ["c"], ["y"]))
-    feeds, expected = trial(model)
+    feeds, expected = reference(model)
     wrong = {name: weight(*tensor.shape) for name, tensor in expected.items()}
     with pytest.raises(VerificationError, match="other numbers"):
         convert([model], references=[(feeds, wrong)], folder=tmp_path)
 
 
-def test_the_next_preparation_is_tried_and_the_first_error_is_told(tmp_path):
+def test_the_next_candidate_is_tried_and_the_first_error_is_raised(tmp_path):
     bad = best_two()
     crash = conv_then(helper.make_node("Strange", ["c"], ["y"], domain="elsewhere"))
     good = conv_then(helper.make_node("Relu", ["c"], ["y"]))
-    assert convert([bad, good], references=[trial(good)], folder=tmp_path / "a").outputs == {"y": "out0"}
+    assert convert([bad, good], references=[reference(good)], folder=tmp_path / "a").outputs == {"y": "out0"}
     with pytest.raises(ConversionError, match="TopK"):
-        convert([bad, crash], references=[trial(good)], folder=tmp_path / "b")
+        convert([bad, crash], references=[reference(good)], folder=tmp_path / "b")
 
 
-def test_an_output_that_is_next_to_nothing_everywhere_needs_no_direction(tmp_path):
+def test_outputs_as_small_as_rounding_errors_need_no_cosine(tmp_path):
     model = conv_then(helper.make_node("Mul", ["c", "tiny"], ["y"]), tiny=np.float32(1e-9))
-    feeds, expected = trial(model)
+    feeds, expected = reference(model)
     noise = {name: tensor + weight(*tensor.shape) * 1e-8 for name, tensor in expected.items()}
     assert convert([model], references=[(feeds, noise)], folder=tmp_path).outputs == {"y": "out0"}
+
+
+def test_nan_where_the_source_is_finite_is_refused(tmp_path):
+    """The square root of negative numbers, against references that are made finite."""
+    model = conv_then(helper.make_node("Sqrt", ["c"], ["y"]))
+    feeds, expected = reference(model)
+    assert np.isnan(expected["y"]).any()
+    finite = {"y": np.nan_to_num(expected["y"])}
+    with pytest.raises(VerificationError) as caught:
+        convert([model], references=[(feeds, finite)], folder=tmp_path)
+    assert "NaN" in caught.value.detail

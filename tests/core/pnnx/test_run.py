@@ -21,10 +21,10 @@ def test_a_good_model_is_converted_in_32_bit(tmp_path):
     assert "pass_level" in result.log
 
 
-def test_whole_number_inputs_are_announced_as_such(tmp_path):
+def test_the_type_of_integer_inputs_is_passed_to_pnnx(tmp_path):
     model = onnx_model(
-        [helper.make_node("Gather", ["table", "words"], ["e"]), helper.make_node("MatMul", ["e", "w"], ["y"])],
-        [("words", TensorProto.INT64, [1, 6])],
+        [helper.make_node("Gather", ["table", "ids"], ["e"]), helper.make_node("MatMul", ["e", "w"], ["y"])],
+        [("ids", TensorProto.INT64, [1, 6])],
         [("y", TensorProto.FLOAT, None)],
         table=np.ones((20, 8), np.float32),
         w=np.ones((8, 4), np.float32),
@@ -42,14 +42,14 @@ def test_an_operator_that_ncnn_does_not_have_is_named_with_its_node(tmp_path):
     assert str(caught.value.next_step)
 
 
-def test_a_layer_whose_options_pnnx_leaves_out_is_named(tmp_path):
-    """ArgMax exists in ncnn, but pnnx forgets the axis: it would load and give wrong answers."""
+def test_a_layer_whose_options_pnnx_ignores_is_named(tmp_path):
+    """ArgMax exists in ncnn, but pnnx ignores the axis: it would load and give wrong outputs."""
     node = helper.make_node("ArgMax", ["c"], ["y"], axis=1)
     with pytest.raises(ConversionError, match="ArgMax"):
         run_pnnx(conv_then(node, output=("y", TensorProto.INT64, None)), tmp_path)
 
 
-def test_a_model_that_crashes_pnnx_is_told_in_words(tmp_path):
+def test_a_model_that_crashes_pnnx_is_a_readable_error(tmp_path):
     with pytest.raises(ConversionError, match="could not read") as caught:
         run_pnnx(conv_then(helper.make_node("Strange", ["c"], ["y"], domain="elsewhere")), tmp_path)
     assert "exit code" in caught.value.detail
@@ -65,17 +65,17 @@ def test_a_model_that_crashes_pnnx_is_told_in_words(tmp_path):
         "fopen /nowhere/x.bin failed",
     ],
 )
-def test_lines_that_mean_failure_are_seen_anywhere_in_the_log(line):
+def test_error_lines_are_found_anywhere_in_the_log(line):
     with pytest.raises(ConversionError):
-        run._judge(parse_param(TEXT), f"pass_level1\n{line}\npass_level2\n", best_two())
+        run._check_result(parse_param(TEXT), f"pass_level1\n{line}\npass_level2\n", best_two())
 
 
-def test_the_noise_of_a_good_conversion_is_no_failure():
-    noise = ("############# pass_level0 onnx", "[W:onnxruntime: Unknown CPU vendor, ignore it]", "│ Conv │ 53 │")
-    run._judge(parse_param(TEXT), "\n".join(noise), best_two())
+def test_the_log_of_a_good_conversion_is_no_error():
+    log = ("############# pass_level0 onnx", "[W:onnxruntime: Unknown CPU vendor, ignore it]", "│ Conv │ 53 │")
+    run._check_result(parse_param(TEXT), "\n".join(log), best_two())
 
 
-def test_types_are_asked_of_the_installed_ncnn():
+def test_layer_types_are_those_of_the_installed_ncnn():
     assert is_ncnn_type("Convolution") and is_ncnn_type("MultiHeadAttention")
     assert not any(map(is_ncnn_type, ("Tensor.slice", "pnnx.Expression", "aten::size", "TopK", "")))
 
@@ -84,7 +84,7 @@ def test_pnnx_is_found_without_importing_it():
     assert find_pnnx() is not None and "pnnx" not in sys.modules
 
 
-def test_a_missing_pnnx_is_told_with_the_way_to_get_it(tmp_path, monkeypatch):
+def test_a_missing_pnnx_is_an_error_that_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "find_pnnx", lambda: None)
     with pytest.raises(ToolError, match="not installed") as caught:
         run_pnnx(conv_then(helper.make_node("Relu", ["c"], ["y"])), tmp_path)
@@ -102,7 +102,7 @@ def test_a_pnnx_that_hangs_is_stopped(tmp_path, monkeypatch):
         run_pnnx(conv_then(helper.make_node("Relu", ["c"], ["y"])), tmp_path / "work")
 
 
-def test_a_broken_pnnx_is_told_in_words(tmp_path, monkeypatch):
+def test_a_broken_pnnx_is_a_readable_error(tmp_path, monkeypatch):
     broken = tmp_path / "pnnx"
     broken.write_bytes(b"no program")
     monkeypatch.setattr(run, "find_pnnx", lambda: broken)
@@ -110,7 +110,7 @@ def test_a_broken_pnnx_is_told_in_words(tmp_path, monkeypatch):
         run_pnnx(conv_then(helper.make_node("Relu", ["c"], ["y"])), tmp_path / "work")
 
 
-def test_a_model_too_large_for_pnnx_is_told_in_words():
+def test_a_model_too_large_for_pnnx_is_a_readable_error():
     class Model:  # a real one would need the 2 GB
         def SerializeToString(self):  # noqa: N802 - protobuf's name
             raise ValueError("exceeds maximum protobuf size of 2GB")
@@ -119,7 +119,7 @@ def test_a_model_too_large_for_pnnx_is_told_in_words():
         run._serialised(Model())
 
 
-def test_an_operator_that_pnnx_renamed_is_told_by_its_own_name(tmp_path):
+def test_an_operator_that_pnnx_renamed_is_reported_by_its_onnx_name(tmp_path):
     numbers = {"first": [0], "last": [8], "axis": [1], "step": [2]}
     node = helper.make_node("Slice", ["c", *numbers], ["y"], "every_second")
     constants = {name: np.array(values, np.int64) for name, values in numbers.items()}

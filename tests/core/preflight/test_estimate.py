@@ -1,7 +1,7 @@
 import pytest
 
 from core.inputs.images import SampleCounts
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.preflight import estimate as module
 from core.preflight.estimate import USUAL_SAMPLES, duration_text, estimate, memory_text
 from core.preflight.preflight import check_targets

@@ -6,7 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.inputs.images import SampleCounts, read_folder, split
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.preflight.preflight import check_targets
 from core.targets import TARGET_IDS, target_by_id
 from small import PREPROCESSING, conv_net, pictures, save

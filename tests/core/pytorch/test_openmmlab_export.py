@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.common.errors import CheckpointError, OptionError
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.pytorch import zoo
 from core.pytorch.export import describe, export
 from core.pytorch.request import MAX_RELATIVE_DIFFERENCE, ExportRequest

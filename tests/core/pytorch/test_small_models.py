@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from core.common.errors import Cancelled, CheckpointError, ConsentNeeded, ConversionError, OptionError, ToolError
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from core.pytorch.export import export
 from core.pytorch.file_kinds import kind_of

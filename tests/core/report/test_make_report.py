@@ -12,7 +12,7 @@ from core.job.job import Job
 from core.job.outcome import Artifact, Converted, Failed, Refused
 from core.job.preflight_result import PreflightResult
 from core.metrics.classification import ClassificationMetrics
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.report.make_report import make_report, outcome_entry
 from core.report.schema import OutcomeEntry, Texts, read_report
 from small import PREPROCESSING, conv_net

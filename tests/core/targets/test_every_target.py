@@ -9,7 +9,7 @@ from core.common.errors import TargetRefused
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.inputs.images import read_folder, split
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.runtimes.predictor import all_finite
 from core.targets import TARGET_IDS, TARGETS
 from small import PREPROCESSING, conv_net, pictures, save

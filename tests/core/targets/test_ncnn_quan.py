@@ -8,7 +8,7 @@ from core.common.errors import ConversionError
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.inputs.images import read_folder, split
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.targets.ncnn_quan import NcnnQuan
 from small import PREPROCESSING, conv_net, pictures, save
 

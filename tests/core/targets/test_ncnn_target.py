@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from core.common.errors import TargetRefused
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.targets.ncnn_fp16 import NcnnFp16
 from core.targets.ncnn_fp32 import NcnnFp32
 from core.targets.ncnn_target import refuse_unsupported

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.inputs.images import Split
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.targets.onnx_fp16 import OnnxFp16
 from small import PREPROCESSING, conv_net, save
 

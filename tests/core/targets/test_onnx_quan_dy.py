@@ -9,7 +9,7 @@ from core.common.errors import TargetRefused
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.inputs.images import Split
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.runtimes.onnx import OnnxPredictor
 from core.targets.onnx_quan_dy import OnnxQuanDy
 from small import PREPROCESSING, conv_net, save

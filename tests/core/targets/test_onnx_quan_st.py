@@ -9,7 +9,7 @@ from core.common.errors import TargetRefused
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.inputs.images import read_folder, split
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.targets.onnx_quan_st import OnnxQuanSt
 from small import PREPROCESSING, conv_net, pictures, save
 

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.common.errors import ConversionError, TargetRefused
 from core.job.outcome import Artifact
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.targets import onnx_target
 from core.targets.onnx_target import ONNX, OnnxTarget, refuse_unsupported, save
 from small import conv_net

@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from core.common.errors import TargetRefused
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.targets.source_rules import refuse_if_random, refuse_if_reduced
 from small import conv_net, save
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.tasks.classification import Classification
 from core.tasks.recognize import recognize_task
 from core.tasks.tensors import Tensors

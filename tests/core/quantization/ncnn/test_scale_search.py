@@ -21,7 +21,7 @@ def samples(count=4, outlier=30.0):
 
 def blob_values(source, blob):
     predictor = NcnnPredictor(source, {}, threads=1)
-    return [values.copy() for sample in samples() for _, values in predictor.watch(sample, [blob])]
+    return [values.copy() for sample in samples() for _, values in predictor.extract(sample, [blob])]
 
 
 def test_a_layer_by_itself_computes_what_it_does_in_its_model():
@@ -32,7 +32,7 @@ def test_a_layer_by_itself_computes_what_it_does_in_its_model():
         for values, expected in zip(
             blob_values(source, layer.bottoms[0]), blob_values(source, layer.tops[0]), strict=True
         ):
-            ((_, output),) = predictor.watch({"x": values[np.newaxis]}, [layer.tops[0]])
+            ((_, output),) = predictor.extract({"x": values[np.newaxis]}, [layer.tops[0]])
             assert output == pytest.approx(expected, abs=1e-5)
 
 

@@ -8,7 +8,7 @@ from core.runtimes.ncnn import NcnnPredictor
 from ncnn_small import TEXT, model, param_text
 
 
-def picture(seed=0, size=12, scale=1.0):
+def image(seed=0, size=12, scale=1.0):
     return scale * np.random.default_rng(seed).standard_normal((1, 3, size, size)).astype(np.float32)
 
 
@@ -24,35 +24,35 @@ def relu(shape, **extra):
     return NcnnPredictor(made, {"y0": np.zeros(shape, np.float32)}, threads=1, **extra)
 
 
-def test_answers_carry_the_names_and_shapes_of_the_source(predictor):
-    answers = predictor.run({"x0": picture()})
-    assert predictor.outputs == ("y0",) and list(answers) == ["y0"] and answers["y0"].shape == (1, 4)
+def test_outputs_have_the_names_and_shapes_of_the_source(predictor):
+    outputs = predictor.run({"x0": image()})
+    assert predictor.outputs == ("y0",) and list(outputs) == ["y0"] and outputs["y0"].shape == (1, 4)
 
 
-def test_the_same_picture_gives_the_same_answer_and_another_one_another(predictor):
-    first, again, other = (predictor.run({"x0": picture(seed)})["y0"] for seed in (0, 0, 1))
+def test_outputs_are_deterministic_and_depend_on_the_input(predictor):
+    first, again, other = (predictor.run({"x0": image(seed)})["y0"] for seed in (0, 0, 1))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
-def test_answers_stay_as_they_are_when_the_next_picture_runs(predictor):
-    """They must not be views of memory that ncnn uses again."""
-    first = predictor.run({"x0": picture()})["y0"]
+def test_outputs_are_not_overwritten_by_the_next_run(predictor):
+    """They must not be views of memory that ncnn reuses."""
+    first = predictor.run({"x0": image()})["y0"]
     kept = first.copy()
     for seed in range(1, 20):
-        predictor.run({"x0": picture(seed, scale=9)})
+        predictor.run({"x0": image(seed, scale=9)})
     predictor.close()
     gc.collect()
     assert np.array_equal(first, kept)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 5, 7), (1, 9), (1, 4, 6), (1, 2, 3, 4, 5), (6,)])
-def test_every_number_of_axes_comes_through_unharmed(shape):
+def test_inputs_of_every_rank_are_passed_unchanged(shape):
     tensor = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
     assert np.array_equal(relu(shape).run({"x0": tensor})["y0"], np.maximum(tensor, 0))
 
 
-def test_arrays_in_any_order_of_memory_and_any_float_type_are_understood():
-    plain = picture(size=8)
+def test_strided_arrays_and_other_float_types_are_accepted():
+    plain = image(size=8)
     expected = np.maximum(plain, 0)
     flipped = np.ascontiguousarray(plain[..., ::-1])[..., ::-1]
     for tensor in (flipped, np.asfortranarray(plain), plain.astype(np.float64)):
@@ -61,8 +61,8 @@ def test_arrays_in_any_order_of_memory_and_any_float_type_are_understood():
 
 def test_large_arrays_are_kept_alive_while_ncnn_reads_them():
     shape = (1, 3, 700, 700)
-    answers = relu(shape).run({"x0": np.full(shape, 2, np.float64)})["y0"]
-    assert (answers == 2).all()
+    outputs = relu(shape).run({"x0": np.full(shape, 2, np.float64)})["y0"]
+    assert (outputs == 2).all()
 
 
 @pytest.mark.parametrize("layer", ["ReLU", "Sigmoid", "BinaryOp", "BatchNorm"])
@@ -70,7 +70,7 @@ def test_a_first_layer_that_works_in_place_neither_crashes_nor_changes_the_input
     made = model(param_text(f"{layer} r 1 1 in0 out0 {'0=0 1=1 2=0.5' if layer == 'BinaryOp' else '0=0'}"))
     if layer == "BatchNorm":
         made = model(param_text("BatchNorm r 1 1 in0 out0 0=3"))
-    tensor = picture(size=8)
+    tensor = image(size=8)
     before = tensor.copy()
     predictor = NcnnPredictor(made, {"y0": tensor}, threads=1)
     first, second = (predictor.run({"x0": tensor})["y0"] for _ in range(2))
@@ -78,7 +78,7 @@ def test_a_first_layer_that_works_in_place_neither_crashes_nor_changes_the_input
     assert not np.array_equal(first, before)
 
 
-def test_several_pictures_at_once_are_refused(predictor):
+def test_a_batch_is_refused(predictor):
     with pytest.raises(ConversionError, match="one picture at a time"):
         predictor.run({"x0": np.zeros((2, 3, 12, 12), np.float32)})
 
@@ -91,26 +91,26 @@ def test_shapes_that_ncnn_cannot_hold_are_refused(shape):
 
 def test_a_missing_input_is_refused(predictor):
     with pytest.raises(ConversionError) as caught:
-        predictor.run({"another": picture()})
+        predictor.run({"another": image()})
     assert "x0" in caught.value.detail
 
 
-def test_an_answer_of_another_size_is_refused():
+def test_an_output_of_another_size_is_refused():
     with pytest.raises(ConversionError, match="another size"):
-        relu((1, 3, 8, 9)).run({"x0": picture(size=8)})
+        relu((1, 3, 8, 9)).run({"x0": image(size=8)})
 
 
-def test_a_failing_layer_is_told_in_words():
+def test_a_missing_blob_is_a_readable_error():
     made = model(TEXT)
     lost = type(made)(made.param, made.weights, made.inputs, {"y0": "nowhere"})
     with pytest.raises(ConversionError, match="stopped"):
-        NcnnPredictor(lost, {"y0": np.zeros((1, 4))}, threads=1).run({"x0": picture()})
+        NcnnPredictor(lost, {"y0": np.zeros((1, 4))}, threads=1).run({"x0": image()})
 
 
-def test_any_blob_can_be_watched_in_any_order(predictor):
-    """Also of blobs inside, which ncnn would otherwise have given back already."""
-    tensor = picture(scale=3)
-    seen = predictor.watch({"x0": tensor}, ["6", "in0", "2"])
-    largest = {blob: np.abs(values).max() for blob, values in seen}
+def test_any_blob_can_be_extracted_in_any_order(predictor):
+    """Intermediate ones too, which ncnn frees early otherwise."""
+    tensor = image(scale=3)
+    extracted = predictor.extract({"x0": tensor}, ["6", "in0", "2"])
+    largest = {blob: np.abs(values).max() for blob, values in extracted}
     assert largest["in0"] == np.abs(tensor).max() and set(largest) == {"6", "in0", "2"}
     assert largest["2"] > largest["6"] > 0

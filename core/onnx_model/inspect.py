@@ -1,0 +1,191 @@
+"""Read an ONNX file and describe it, without running it and without ever writing to it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import TensorProto
+
+from core.common.errors import SourceError
+from core.common.text import say
+from core.onnx_model.graph import ONNX_DOMAINS, all_nodes
+from core.onnx_model.inline_functions import inline_functions
+from core.onnx_model.source import Dimension, Source, TensorInfo
+from core.onnx_model.tensor_types import check_types
+
+_MAX_PROTOBUF_BYTES = 2**31 - 1
+_FP16 = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16})
+
+
+def inspect(path: Path) -> Source:
+    """Read the file and check that it can be converted at all.
+
+    Args:
+        path: the ONNX file.
+
+    Raises:
+        SourceError: it is missing, no ONNX file, damaged, or lacks its external data.
+    """
+    model = inline_functions(_parse(path))
+    graph, weights = model.graph, tuple(_weights(model.graph))
+    size = path.stat().st_size + sum(file.stat().st_size for file in _external_files(model, path))
+    _check_size(path, size)
+    if not graph.node or not graph.output:
+        raise SourceError(
+            say('"{name}" is not an ONNX model, or it is empty.', name=path.name),
+            next_step=say("Pick a file that was exported as ONNX."),
+        )
+    check_types((*graph.input, *graph.output))
+    return Source(
+        path=path,
+        inputs=_inputs(graph, path),
+        outputs=tuple(_tensor(value) for value in graph.output),
+        opset=_opset(model, path),
+        operators=dict(Counter(_operator(node) for node in all_nodes(graph)).most_common()),
+        size_bytes=size,
+        parameters=sum(math.prod(tensor.dims) for tensor in weights),
+        half_parameters=sum(math.prod(tensor.dims) for tensor in weights if tensor.data_type in _FP16),
+        weight_dtypes=frozenset(_dtype(tensor.data_type) for tensor in weights),
+        metadata={entry.key: entry.value for entry in model.metadata_props},
+        modified_ns=path.stat().st_mtime_ns,
+    )
+
+
+def _parse(path: Path) -> onnx.ModelProto:
+    if not path.is_file():
+        raise SourceError(
+            say('There is no file "{path}".', path=path), next_step=say("Check the path, or pick the model again.")
+        )
+    _check_size(path, path.stat().st_size)
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+        if model.ByteSize() < _MAX_PROTOBUF_BYTES and not _is_external(model):
+            onnx.checker.check_model(model)
+    except OSError as exc:
+        raise SourceError(
+            say('The file "{path}" cannot be opened.', path=path),
+            next_step=say("Check that you may read it and that no other program holds it."),
+            detail=str(exc),
+        ) from exc
+    except (DecodeError, ValueError) as exc:  # ValueError: a name that is not UTF-8
+        raise SourceError(
+            say('"{name}" is not an ONNX model, or it is damaged or cut off.', name=path.name),
+            next_step=say("Pick another file, or export or download the model again."),
+            detail=str(exc),
+        ) from exc
+    except onnx.checker.ValidationError:
+        pass  # many models that run well break a rule of the checker; onnxruntime decides later
+    return model
+
+
+def _inputs(graph: onnx.GraphProto, path: Path) -> tuple[TensorInfo, ...]:
+    initializers = {tensor.name for tensor in graph.initializer}
+    inputs = tuple(_tensor(value) for value in graph.input if value.name not in initializers)
+    if not inputs:
+        raise SourceError(
+            say('The model "{name}" takes no input, so there is nothing to run.', name=path.name),
+            next_step=say("Export the model again with its input."),
+        )
+    return inputs
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > _MAX_PROTOBUF_BYTES:
+        raise SourceError(
+            say(
+                'The model "{name}" holds {size} GB; EdgePress takes models up to 2 GB, the most that one file holds.',
+                name=path.name,
+                size=f"{size / 1e9:.1f}",
+            ),
+            next_step=say("Use a smaller variant of the model; edge devices need one anyway."),
+        )
+
+
+def _is_external(model: onnx.ModelProto) -> bool:
+    return any(tensor.data_location == TensorProto.EXTERNAL for tensor in _weights(model.graph))
+
+
+def _external_files(model: onnx.ModelProto, path: Path) -> set[Path]:
+    """The external data files of the weights, all within the model's folder."""
+    folder = path.parent.resolve()
+    files = set()
+    for tensor in _weights(model.graph):
+        if tensor.data_location != TensorProto.EXTERNAL:
+            continue
+        location = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
+        file = (folder / location).resolve()
+        if not file.is_relative_to(folder) or not location:
+            raise SourceError(
+                say('The model "{name}" wants to read a file outside its own folder.', name=path.name),
+                next_step=say("Do not use this file unless you trust whoever made it; export the model again."),
+                detail=location,
+            )
+        if not file.is_file():
+            raise SourceError(
+                say(
+                    'The weights of "{name}" are in another file, "{file}", which is missing.',
+                    name=path.name,
+                    file=location,
+                ),
+                next_step=say("Put that file into the same folder as the model."),
+            )
+        files.add(file)
+    return files
+
+
+def _weights(graph: onnx.GraphProto) -> Iterator[TensorProto]:
+    """Initializers, and constants that nodes hold as attributes."""
+    yield from graph.initializer
+    for node in all_nodes(graph):
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+
+
+def _opset(model: onnx.ModelProto, path: Path) -> int:
+    versions = [entry.version for entry in model.opset_import if entry.domain in ONNX_DOMAINS]
+    domains = sorted({entry.domain for entry in model.opset_import} - ONNX_DOMAINS)
+    if not versions and domains:
+        raise SourceError(
+            say(
+                'The model "{name}" has no operators of plain ONNX, only of {domains}.',
+                name=path.name,
+                domains=domains[0],
+            ),
+            next_step=say("Models of decision trees and tables stay as they are: they hold nothing that gets smaller."),
+        )
+    if not versions:
+        raise SourceError(
+            say('The model "{name}" does not say which version of ONNX it uses.', name=path.name),
+            next_step=say("Export the model again."),
+        )
+    return int(max(versions))
+
+
+def _operator(node: onnx.NodeProto) -> str:
+    return node.op_type if node.domain in ONNX_DOMAINS else f"{node.domain}::{node.op_type}"
+
+
+def _tensor(value: onnx.ValueInfoProto) -> TensorInfo:
+    tensor = value.type.tensor_type
+    shape = tuple(_dimension(dim) for dim in tensor.shape.dim)
+    return TensorInfo(value.name, shape, _dtype(tensor.elem_type))
+
+
+def _dimension(dim: onnx.TensorShapeProto.Dimension) -> Dimension:
+    # Some exporters write 0 or -1 for "any size".
+    if dim.HasField("dim_value") and dim.dim_value > 0:
+        return int(dim.dim_value)
+    return str(dim.dim_param) or "?"
+
+
+def _dtype(elem_type: int) -> str:
+    try:
+        return str(onnx.helper.tensor_dtype_to_np_dtype(elem_type))
+    except (KeyError, ValueError):
+        return "unknown"

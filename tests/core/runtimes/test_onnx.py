@@ -1,0 +1,58 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from core.common.errors import ConversionError
+from core.runtimes.onnx import OnnxPredictor
+from small import conv_net, save
+
+
+def identity(path, element, shape=("n",)):
+    inputs, outputs = ([helper.make_tensor_value_info(name, element, shape)] for name in ("x", "y"))
+    return save([helper.make_node("Identity", ["x"], ["y"])], inputs, outputs, [], path)
+
+
+def test_a_file_and_a_model_in_memory_give_the_same_outputs(tmp_path):
+    path = conv_net(tmp_path / "网络 v1.onnx")
+    feeds = {"input": np.random.default_rng(0).standard_normal((1, 3, 32, 32)).astype(np.float32)}
+    first, second = (OnnxPredictor(model, threads=1) for model in (path, onnx.load(str(path))))
+    assert first.outputs == ("scores",) and first.float_tensors == {"input", "scores"}
+    assert np.array_equal(first.run(feeds)["scores"], second.run(feeds)["scores"])
+
+
+@pytest.mark.parametrize(
+    ("element", "given", "expected"),
+    [
+        (TensorProto.UINT8, np.float32([-3, 1.5, 2.5, 300]), np.uint8([0, 2, 2, 255])),
+        (TensorProto.INT64, np.float32([-1.4, 2.6]), np.int64([-1, 3])),
+        (TensorProto.FLOAT, np.float64([0.1]), np.float32([0.1])),
+        (TensorProto.FLOAT16, np.float32([0.1]), np.float16([0.1])),
+        (TensorProto.FLOAT, np.int64([3]), np.float32([3])),
+    ],
+)
+def test_inputs_are_cast_to_the_models_element_type(tmp_path, element, given, expected):
+    output = OnnxPredictor(identity(tmp_path / "m.onnx", element)).run({"x": given})["y"]
+    assert output.dtype == expected.dtype and np.array_equal(output, expected)
+
+
+def test_tensors_that_are_no_inputs_are_ignored(tmp_path):
+    predictor = OnnxPredictor(identity(tmp_path / "m.onnx", TensorProto.FLOAT))
+    assert list(predictor.run({"x": np.float32([1]), "other": np.float32([2])})) == ["y"]
+    predictor.close()
+
+
+def test_a_model_that_does_not_load_is_a_readable_error(tmp_path):
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"no model")
+    with pytest.raises(ConversionError, match="cannot be loaded") as caught:
+        OnnxPredictor(path)
+    assert caught.value.detail and str(caught.value.next_step)
+
+
+def test_an_input_that_does_not_fit_is_a_readable_error(tmp_path):
+    predictor = OnnxPredictor(identity(tmp_path / "m.onnx", TensorProto.FLOAT, [2]))
+    for feeds in ({"x": np.zeros(3, np.float32)}, {}):
+        with pytest.raises(ConversionError, match="stopped") as caught:
+            predictor.run(feeds)
+        assert caught.value.detail
