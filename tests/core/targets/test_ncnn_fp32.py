@@ -4,7 +4,7 @@ from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.inputs.images import Split
 from core.ncnn.weights import write_weights
-from core.onnx_model.source import inspect
+from core.onnx_model.inspect import inspect
 from core.targets.ncnn_fp32 import NcnnFp32
 from small import PREPROCESSING, conv_net
 
