@@ -77,5 +77,5 @@ def test_damaged_files_come_out_right_or_are_explained():
         changes=byte_changes,
         keep=st.sampled_from([1.0] * 8 + [0.99, 0.01]),
     )
-    assert share_right(outcomes, "onnx_fp16", 300) > 0.18, outcomes  # 0.27 to 0.47
+    assert share_right(outcomes, "onnx_fp16", 300) > 0.16, outcomes  # 0.25 to 0.47
     assert share_right(outcomes, "onnx_quan_dy", 300) > 0.08, outcomes  # 0.12 to 0.24
