@@ -62,7 +62,7 @@ def test_from_the_list_of_configs_to_six_files(page, app, store, checkpoint, out
     page.locator(".st-key-export-convert button").click()
     expect(page.locator(".st-key-step-model").get_by_text("net.onnx", exact=True)).to_be_visible(timeout=30_000)
     expect(page.get_by_text("The model's file says how it wants its pictures.")).to_be_visible(timeout=60_000)
-    pictures = page.locator(".st-key-pictures-typed input")
+    pictures = page.locator(".st-key-examples-typed input")
     pictures.fill(str(ROOT / "assets" / "sample" / "images"))
     pictures.press("Enter")
     page.get_by_role("button", name="Make 6 files").click(timeout=60_000)

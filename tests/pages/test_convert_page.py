@@ -27,7 +27,7 @@ def give(app, key, path):
 
 
 def test_a_model_and_pictures_become_a_job(opened, store, model, folder):
-    app = give(give(opened("convert"), "model", model), "pictures", folder)
+    app = give(give(opened("convert"), "model", model), "examples", folder)
     assert "one picture of 32 × 32 pixels" in words(app)
     assert "6 pictures" in words(app)
     assert all(box.value and not box.disabled for box in app.checkbox)
@@ -52,13 +52,13 @@ def test_without_pictures_two_targets_say_why_they_cannot_be_made(opened, store,
 def test_pictures_that_come_later_add_their_targets_but_not_what_was_unticked(opened, model, folder):
     app = give(opened("convert"), "model", model)
     app.checkbox(key="make-onnx_fp16-True").uncheck().run()
-    give(app, "pictures", folder)
+    give(app, "examples", folder)
     assert {box.key: box.value for box in app.checkbox}["make-onnx_quan_st-True"]
     assert not app.checkbox(key="make-onnx_fp16-True").value
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_text_file_called_onnx_is_refused_in_words(opened, tmp_path, language):
+def test_a_text_file_called_onnx_is_refused_as_a_readable_error(opened, tmp_path, language):
     fake = tmp_path / "fake.onnx"
     fake.write_text("this is no model")
     app = give(opened("convert", language=language), "model", fake)
@@ -67,23 +67,23 @@ def test_a_text_file_called_onnx_is_refused_in_words(opened, tmp_path, language)
     assert app.text_input(key="model-typed"), "another one can be given at once"
 
 
-def test_a_path_that_does_not_exist_is_refused_in_words(opened, tmp_path):
+def test_a_path_that_does_not_exist_is_refused_as_a_readable_error(opened, tmp_path):
     app = give(opened("convert"), "model", tmp_path / "nowhere.onnx")
     assert "There is no file" in app.error[0].value and "Check the path" in app.error[0].value
 
 
 @pytest.mark.parametrize("name", ["empty", "nowhere"])
-def test_a_folder_without_pictures_is_refused_in_words(opened, model, tmp_path, name):
+def test_a_folder_without_pictures_is_refused_as_a_readable_error(opened, model, tmp_path, name):
     (tmp_path / "empty").mkdir()
-    app = give(give(opened("convert"), "model", model), "pictures", tmp_path / name)
+    app = give(give(opened("convert"), "model", model), "examples", tmp_path / name)
     assert "There " in app.error[0].value and name in app.error[0].value
     assert app.checkbox(key="make-onnx_quan_st-False").disabled
 
 
 def test_broken_pictures_are_counted(opened, model, folder):
     (folder / "zz.png").write_bytes(b"no picture")
-    app = give(give(opened("convert"), "model", model), "pictures", folder)
-    assert "1 of 7 cannot be read" in words(app)
+    app = give(give(opened("convert"), "model", model), "examples", folder)
+    assert "1 of 7 cannot be used" in words(app)
 
 
 def test_an_inference_that_fails_leaves_the_settings_to_the_person(opened, model, monkeypatch):
@@ -107,7 +107,7 @@ def test_the_preparation_can_be_changed_and_changed_back(opened, store, model):
     assert (chosen.color, chosen.mean, chosen.std) == ("bgr", (103.939, 116.779, 123.68), (1.0, 1.0, 1.0))
 
 
-def test_numbers_that_are_none_are_refused_in_words(opened, model):
+def test_numbers_that_are_none_are_refused_as_a_readable_error(opened, model):
     app = give(opened("convert"), "model", model)
     next(box for box in app.selectbox if box.label == "Scale of the colours").set_value("own").run()
     next(field for field in app.text_input if field.label == "std").set_value("1, two, 3").run()

@@ -16,8 +16,7 @@ from core.pytorch.request import Description, Exported, ExportedTensor, OutputCh
 from core.pytorch.zoo import ZooEntry
 from core.setup import openmmlab
 from pages.parts.pytorch import config_step
-from pages.parts.pytorch.environment_card import OPENMMLAB_INSTALLATION
-from pages.parts.pytorch.export_view import EXPORTING
+from pages.parts.pytorch.background_tasks import EXPORT, OPENMMLAB_INSTALLATION
 
 DESCRIPTION = Description(
     task="mmdet",
@@ -33,11 +32,11 @@ CONSENT = ConsentNeeded(say("The disk is full."), next_step=say("Done."), detail
 
 
 @pytest.fixture(autouse=True)
-def nothing_under_way():
+def no_task_running():
     yield
-    for errand in (EXPORTING, OPENMMLAB_INSTALLATION):
-        errand.cancel()
-        errand.forget()
+    for task in (EXPORT, OPENMMLAB_INSTALLATION):
+        task.cancel()
+        task.forget()
 
 
 @pytest.fixture
@@ -76,7 +75,7 @@ def weights(tmp_path) -> Path:
 
 @pytest.fixture
 def export(monkeypatch, model):
-    """What was asked to be exported; answers with what the test put into ``ends``."""
+    """The requests that were made, and the results that the test wants for them."""
     asked, ends = [], []
 
     def work(request, progress, cancelled):
@@ -86,7 +85,7 @@ def export(monkeypatch, model):
             raise end
         return end
 
-    monkeypatch.setattr(EXPORTING, "_work", work)
+    monkeypatch.setattr(EXPORT, "_work", work)
     return asked, ends
 
 
@@ -118,16 +117,16 @@ def give(app, path: Path):
     return app.text_input(key="checkpoint-typed").input(str(path)).run()
 
 
-def wait(errand):
+def wait(task):
     deadline = time.monotonic() + 10
-    while errand.status.is_running:
+    while task.status.is_running:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def press_export(app):
     app.button(key="export").click().run()
-    wait(EXPORTING)
+    wait(EXPORT)
     return app.run()
 
 
@@ -150,18 +149,18 @@ def test_without_the_environment_it_is_explained_and_made_with_one_button(opened
     assert "openmmlab-make" in keys(app)
 
 
-def test_an_environment_that_is_half_made_can_be_carried_on_or_removed_in_two_clicks(opened):
-    half = openmmlab.folder()
-    half.mkdir(parents=True)
-    (half / "pyvenv.cfg").touch()
+def test_an_environment_that_is_partly_made_can_be_carried_on_or_removed_in_two_clicks(opened):
+    partial = openmmlab.folder()
+    partial.mkdir(parents=True)
+    (partial / "pyvenv.cfg").touch()
     app = opened("toolbox")
     assert "not complete" in words(app) and "Go on" in words(app)
     app.button(key="openmmlab-remove").click().run()
     app.button(key="openmmlab-keep").click().run()
-    assert half.exists()
+    assert partial.exists()
     app.button(key="openmmlab-remove").click().run()
     app.button(key="openmmlab-really").click().run()
-    assert not half.exists()
+    assert not partial.exists()
     assert "not installed" in words(app)
 
 
@@ -174,7 +173,7 @@ def test_the_list_is_narrowed_down_by_task_and_words(opened, ready):
     assert "Nothing in the list has such a name." in words(app)
 
 
-def test_a_config_that_cannot_be_exported_ends_there_in_words(opened, ready):
+def test_a_config_that_cannot_be_exported_ends_there_as_a_readable_error(opened, ready):
     app = pick(opened("pytorch"), "rcnn")
     assert "The disk is full." in words(app)
     assert "checkpoint-typed" not in {field.key for field in app.text_input}
@@ -241,7 +240,7 @@ def test_consent_is_asked_only_after_the_safe_way_was_refused(opened, ready, wei
     assert "could read, change or send away your files" in words(app)
     assert "export" not in keys(app)
     app.button(key="export-trust").click().run()
-    wait(EXPORTING)
+    wait(EXPORT)
     assert [request.trust_checkpoint for request in asked] == [False, True]
     assert "answers like PyTorch" in words(app.run())
 
@@ -265,7 +264,7 @@ def test_a_running_export_is_seen_from_everywhere_and_can_be_cancelled(opened, r
             time.sleep(0.01)
         raise Cancelled(say("It was cancelled."), next_step=say("Start it again."))
 
-    monkeypatch.setattr(EXPORTING, "_work", work)
+    monkeypatch.setattr(EXPORT, "_work", work)
     app = give(pick(opened("pytorch"), "rtmdet_tiny"), weights)
     app.button(key="export").click().run()
     assert started.wait(10)

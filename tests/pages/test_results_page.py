@@ -58,7 +58,7 @@ def test_the_gallery_shows_every_picture_and_what_changed(opened, store, done):
 
 
 @pytest.mark.parametrize("damage", ['{"source": 3}', "{}", '{"outcomes": [1]}'])
-def test_a_damaged_report_is_told_in_words(opened, store, done, damage):
+def test_a_damaged_report_is_a_readable_error(opened, store, done, damage):
     (store.folder(done) / "report.json").write_text(damage)
     assert "The report of this job is damaged." in words(opened("results"))
     assert "The report of this job is damaged." in words(opened("graph"))

@@ -50,7 +50,7 @@ def test_one_click_installs_what_is_missing(opened, monkeypatch):
 
 
 @pytest.mark.parametrize("error", [ToolError(say("The disk is full."), next_step=say("Try again.")), ValueError("x")])
-def test_an_installation_that_fails_is_told_in_words(opened, monkeypatch, error):
+def test_an_installation_that_fails_is_a_readable_error(opened, monkeypatch, error):
     def complete(progress):
         raise error
 
