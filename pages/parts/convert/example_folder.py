@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,8 +86,8 @@ class _Trial:
 
     source: Source
     problems: list[ImagesError] = field(default_factory=list)
-    arrays: Counter[str] = field(default_factory=Counter)
-    """How many files have an array for each input."""
+    inputs_with_array: set[str] = field(default_factory=set)
+    """Inputs of the model for which a file has an array."""
 
     tried: int = 0
     pictures: dict[Path, bytes] = field(default_factory=dict)
@@ -117,7 +116,7 @@ class _Trial:
 
     def _read(self, path: Path, *, is_shown: bool) -> None:
         if path.suffix.lower() in ARRAY_SUFFIXES:
-            self.arrays.update(read_arrays(path, self.source))
+            self.inputs_with_array.update(read_arrays(path, self.source))
             return
         picture = open_image(path)
         if is_shown:
@@ -134,7 +133,7 @@ def _summary(found: ImageFolder, trial: _Trial) -> ExampleFolder:
         classes=len(set(found.labels.values())),
         tried=trial.tried,
         problems=tuple(problem.reason for problem in trial.problems),
-        inputs_without_array=tuple(name for name in names if not trial.arrays[name]),
+        inputs_without_array=tuple(name for name in names if name not in trial.inputs_with_array),
         shown=tuple(trial.pictures),
         thumbnails=tuple(trial.pictures.values()),
     )

@@ -71,7 +71,7 @@ def _ask(source: Source) -> None:
             t("Drop the folder here"),
             "example-uploads",
             uploads.save_examples,
-            type=sorted(suffix.lstrip(".") for suffix in (*SUFFIXES, *ARRAY_SUFFIXES, ".csv")),
+            type=_uploadable(source),
             accept_multiple_files="directory",
             help=_labels_help() if source.takes_image else None,
         )
@@ -82,6 +82,12 @@ def _ask(source: Source) -> None:
         forget_examples()
         draft.change(images=path)
         st.rerun()
+
+
+def _uploadable(source: Source) -> list[str]:
+    """Endings of the files that can be uploaded, without their dots."""
+    suffixes = {*SUFFIXES, *ARRAY_SUFFIXES, ".csv"} if source.takes_image else ARRAY_SUFFIXES
+    return sorted(suffix.lstrip(".") for suffix in suffixes)
 
 
 def _explanation(source: Source) -> str:
@@ -116,9 +122,10 @@ def _show(folder: ExampleFolder) -> None:
         key="examples-other",
         on_change=_choose_another,
     )
-    with st.container(horizontal=True, gap="small", key="picture-strip"):
-        for thumbnail in folder.thumbnails:
-            st.image(thumbnail, width=104)
+    if folder.thumbnails:
+        with st.container(horizontal=True, gap="small", key="picture-strip"):
+            for thumbnail in folder.thumbnails:
+                st.image(thumbnail, width=104)
     with st.container(horizontal=True, gap="small"):
         icon = ":material/photo_library:" if folder.holds_pictures else ":material/data_array:"
         st.badge(_count(folder), icon=icon, color="gray")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from core.common.text import Text
@@ -12,6 +14,7 @@ from core.preflight.estimate import duration_text, memory_text
 from core.preflight.preflight import check_targets
 from core.targets import target_by_id
 from pages.parts.convert import draft
+from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.step import show_note, step_heading
@@ -36,11 +39,14 @@ def choose_targets(
     with st.container(border=True, key="step-targets"):
         step_heading(number, t("Files to make"))
         st.caption(t("Each file is loaded, run and compared with the original before you get it."))
+        common = _common_notes(results)
+        for note in common:
+            show_note(plain(t(note)))
         for start in range(0, len(results), _COLUMNS):
             columns = st.columns(_COLUMNS)
             for column, result in zip(columns, results[start : start + _COLUMNS], strict=False):
                 with column:
-                    ticked = _card(result, ticked=result.target not in unwanted)
+                    ticked = _card(result, hidden_notes=common, ticked=result.target not in unwanted)
                 if result.reason is None:
                     others = tuple(other for other in unwanted if other != result.target)
                     unwanted = others if ticked else (*others, result.target)
@@ -49,7 +55,13 @@ def choose_targets(
     return tuple(chosen)
 
 
-def _card(result: PreflightResult, *, ticked: bool) -> bool:
+def _common_notes(results: Sequence[PreflightResult]) -> tuple[Text, ...]:
+    """Notes of all targets that can be made; they are shown once, not in every card."""
+    possible = [result.notes for result in results if result.reason is None]
+    return tuple(note for note in possible[0] if all(note in notes for notes in possible)) if len(possible) > 1 else ()
+
+
+def _card(result: PreflightResult, *, hidden_notes: tuple[Text, ...], ticked: bool) -> bool:
     target, is_possible = target_by_id(result.target), result.reason is None
     with st.container(border=True, height="stretch", key=f"target-{target.id}", gap="xsmall"):
         is_ticked = st.checkbox(
@@ -63,7 +75,8 @@ def _card(result: PreflightResult, *, ticked: bool) -> bool:
         if result.reason is None:
             _show_effort(result)
             for note in result.notes:
-                show_note(plain(t(note)))
+                if note not in hidden_notes:
+                    show_note(plain(t(note)))
         else:
             _show_refusal(result.reason, result.next_step)
     return is_ticked
@@ -80,7 +93,7 @@ def _show_effort(result: PreflightResult) -> None:
     """Estimates of the file's size, and of the time and memory that making it takes."""
     if result.size_bytes is None or result.seconds is None or result.memory_bytes is None:
         return
-    size = t("About {size} MB", size=f"{result.size_bytes / 1e6:.1f}")
+    size = t("About {size}", size=number_format.size(result.size_bytes))
     duration = t(duration_text(result.seconds))
     memory = t("{size} of memory", size=t(memory_text(result.memory_bytes)))
     st.caption(f":material/straighten: {size}  \n:material/timer: {duration}  \n:material/memory: {memory}")
