@@ -76,7 +76,7 @@ def _offer_sample() -> None:
         else:
             _go_to(job_id)
     st.caption(
-        t("A small model that tells six kinds of ground apart. It takes well under a minute."), text_alignment="center"
+        t("A small image classifier for six kinds of ground. It takes well under a minute."), text_alignment="center"
     )
 
 

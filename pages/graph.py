@@ -26,7 +26,11 @@ def _page() -> None:
         return
     if done is None:
         return
-    st.caption(t("Each box is one step of the model. Scroll to zoom, drag to move, click a box to see what is in it."))
+    st.caption(
+        t(
+            "Each box is one node of the model, such as a layer. Scroll to zoom, drag to move, click a box to see what is in it."
+        )
+    )
     models = _models(done)
     # An iframe reloads when something is inserted above it, so both columns are made first.
     for side, column in enumerate(st.columns(2)):

@@ -25,7 +25,7 @@ def _page() -> None:
         return
     if INSTALLATION.status.error is not None:
         show_error(INSTALLATION.status.error)
-    with st.spinner(t("Trying every part")):
+    with st.spinner(t("Checking every component")):
         components = _check()
     _show_verdict(components)
     _show_components(components)
@@ -66,7 +66,7 @@ def _show_components(components: tuple[toolchain.Component, ...]) -> None:
     ]
     column = st.column_config.TextColumn
     config = {
-        "part": column(t("Part"), width=180),
+        "part": column(t("Component"), width=180),
         "state": column(t("State"), width=118),
         "version": column(t("Version"), width=112),
         "needed": column(t("Needed for"), width=350),

@@ -57,7 +57,7 @@ def choose_preprocessing(source: Source, examples: ExampleFolder | None) -> Prep
             return None
         st.caption(plain(t(proposal.reason)))
         preview = st.container()
-        with st.expander(t("Change how pictures are prepared"), icon=":material/tune:"):
+        with st.expander(t("Change how pictures are prepared (preprocessing)"), icon=":material/tune:"):
             chosen = _change(source, draft.current().preprocessing or proposal.preprocessing)
         if chosen is None:
             return None

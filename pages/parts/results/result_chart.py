@@ -15,13 +15,18 @@ from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.served_files import theme
 
-_HEIGHT, _WIDTH = 340, 900
+_HEIGHT = 340
+_LEAST_WIDTH = 600
+"""Of the chart in a narrow window, in pixels; in a wider one the labels are further apart."""
+
 _ORIGINAL_COLOR = "#8A9499"
 _FORMAT_COLORS = ("#1D8475", "#D9822B", "#5B6FB5", "#A4508B")
 """Of the formats, in the order of the targets."""
 
 _INK = {"light": "#1F2A2E", "dark": "#E7ECEA"}
-_LINE, _LETTER = 15, 7
+_LINE, _LETTER, _IDEOGRAPH = 15, 7, 12
+"""Height of a line, and widths of a Latin letter and of a Chinese one, in pixels."""
+
 _OFFSETS = (-16, 18, -32, 34, -48, 50, -64, 66)
 """Offsets of a label above (negative) or below its point, in pixels; the first free one is taken."""
 
@@ -136,13 +141,13 @@ def _label(point: _Point, offset: int, *, x: alt.X, y: alt.Y) -> alt.Chart:
 
 
 def _label_offsets(points: Sequence[_Point], frame: _Frame) -> list[int]:
-    """Keep labels from overlapping, on a chart of the usual width."""
+    """Offsets at which no two labels overlap."""
     taken: list[tuple[float, float, float]] = []
     offsets = []
     for point in points:
-        across = point.megabytes / frame.right * _WIDTH
+        across = point.megabytes / frame.right * _LEAST_WIDTH
         down = (frame.top - point.accuracy) / (frame.top - frame.floor) * _HEIGHT
-        half_width = len(point.name) * _LETTER / 2
+        half_width = sum(_LETTER if letter.isascii() else _IDEOGRAPH for letter in point.name) / 2
         offset = next(
             (offset for offset in _OFFSETS if _is_free(taken, across, down + offset, half_width)), _OFFSETS[0]
         )
