@@ -52,7 +52,7 @@ def draw() -> None:
 if get_script_run_ctx(suppress_warning=True) is not None:
     draw()
 else:
-    # "streamlit run" looks for this very form, a call of st.App whose result has a name.
+    # "streamlit run" looks for exactly this form, a call of st.App whose result has a name.
     app = st.App(
         __file__,
         routes=[*GRAPHS.routes(), *DOWNLOADS.routes()],

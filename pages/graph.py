@@ -28,7 +28,8 @@ def _page() -> None:
         return
     st.caption(
         t(
-            "Each box is one node of the model, such as a layer. Scroll to zoom, drag to move, click a box to see what is in it."
+            "Each box is one node of the model, such as a layer. Scroll to zoom, drag to move, click a box to see "
+            "what is in it."
         )
     )
     models = _models(done)

@@ -1,4 +1,4 @@
-"""A quick look at a folder of examples: how many, whether they can be used, and what pictures look like."""
+"""A quick check of a folder of examples: how many there are, which of them the model can take, and thumbnails."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _inspect(folder: str, model: str, modified_ns: int, _source: Source) -> Exam
         )
     trial = _Trial(_source)
     trial.run(found.files[:: max(1, -(-len(found.files) // _MOST_TRIED))])
-    return _summary(found, trial)
+    return _result(found, trial)
 
 
 @dataclass
@@ -123,7 +123,7 @@ class _Trial:
             self.pictures[path] = _thumbnail(picture)
 
 
-def _summary(found: ImageFolder, trial: _Trial) -> ExampleFolder:
+def _result(found: ImageFolder, trial: _Trial) -> ExampleFolder:
     names = () if found.holds_pictures else (tensor.name for tensor in trial.source.inputs)
     return ExampleFolder(
         path=found.path,

@@ -1,4 +1,4 @@
-"""A job while it runs, as the state file says: progress, the targets made so far, and Cancel."""
+"""A job while it runs, read from its state file: progress, the targets made so far, and Cancel."""
 
 from __future__ import annotations
 

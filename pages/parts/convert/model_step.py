@@ -96,7 +96,7 @@ def _choose_another() -> None:
 
 
 def describe(source: Source) -> str:
-    """What the model takes and gives, in plain words, as markdown."""
+    """What the model takes and gives, in plain English, as markdown."""
     outputs = ", ".join(_numbers(tensor) for tensor in source.outputs)
     if not source.takes_image:
         inputs = ", ".join(_numbers(tensor) for tensor in source.inputs)
@@ -124,7 +124,7 @@ def describe(source: Source) -> str:
 
 def _numbers(tensor: TensorInfo) -> str:
     count = 1
-    # The first axis counts the pictures; exporters leave it free, and one is given at a time.
+    # The first axis is the batch; exporters leave it free, and one sample is given at a time.
     batch, *sizes = tensor.shape or (1,)
     for size in [batch, *sizes] if isinstance(batch, int) or not sizes else sizes:
         if not isinstance(size, int):
@@ -134,7 +134,7 @@ def _numbers(tensor: TensorInfo) -> str:
 
 
 def _technical(source: Source) -> str:
-    """The same for those who know the terms; these are names, so they are not translated."""
+    """The same for those who know the terms, which are not translated."""
     lines = [f"path: {source.path}", f"opset: {source.opset}"]
     for kind, tensors in (("input", source.inputs), ("output", source.outputs)):
         lines += [f"{kind}: {tensor.name} {tensor.dtype}[{', '.join(map(str, tensor.shape))}]" for tensor in tensors]

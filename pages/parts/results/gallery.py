@@ -23,7 +23,7 @@ def show_gallery(folder: Path, entries: list[dict[str, Any]], targets: tuple[Tar
     """Draw the gallery.
 
     Args:
-        folder: where the small copies lie.
+        folder: where the thumbnails are.
         entries: of ``gallery.json``.
         targets: whose predictions are shown.
     """

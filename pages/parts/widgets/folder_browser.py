@@ -42,7 +42,7 @@ _EMPTY: Mapping[PathKind, Text] = {
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies in one folder; hidden files are left out."""
+    """Content of a folder; hidden files are left out."""
 
     folders: tuple[Path, ...]
     files: tuple[Path, ...]
@@ -55,10 +55,10 @@ class Listing:
 
 
 def list_folder(folder: Path, suffixes: tuple[str, ...] = ()) -> Listing:
-    """Look into a folder; one that may not be read counts as empty.
+    """List a folder; one that may not be read counts as empty.
 
     Args:
-        folder: where to look.
+        folder: the folder.
         suffixes: how the names end of the files that can be chosen, in small letters.
     """
     try:
@@ -89,7 +89,7 @@ def _draw(kind: PathKind, result_key: str) -> None:
     folder: Path = st.session_state[_SHOWN_FOLDER]
     listing = list_folder(folder, SUFFIXES.get(kind, ()))
     _draw_roots(folder)
-    wanted = st.text_input(
+    search = st.text_input(
         t("Search in this folder"),
         key=f"browser-search-{folder}",
         icon=":material/search:",
@@ -98,7 +98,7 @@ def _draw(kind: PathKind, result_key: str) -> None:
         live=True,
     )
     with st.container(height=_HEIGHT, border=True, gap=None):
-        _draw_entries(listing, kind, result_key, wanted or "")
+        _draw_entries(listing, kind, result_key, search or "")
     if kind not in SUFFIXES:
         _draw_choice(folder, listing, kind, result_key)
 
@@ -119,9 +119,9 @@ def _draw_roots(folder: Path) -> None:
     st.caption(plain(folder))
 
 
-def _draw_entries(listing: Listing, kind: PathKind, result_key: str, wanted: str) -> None:
+def _draw_entries(listing: Listing, kind: PathKind, result_key: str, search: str) -> None:
     entries = (*listing.folders, *listing.files)
-    found = [path for path in entries if wanted.casefold() in path.name.casefold()]
+    found = [path for path in entries if search.casefold() in path.name.casefold()]
     if not found:
         st.caption(_nothing(listing, kind))
     for path in found[:_MOST_SHOWN]:
@@ -143,7 +143,7 @@ def _draw_entries(listing: Listing, kind: PathKind, result_key: str, wanted: str
 
 
 def not_shown(count: int) -> Text:
-    """What stands below a list that was cut off.
+    """The line below a list that was cut off.
 
     Args:
         count: how many entries were left out.

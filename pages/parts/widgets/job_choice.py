@@ -33,7 +33,7 @@ class Done:
 
 
 def choose_job() -> Done | None:
-    """Draw the choice; the chosen job, or None where there is none, which it says.
+    """Draw the choice; the chosen job, or None and a hint where there is none.
 
     Raises:
         EdgePressError: the chosen job cannot be read.

@@ -18,7 +18,7 @@ def ask_for_upload(label: str, key: str, save: Callable[[Any], Path], **options:
     """Draw the field.
 
     Args:
-        label: stands above it.
+        label: shown above it.
         key: distinguishes it from other fields.
         save: writes what was uploaded, a file or a list of files, and returns its path; raises :class:`InputError`.
         options: of ``st.file_uploader``.

@@ -73,7 +73,7 @@ def test_a_folder_without_pictures_is_refused():
         uploads.save_examples([upload("p/notes.txt"), upload("p/labels.csv")])
 
 
-def test_a_disk_that_takes_nothing_is_told_as_a_readable_error(home):
+def test_a_disk_that_takes_nothing_is_a_readable_error(home):
     home.write_text("a file where the folder should be")
     with pytest.raises(InputError, match="cannot be saved"):
         uploads.save_model([upload("net.onnx")])
