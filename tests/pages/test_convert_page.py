@@ -86,6 +86,13 @@ def test_broken_pictures_are_counted(opened, model, folder):
     assert "1 of 7 cannot be used" in page_text(app)
 
 
+def test_one_picture_is_counted_in_the_singular(opened, model, folder):
+    for path in sorted(folder.iterdir())[1:]:
+        path.unlink()
+    app = give(give(opened("convert"), "model", model), "examples", folder)
+    assert "1 picture" in page_text(app) and "1 pictures" not in page_text(app)
+
+
 def test_an_inference_that_fails_leaves_the_settings_to_the_person(opened, model, monkeypatch):
     def infer(source, images, *, timeout):
         raise ConversionError(say("It did not work."), next_step=say("Try again."))

@@ -39,6 +39,10 @@ def test_arrays_are_asked_for_tried_and_given_to_the_job(opened, store, model, a
     app = give(opened("convert", language=language), "model", model)
     assert [step[0] for step in steps(app)] == ["1", "2", "3", "4"] and title in steps(app)[1]
     assert "sound, state" in page_text(app)
+    assert (
+        page_text(app).count(".npy 或 .npz 文件来检查" if language == "zh" else "The model takes no single picture")
+        == 1
+    )
     assert app.checkbox(key="make-onnx_quan_st-False").disabled
     give(app, "examples", arrays)
     assert count in page_text(app) and not app.error

@@ -72,7 +72,10 @@ def _inspect(folder: str, model: str, modified_ns: int, _source: Source) -> Exam
     found = read_folder(Path(folder))
     if found.holds_pictures and not _source.takes_image:
         raise ImagesError(
-            say('"{folder}" holds pictures, but this model does not take a picture as its one input.', folder=folder),
+            say(
+                '"{name}" holds pictures, but this model does not take a picture as its one input.',
+                name=found.path.name,
+            ),
             next_step=say("Choose a folder with .npy or .npz files, one for each example."),
         )
     trial = _Trial(_source)

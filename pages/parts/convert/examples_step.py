@@ -84,10 +84,13 @@ def _ask(source: Source) -> None:
         st.rerun()
 
 
-def _uploadable(source: Source) -> list[str]:
-    """Endings of the files that can be uploaded, without their dots."""
-    suffixes = {*SUFFIXES, *ARRAY_SUFFIXES, ".csv"} if source.takes_image else ARRAY_SUFFIXES
-    return sorted(suffix.lstrip(".") for suffix in suffixes)
+def _uploadable(source: Source) -> list[str] | None:
+    """Endings of the files that can be uploaded, without their dots.
+
+    None, all files, for a model that takes no picture: the upload field would refuse pictures without saying why.
+    """
+    suffixes = (*SUFFIXES, *ARRAY_SUFFIXES, ".csv")
+    return sorted(suffix.lstrip(".") for suffix in suffixes) if source.takes_image else None
 
 
 def _explanation(source: Source) -> str:

@@ -60,3 +60,8 @@ def test_counts_are_shortened(number, text):
 
 def test_no_noise_is_an_infinite_ratio():
     assert (number_format.decibels(None), number_format.decibels(43.21)) == ("∞", "43.2 dB")
+
+
+@pytest.mark.parametrize(("number", "text"), [(1, "1 weight"), (288, "288 weights"), (3_504_872, "3.50 M weights")])
+def test_weights_are_counted_in_good_english(number, text):
+    assert str(number_format.weights(number)) == text
