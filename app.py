@@ -1,4 +1,4 @@
-"""The front door: ``streamlit run app.py`` and ``python app.py`` both serve EdgePress to this computer only."""
+"""The entry point: ``streamlit run app.py`` and ``python app.py`` both serve EdgePress to this computer only."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.queue.supervisor import get_supervisor
+from pages.parts.sidebar.running_note import show_running
 from pages.parts.widgets import language
 from pages.parts.widgets.language import current, t
-from pages.parts.widgets.running_note import show_running
 from pages.parts.widgets.served_files import DOWNLOADS, GRAPHS
 
 _ASSETS = Path(__file__).resolve().parent / "assets"
 
-# The first request after a start may be for another page than the first, and Streamlit would then run that file
-# alone, as it did before pages were listed here.
+# Where the first request after a start is for another page than the first, Streamlit would otherwise run that page's
+# file alone, without this one.
 PagesManager.uses_pages_directory = False
 
 
@@ -30,7 +30,7 @@ def draw() -> None:
     if current() == "zh":
         st.html(_ASSETS / "styles" / "upload-zh.css")
     st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.png"), size="large")
-    get_supervisor()  # takes up what is queued, whichever page is opened first
+    get_supervisor()  # starts the queued jobs, whichever page is opened first
     page = st.navigation(
         [
             st.Page(
@@ -52,7 +52,7 @@ def draw() -> None:
 if get_script_run_ctx(suppress_warning=True) is not None:
     draw()
 else:
-    # "streamlit run" looks for this very form, a call of st.App whose result has a name.
+    # "streamlit run" looks for exactly this form, a call of st.App whose result has a name.
     app = st.App(
         __file__,
         routes=[*GRAPHS.routes(), *DOWNLOADS.routes()],

@@ -1,4 +1,4 @@
-"""Take the pictures of the pages that the documentation shows: ``python docs/screenshots.py [PAGE ...]``.
+"""Take the screenshots of the pages that the documentation shows: ``python docs/screenshots.py [PAGE ...]``.
 
 Converts the bundled sample in a home of its own, opens every page in Chromium, in both languages and both colour
 schemes, and writes ``docs/screenshots/<page>-<language>-<scheme>.png``. The page From PyTorch is shown with its list of
@@ -45,7 +45,7 @@ PAGES = {
     "jobs": "jobs",
     "toolbox": "toolbox",
 }
-"""Name of the picture -> address of the page."""
+"""Name of the screenshot -> address of the page."""
 
 SCHEMES = ("light", "dark")
 WIDTH, LEAST_HEIGHT, MOST_HEIGHT = 1440, 900, 2600
@@ -54,7 +54,7 @@ FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-backgro
 
 
 def main() -> None:
-    """Take all pictures, or those of some pages."""
+    """Take all screenshots, or those of some pages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"only these: {', '.join(PAGES)}")
     names = parser.parse_args().pages or list(PAGES)
@@ -100,8 +100,8 @@ def _take_all(address: str, *, home: Path, job_id: str, folder: Path, names: Seq
             for scheme in SCHEMES:
                 for name in names:
                     query = f"?job={job_id}" if name in ("results", "graph") else ""
-                    picture = _take(browser, f"{address}/{PAGES[name]}{query}", scheme=scheme)
-                    (folder / f"{name}-{language}-{scheme}.png").write_bytes(_small(picture))
+                    screenshot = _take(browser, f"{address}/{PAGES[name]}{query}", scheme=scheme)
+                    (folder / f"{name}-{language}-{scheme}.png").write_bytes(_small(screenshot))
         browser.close()
 
 
@@ -114,9 +114,9 @@ def _take(browser: Browser, address: str, *, scheme: str) -> bytes:
     height = page.get_by_test_id("stMain").evaluate("element => element.scrollHeight")
     page.set_viewport_size({"width": WIDTH, "height": min(max(height, LEAST_HEIGHT), MOST_HEIGHT)})
     _settle(page)
-    picture = page.screenshot()
+    screenshot = page.screenshot()
     context.close()
-    return picture
+    return screenshot
 
 
 def _settle(page: Page) -> None:
@@ -129,9 +129,9 @@ def _settle(page: Page) -> None:
     page.wait_for_timeout(1500)  # charts and tables fade in
 
 
-def _small(picture: bytes) -> bytes:
-    """The same picture with as many colours as the limit allows."""
-    image = Image.open(BytesIO(picture)).convert("RGB")
+def _small(png: bytes) -> bytes:
+    """The same screenshot with as many colours as the limit allows."""
+    image = Image.open(BytesIO(png)).convert("RGB")
     written = b""
     for colours in (256, 128, 64, 32):
         out = BytesIO()

@@ -1,27 +1,25 @@
-"""Convert: choose a model, look at what is proposed, press the button, watch."""
+"""Convert: choose a model, check what is proposed, start the job and watch it."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from core.common.errors import EdgePressError
-from core.inputs.images import SampleCounts
 from core.queue.state import JobState
 from core.queue.supervisor import get_supervisor
 from pages.parts.convert import draft, sample
-from pages.parts.convert.image_folder_summary import ImageFolderSummary, summarize_image_folder
-from pages.parts.convert.images_step import choose_pictures
+from pages.parts.convert.examples_step import choose_examples
 from pages.parts.convert.launch_step import launch
 from pages.parts.convert.live_progress import watch
 from pages.parts.convert.model_step import choose_model
-from pages.parts.convert.preprocessing_step import settle_preprocessing
+from pages.parts.convert.preprocessing_step import choose_preprocessing
 from pages.parts.convert.targets_step import choose_targets
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.job_end import show_end
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 
-_SEEN_LIVE = "seen-live"
+_WATCHED = "watched-job"
 
 
 def _page() -> None:
@@ -34,34 +32,25 @@ def _page() -> None:
 
 def _form() -> None:
     if draft.current().source is None:
-        _hero()
+        _welcome()
     else:
         st.title(t("Convert"), anchor=False)
     source = choose_model()
     if source is None:
         return
-    look = choose_pictures() if source.takes_image else None
-    preprocessing = settle_preprocessing(source, look)
-    number = 4 if source.takes_image else 2
+    examples = choose_examples(source)
+    preprocessing = choose_preprocessing(source, examples.folder)
+    number = 4 if source.takes_image else 3
     size = None if preprocessing is None else preprocessing.size
-    targets = choose_targets(source, samples=_samples(look), size=size, number=number)
-    job_id = launch(source, preprocessing, targets, number=number + 1)
+    targets = choose_targets(source, samples=examples.counts, size=size, number=number)
+    job_id = launch(source, examples, preprocessing, targets, number=number + 1)
     if job_id is not None:
         draft.forget()
         _go_to(job_id)
 
 
-def _samples(summary: ImageFolderSummary | None) -> SampleCounts:
-    """How many examples will calibrate and test."""
-    test_images = draft.current().test_images
-    if summary is None:
-        return SampleCounts(0, 0)
-    count = None if test_images is None else summarize_image_folder(str(test_images)).count
-    return SampleCounts.expected(summary.count, count)
-
-
-def _hero() -> None:
-    with st.container(key="hero", border=True):
+def _welcome() -> None:
+    with st.container(key="welcome", border=True):
         left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
         with left:
             st.title(t("Make your model small and fast"), anchor=False)
@@ -87,7 +76,7 @@ def _offer_sample() -> None:
         else:
             _go_to(job_id)
     st.caption(
-        t("A small model that tells six kinds of ground apart. It takes well under a minute."), text_alignment="center"
+        t("A small image classifier for six kinds of ground. It takes well under a minute."), text_alignment="center"
     )
 
 
@@ -109,10 +98,10 @@ def _watch(job_id: str) -> None:
         return
     if state.is_active:
         st.title(t("Converting {name}", name=name), anchor=False)
-        st.session_state[_SEEN_LIVE] = job_id
+        st.session_state[_WATCHED] = job_id
         watch(job_id)
         return
-    if state.status == "done" and st.session_state.pop(_SEEN_LIVE, None) == job_id:
+    if state.status == "done" and st.session_state.pop(_WATCHED, None) == job_id:
         st.switch_page("pages/results.py", query_params={"job": job_id})
     st.title(name, anchor=False)
     _show_end(job_id, state)

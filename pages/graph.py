@@ -26,16 +26,21 @@ def _page() -> None:
         return
     if done is None:
         return
-    st.caption(t("Each box is one step of the model. Scroll to zoom, drag to move, click a box to see what is in it."))
+    st.caption(
+        t(
+            "Each box is one node of the model, such as a layer. Scroll to zoom, drag to move, click a box to see "
+            "what is in it."
+        )
+    )
     models = _models(done)
-    # Frames load anew when something is inserted above them, so their places are reserved first.
+    # An iframe reloads when something is inserted above it, so both columns are made first.
     for side, column in enumerate(st.columns(2)):
         with column:
             _show_side(models, side, done.id)
 
 
 def _models(done: Done) -> Mapping[str, Path]:
-    """Name for people -> file."""
+    """Shown name -> file."""
     models = {t("Original"): done.report.source.path}
     for outcome in done.report.converted:
         target = target_by_id(outcome.target)

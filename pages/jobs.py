@@ -1,4 +1,4 @@
-"""Jobs: everything that was converted, is being converted or waits for it."""
+"""Jobs: all conversions, finished, running and waiting."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from core.queue.state import JobState
 from core.queue.supervisor import get_supervisor
 from core.targets import in_order, target_by_id
 from pages.parts.widgets import number_format
+from pages.parts.widgets.empty_page import show_empty
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.job_end import show_end
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 
 _SHOWN = 20
-_EVERY = 1.0
+_REFRESH_SECONDS = 1.0
 _STATES: dict[str, tuple[Text, str, str]] = {
     "queued": (say("waiting"), ":material/schedule:", "gray"),
     "running": (say("running"), ":material/hourglass_top:", "primary"),
@@ -36,25 +37,15 @@ def _page() -> None:
     st.title(t("Jobs"), anchor=False)
     ids = get_supervisor().store.ids()
     if not ids:
-        _show_nothing()
+        show_empty(t("No jobs yet"), t("Every conversion is kept in this list, with its results."))
         return
     count = st.session_state.get("jobs-shown", _SHOWN)
     for job_id in ids[:count]:
         is_active = get_supervisor().store.state(job_id).is_active
-        st.fragment(_show_job, run_every=_EVERY if is_active else None)(job_id, is_active)
+        st.fragment(_show_job, run_every=_REFRESH_SECONDS if is_active else None)(job_id, is_active)
     if count < len(ids) and st.button(t("Show more"), key="jobs-more", icon=":material/expand_more:"):
         st.session_state["jobs-shown"] = count + _SHOWN
         st.rerun()
-
-
-def _show_nothing() -> None:
-    with st.container(border=True, horizontal_alignment="center", key="empty"):
-        st.space("small")
-        st.markdown(f"#### {t('No jobs yet')}", width="content")
-        st.caption(t("Every conversion is kept in this list, with its results."), width="content")
-        if st.button(t("Convert a model"), type="primary", icon=":material/bolt:", key="go-convert"):
-            st.switch_page("pages/convert.py")
-        st.space("small")
 
 
 def _show_job(job_id: str, was_active: bool) -> None:
@@ -69,8 +60,8 @@ def _show_job(job_id: str, was_active: bool) -> None:
         job = _read(job_id)
         _show_heading(job, state)
         if state.is_active:
-            words = t("Waiting for its turn") if state.message is None else t(state.message)
-            st.progress(state.fraction, text=plain(words))
+            message = t("Waiting for its turn") if state.message is None else t(state.message)
+            st.progress(state.fraction, text=plain(message))
         elif state.status != "done":
             show_end(state)
         _offer_actions(job_id, job, state)
@@ -80,15 +71,15 @@ def _read(job_id: str) -> Job | None:
     try:
         return get_supervisor().store.job(job_id)
     except EdgePressError:
-        return None  # its state tells of the damage
+        return None  # its state says that it is damaged
 
 
 def _show_heading(job: Job | None, state: JobState) -> None:
-    words, icon, color = _STATES[state.status]
+    status, icon, color = _STATES[state.status]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         name = plain(job.source.name) if job is not None else t("Unknown model")
         st.markdown(f"**{name}**", width="content")
-        st.badge(t(words), icon=icon, color=color)
+        st.badge(t(status), icon=icon, color=color)
     parts = [number_format.moment(state.created)]
     if state.started is not None and state.finished is not None:
         parts.append(t("took {time}", time=number_format.duration(state.finished - state.started)))
@@ -144,7 +135,7 @@ def _confirm(job_id: str, job: Job | None) -> None:
 
 
 def _own_results(job: Job | None) -> Path | None:
-    """The results that lie in EdgePress's own folder because their model had no place on this computer."""
+    """The results in EdgePress's own folder, where those of uploaded models and of the sample go."""
     if job is None or job.out.parent != home() / "results":
         return None
     return job.out

@@ -1,4 +1,4 @@
-"""Results: what was made, what it gained and what it cost."""
+"""Results: the files that were made, their figures and their predictions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.common.errors import EdgePressError
+from core.common.text import plural
 from core.queue.supervisor import get_supervisor
 from core.report.schema import Report
 from core.targets import target_by_id
@@ -35,7 +36,7 @@ def _page() -> None:
         return
     if done is None:
         return
-    _show_headline(done.report)
+    _show_headline(done)
     _offer_everything(done)
     _show_notes(done.report)
     st.subheader(t("At a glance"), anchor=False)
@@ -47,8 +48,8 @@ def _page() -> None:
     _show_pictures(done)
 
 
-def _show_headline(report: Report) -> None:
-    source = report.source
+def _show_headline(done: Done) -> None:
+    report, source = done.report, done.report.source
     made = [result for result in report.converted if result.size_bytes is not None]
     columns = st.columns(4)
     columns[0].metric(
@@ -75,8 +76,18 @@ def _show_headline(report: Report) -> None:
             number_format.times(fastest.speed_up(source)),
             t(target_by_id(fastest.target).title),
         )
-    compared = t("test pictures") if report.images.test else t("random inputs instead of pictures")
-    _headline(columns[3], t("Compared on"), str(report.images.test or number_format.NOTHING), compared)
+    _headline(columns[3], t("Compared on"), str(report.images.test or number_format.NOTHING), _test_samples(done))
+
+
+def _test_samples(done: Done) -> str:
+    """What the files were compared on."""
+    count = done.report.images.test
+    takes_image = done.job.model is None or done.job.model.takes_image
+    if not count:
+        return t("random inputs instead of pictures") if takes_image else t("random inputs")
+    if takes_image:
+        return t(plural("test picture", "test pictures", count=count))
+    return t(plural("test example", "test examples", count=count))
 
 
 def _headline(column: DeltaGenerator, label: str, value: str, about: str) -> None:
@@ -106,7 +117,7 @@ def _show_notes(report: Report) -> None:
     for note in report.words.notes:
         st.caption(f":material/info: {plain(t(note))}")
     if report.images.skipped:
-        with st.expander(t("Pictures that were left out"), icon=":material/broken_image:"):
+        with st.expander(t("Files that were left out"), icon=":material/broken_image:"):
             st.code(
                 "\n".join(f"{Path(skipped.file).name}: {skipped.why}" for skipped in report.images.skipped),
                 language=None,

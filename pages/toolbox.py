@@ -1,4 +1,4 @@
-"""Toolbox: the parts that EdgePress stands on, and one button for what is missing."""
+"""Toolbox: the components that EdgePress needs, and one button that installs what is missing."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.progress import watch_task
 
-_EVERY = 0.5
 _STATES: dict[str, Text] = {"ready": say("ready"), "missing": say("missing"), "broken": say("broken")}
 
 
 def _page() -> None:
     st.title(t("Toolbox"), anchor=False)
     if INSTALLATION.status.is_running:
-        st.fragment(_show_installation, run_every=_EVERY)()
+        watch_task(INSTALLATION, cancel_key=None)
         return
     if INSTALLATION.status.error is not None:
         show_error(INSTALLATION.status.error)
-    with st.spinner(t("Trying every part")):
+    with st.spinner(t("Checking every component")):
         components = _check()
     _show_verdict(components)
-    _show_parts(components)
+    _show_components(components)
     if st.button(t("Check again"), icon=":material/refresh:", key="check-again"):
         _check.clear()
         st.rerun()
@@ -53,7 +53,7 @@ def _show_verdict(components: tuple[toolchain.Component, ...]) -> None:
         st.rerun()
 
 
-def _show_parts(components: tuple[toolchain.Component, ...]) -> None:
+def _show_components(components: tuple[toolchain.Component, ...]) -> None:
     rows = [
         {
             "part": component.name,
@@ -66,7 +66,7 @@ def _show_parts(components: tuple[toolchain.Component, ...]) -> None:
     ]
     column = st.column_config.TextColumn
     config = {
-        "part": column(t("Part"), width=180),
+        "part": column(t("Component"), width=180),
         "state": column(t("State"), width=118),
         "version": column(t("Version"), width=112),
         "needed": column(t("Needed for"), width=350),
@@ -79,14 +79,6 @@ def _state(component: toolchain.Component) -> str:
     if component.status == "missing" and component.optional:
         return t("not installed")
     return t(_STATES[component.status])
-
-
-def _show_installation() -> None:
-    status = INSTALLATION.status
-    if not status.is_running:
-        st.rerun()
-    words = t("Starting") if status.message is None else t(status.message)
-    st.progress(status.fraction, text=plain(words))
 
 
 _page()

@@ -145,8 +145,8 @@ def read_folder(folder: Path) -> ImageFolder:
     files = tuple(path for path in found if path.suffix.lower() in SUFFIXES) or tuple(found)
     if not files:
         raise ImagesError(
-            say('There are no pictures in "{folder}".', folder=folder),
-            next_step=say("Pick a folder with JPG, PNG, BMP, WEBP or TIFF files."),
+            say('There are no pictures and no arrays in "{folder}".', folder=folder),
+            next_step=say("Pick a folder with pictures (JPG, PNG, BMP, WEBP, TIFF) or with .npy or .npz files."),
         )
     labels = _labels_from_csv(folder) or _labels_from_subfolders(folder, files)
     return ImageFolder(folder, files, {path: labels[path] for path in files if path in labels})

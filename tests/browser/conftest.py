@@ -34,8 +34,8 @@ def browser_type_launch_args(browser_type_launch_args, browser_type):
     own = Path(browser_type.executable_path)
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None and not own.is_file():
-        give_up = pytest.fail if os.environ.get("EDGEPRESS_REQUIRE_BROWSER") == "1" else pytest.skip
-        give_up("Chromium is not installed.")
+        stop = pytest.fail if os.environ.get("EDGEPRESS_REQUIRE_BROWSER") == "1" else pytest.skip
+        stop("Chromium is not installed.")
     # Chromium's sandbox refuses to be used by root, as which containers run.
     is_root = sys.platform != "win32" and os.geteuid() == 0
     flags = [*FLAGS, "--no-sandbox"] if is_root else list(FLAGS)
@@ -69,10 +69,10 @@ def outside(page):
     """Addresses that the page asked for and that are not on this computer; filled while the test runs."""
     found: list[str] = []
 
-    def look(request) -> None:
+    def note(request) -> None:
         here = (f"http://{ADDRESS}:", "http://localhost:", "data:", "blob:", "about:")
         if not request.url.startswith(here):
             found.append(request.url)
 
-    page.context.on("request", look)
+    page.context.on("request", note)
     return found

@@ -1,4 +1,4 @@
-"""From the list of configs to six converted files, where the environment for PyTorch exists."""
+"""The whole way from the list of configs to six converted files, where the environment for PyTorch exists."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from core.setup import openmmlab
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]  # an export and six conversions
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = openmmlab.folder()  # seen now, since each test gets a home of its own
+ENVIRONMENT = openmmlab.folder()  # read at import, since each test gets a home of its own
 CONFIG = "mobilenet-v2_8xb32_in1k"
-PATIENCE = 180_000  # milliseconds
+TIMEOUT = 180_000  # milliseconds
 
 
 @pytest.fixture(autouse=True)
@@ -39,34 +39,38 @@ def checkpoint(ready_environment, tmp_path) -> Path:
 
 
 def choose(page, app, checkpoint: Path) -> None:
-    """Walk to the button that makes the ONNX file."""
+    """Choose a config and a checkpoint, and start the export."""
     page.goto(app)
     page.get_by_test_id("stSidebarNavLink").filter(has_text="From PyTorch").click()
     expect(page.locator(".st-key-config-list button").first).to_be_visible(timeout=60_000)
-    page.get_by_text("Classification", exact=True).click()
-    page.get_by_label("Search").fill("mobilenet v2")
-    page.get_by_role("button", name=CONFIG).click(timeout=30_000)
+    page.locator(".st-key-config-task").get_by_text("Classification", exact=True).click()
+    page.locator(".st-key-config-search input").fill("mobilenet v2")
+    page.locator(".st-key-config-list button").filter(has_text=CONFIG).click(timeout=30_000)
     field = page.locator(".st-key-checkpoint-typed input")
     field.fill(str(checkpoint), timeout=60_000)
     field.press("Enter")
-    expect(page.get_by_label("Height in pixels")).to_have_value("224", timeout=30_000)
+    height = page.locator(".st-key-step-export").get_by_label("Height in pixels")
+    expect(height).to_have_value("224", timeout=30_000)
     page.locator(".st-key-export button").click()
     expect(page.locator(".st-key-export-cancel button")).to_be_visible(timeout=30_000)
 
 
 def test_from_the_list_of_configs_to_six_files(page, app, store, checkpoint, outside):
     choose(page, app, checkpoint)
-    page.reload()  # it goes on all the same
-    expect(page.get_by_text("answers like PyTorch")).to_be_visible(timeout=PATIENCE)
+    page.reload()  # the export goes on
+    expect(page.get_by_text("answers like PyTorch")).to_be_visible(timeout=TIMEOUT)
     assert checkpoint.with_suffix(".onnx").is_file()
     page.locator(".st-key-export-convert button").click()
     expect(page.locator(".st-key-step-model").get_by_text("net.onnx", exact=True)).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("The model's file says how it wants its pictures.")).to_be_visible(timeout=60_000)
-    pictures = page.locator(".st-key-pictures-typed input")
-    pictures.fill(str(ROOT / "assets" / "sample" / "images"))
-    pictures.press("Enter")
-    page.get_by_role("button", name="Make 6 files").click(timeout=60_000)
-    expect(page.get_by_role("heading", name="Results", exact=True)).to_be_visible(timeout=PATIENCE)
+    preprocessing = page.locator(".st-key-step-preprocessing")
+    expect(preprocessing.get_by_text("The model's file says how it wants its pictures.")).to_be_visible(timeout=60_000)
+    examples = page.locator(".st-key-examples-typed input")
+    examples.fill(str(ROOT / "assets" / "sample" / "images"))
+    examples.press("Enter")
+    start = page.locator(".st-key-convert button")
+    expect(start).to_contain_text("Make 6 files", timeout=60_000)
+    start.click()
+    expect(page.get_by_role("heading", name="Results", exact=True)).to_be_visible(timeout=TIMEOUT)
     (job_id,) = store.ids()
     outcomes = store.report(job_id)["outcomes"]
     assert [outcome["status"] for outcome in outcomes] == ["converted"] * 6, outcomes

@@ -2,13 +2,14 @@ import re
 import time
 
 import pytest
+from array_model import examples, two_input_net
 from playwright.sync_api import expect
 
 from core.targets import TARGETS
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 180_000  # milliseconds; a job of six targets on a slow computer
+TIMEOUT = 180_000  # milliseconds; a job of six targets on a slow computer
 
 
 def start_the_sample(page, app) -> None:
@@ -23,20 +24,27 @@ def the_job(store) -> str:
     return jobs[0]
 
 
+def wait_for_job(store) -> str:
+    deadline = time.monotonic() + 30
+    while not store.ids() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return the_job(store)
+
+
 def wait_for_end(store, job_id) -> str:
-    deadline = time.monotonic() + PATIENCE / 1000
+    deadline = time.monotonic() + TIMEOUT / 1000
     while store.state(job_id).is_active and time.monotonic() < deadline:
         time.sleep(0.1)
     return store.state(job_id).status
 
 
 def go_to_results(page) -> None:
-    """Whoever watched the job to its end is led there; whoever did not has a button."""
+    """A page that watched the job to its end goes there by itself; another one has a button."""
     heading, button = (
         page.get_by_role("heading", name="Results", exact=True),
         page.locator(".st-key-see_results button"),
     )
-    expect(heading.or_(button).first).to_be_visible(timeout=PATIENCE)
+    expect(heading.or_(button).first).to_be_visible(timeout=TIMEOUT)
     if button.is_visible():
         button.click()
     expect(heading).to_be_visible(timeout=30_000)
@@ -93,3 +101,23 @@ def test_a_bookmark_as_the_first_visit_shows_the_whole_app(page, app):
     expect(page.get_by_test_id("stSidebarNavLink")).to_have_text(
         [re.compile(name) for name in ("Convert", "From PyTorch", "Results", "Graph", "Jobs", "Toolbox")]
     )
+
+
+def test_a_model_that_takes_no_picture_is_calibrated_on_arrays(page, app, store, tmp_path):
+    model, folder = two_input_net(tmp_path / "mine" / "sound.onnx"), examples(tmp_path / "sounds", 8)
+    page.goto(app)
+    for key, path in (("model", model), ("examples", folder)):
+        field = page.locator(f".st-key-{key}-typed input")
+        field.fill(str(path), timeout=30_000)
+        field.press("Enter")
+    step = page.locator(".st-key-step-examples")
+    expect(step.get_by_text("8 of 8 tried fit the model")).to_be_visible(timeout=30_000)
+    static = page.locator(".st-key-target-onnx_quan_st")
+    expect(static.get_by_role("checkbox")).to_be_checked()
+    page.locator(".st-key-convert button").click()
+    job_id = wait_for_job(store)
+    assert wait_for_end(store, job_id) == "done"
+    report = store.report(job_id)
+    assert report["images"]["calibration"] == 4
+    statuses = {outcome["target"]: outcome["status"] for outcome in report["outcomes"]}
+    assert statuses["onnx_quan_st"] == "converted", report["outcomes"]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from page_reading import words
+from page_reading import page_text
 
 from core.common.errors import ConversionError
 from core.common.text import say
@@ -27,9 +27,9 @@ def give(app, key, path):
 
 
 def test_a_model_and_pictures_become_a_job(opened, store, model, folder):
-    app = give(give(opened("convert"), "model", model), "pictures", folder)
-    assert "one picture of 32 × 32 pixels" in words(app)
-    assert "6 pictures" in words(app)
+    app = give(give(opened("convert"), "model", model), "examples", folder)
+    assert "one picture of 32 × 32 pixels" in page_text(app)
+    assert "6 pictures" in page_text(app)
     assert all(box.value and not box.disabled for box in app.checkbox)
     app.checkbox(key="make-ncnn-True").uncheck().run()
     app.button(key="convert").click().run()
@@ -37,14 +37,14 @@ def test_a_model_and_pictures_become_a_job(opened, store, model, folder):
     job = store.job(job_id)
     assert (job.source, job.images, job.out) == (model, folder, model.parent)
     assert job.targets == ("onnx_fp16", "onnx_quan_dy", "onnx_quan_st", "ncnn_fp16", "ncnn_quan")
-    assert "Converting net_1.onnx" in words(app)
+    assert "Converting net_1.onnx" in page_text(app)
     assert app.query_params["job"] in (job_id, [job_id])  # Streamlit 1.65 gives a list
 
 
 def test_without_pictures_two_targets_say_why_they_cannot_be_made(opened, store, model):
     app = give(opened("convert"), "model", model)
     assert [box.key for box in app.checkbox if box.disabled] == ["make-onnx_quan_st-False", "make-ncnn_quan-False"]
-    assert "This target needs example pictures, and none were given." in words(app)
+    assert "This target needs example pictures, and none were given." in page_text(app)
     app.button(key="convert").click().run()
     assert store.job(store.ids()[0]).targets == ("onnx_fp16", "onnx_quan_dy", "ncnn", "ncnn_fp16")
 
@@ -52,38 +52,45 @@ def test_without_pictures_two_targets_say_why_they_cannot_be_made(opened, store,
 def test_pictures_that_come_later_add_their_targets_but_not_what_was_unticked(opened, model, folder):
     app = give(opened("convert"), "model", model)
     app.checkbox(key="make-onnx_fp16-True").uncheck().run()
-    give(app, "pictures", folder)
+    give(app, "examples", folder)
     assert {box.key: box.value for box in app.checkbox}["make-onnx_quan_st-True"]
     assert not app.checkbox(key="make-onnx_fp16-True").value
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_text_file_called_onnx_is_refused_in_words(opened, tmp_path, language):
+def test_a_text_file_called_onnx_is_refused_with_a_readable_error(opened, tmp_path, language):
     fake = tmp_path / "fake.onnx"
     fake.write_text("this is no model")
     app = give(opened("convert", language=language), "model", fake)
-    assert "fake" in words(app) and len(app.error) == 1
+    assert "fake" in page_text(app) and len(app.error) == 1
     assert not [button for button in app.button if button.key == "convert"]
     assert app.text_input(key="model-typed"), "another one can be given at once"
 
 
-def test_a_path_that_does_not_exist_is_refused_in_words(opened, tmp_path):
+def test_a_path_that_does_not_exist_is_refused_with_a_readable_error(opened, tmp_path):
     app = give(opened("convert"), "model", tmp_path / "nowhere.onnx")
     assert "There is no file" in app.error[0].value and "Check the path" in app.error[0].value
 
 
 @pytest.mark.parametrize("name", ["empty", "nowhere"])
-def test_a_folder_without_pictures_is_refused_in_words(opened, model, tmp_path, name):
+def test_a_folder_without_pictures_is_refused_with_a_readable_error(opened, model, tmp_path, name):
     (tmp_path / "empty").mkdir()
-    app = give(give(opened("convert"), "model", model), "pictures", tmp_path / name)
+    app = give(give(opened("convert"), "model", model), "examples", tmp_path / name)
     assert "There " in app.error[0].value and name in app.error[0].value
     assert app.checkbox(key="make-onnx_quan_st-False").disabled
 
 
 def test_broken_pictures_are_counted(opened, model, folder):
     (folder / "zz.png").write_bytes(b"no picture")
-    app = give(give(opened("convert"), "model", model), "pictures", folder)
-    assert "1 of 7 cannot be read" in words(app)
+    app = give(give(opened("convert"), "model", model), "examples", folder)
+    assert "1 of 7 cannot be used" in page_text(app)
+
+
+def test_one_picture_is_counted_in_the_singular(opened, model, folder):
+    for path in sorted(folder.iterdir())[1:]:
+        path.unlink()
+    app = give(give(opened("convert"), "model", model), "examples", folder)
+    assert "1 picture" in page_text(app) and "1 pictures" not in page_text(app)
 
 
 def test_an_inference_that_fails_leaves_the_settings_to_the_person(opened, model, monkeypatch):
@@ -92,7 +99,7 @@ def test_an_inference_that_fails_leaves_the_settings_to_the_person(opened, model
 
     monkeypatch.setattr(preprocessing_step, "infer_in_subprocess", infer)
     app = give(opened("convert"), "model", model)
-    assert "It did not work." in words(app)
+    assert "It did not work." in page_text(app)
     assert not app.button(key="convert").disabled
 
 
@@ -107,17 +114,17 @@ def test_the_preparation_can_be_changed_and_changed_back(opened, store, model):
     assert (chosen.color, chosen.mean, chosen.std) == ("bgr", (103.939, 116.779, 123.68), (1.0, 1.0, 1.0))
 
 
-def test_numbers_that_are_none_are_refused_in_words(opened, model):
+def test_text_that_is_no_number_is_refused_with_a_readable_error(opened, model):
     app = give(opened("convert"), "model", model)
     next(box for box in app.selectbox if box.label == "Scale of the colours").set_value("own").run()
     next(field for field in app.text_input if field.label == "std").set_value("1, two, 3").run()
-    assert '"1, two, 3" are not numbers.' in words(app)
+    assert '"1, two, 3" are not numbers.' in page_text(app)
     assert app.button(key="convert").disabled
 
 
 def test_files_that_will_be_replaced_are_named(opened, model):
     (model.parent / "net_1_fp16.onnx").touch()
-    assert "will be replaced: net_1_fp16.onnx" in words(give(opened("convert"), "model", model))
+    assert "will be replaced: net_1_fp16.onnx" in page_text(give(opened("convert"), "model", model))
 
 
 def test_uploaded_models_are_kept_and_their_results_too(opened, store, model):
@@ -135,7 +142,7 @@ def test_one_click_tries_the_sample(opened, store):
     app.button(key="try_sample").click().run()
     job = store.job(store.ids()[0])
     assert len(job.targets) == 6 and job.out.is_relative_to(store.root)
-    assert "Converting sample.onnx" in words(app)
+    assert "Converting sample.onnx" in page_text(app)
 
 
 def test_a_watched_job_can_be_cancelled(opened, store):
@@ -143,4 +150,4 @@ def test_a_watched_job_can_be_cancelled(opened, store):
     app.button(key="try_sample").click().run()
     app.button(key="cancel").click().run()
     assert store.state(store.ids()[0]).status == "cancelled"
-    assert "It was cancelled." in words(app)
+    assert "It was cancelled." in page_text(app)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from page_reading import APP, words
+from page_reading import APP, page_text
 from streamlit.testing.v1 import AppTest
 
 PAGES = {
@@ -27,7 +27,7 @@ def test_a_page_opens_without_any_job(opened, page, language):
 @pytest.mark.parametrize("page", ["results", "graph", "jobs"])
 def test_a_page_opens_with_a_job(opened, done, page, language):
     app = opened(page, language=language)
-    assert "net_1.onnx" in words(app) + str([box.options for box in app.selectbox])
+    assert "net_1.onnx" in page_text(app) + str([box.options for box in app.selectbox])
 
 
 @pytest.mark.parametrize("page", ["results", "graph", "jobs"])
@@ -42,7 +42,7 @@ def test_an_empty_page_says_what_to_do(opened, page):
 @pytest.mark.parametrize("job", ["../../etc", "20260101-000000-0000"])
 def test_a_job_that_is_not_there_does_no_harm(opened, page, job):
     app = opened(page, job=job)
-    assert "Convert a model" in words(app)
+    assert "Convert a model" in page_text(app)
 
 
 def test_the_chosen_language_is_remembered(store):

@@ -21,7 +21,7 @@ def test_another_model_can_be_chosen(opened, done):
     assert frames(app)[0] == before[0] and frames(app)[1] != before[1]
 
 
-def test_a_model_that_was_moved_away_is_told_in_words(opened, done, model):
+def test_a_model_that_was_moved_away_is_a_readable_error(opened, done, model):
     model.unlink()
     app = opened("graph")
     assert "cannot be shown as a graph" in app.error[0].value

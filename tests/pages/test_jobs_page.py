@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from page_reading import words
+from page_reading import page_text
 
 from core.common.text import say
 from core.queue.state import JobState
@@ -8,14 +8,14 @@ from core.queue.state import JobState
 
 def test_jobs_are_listed_with_their_state(opened, store, done):
     store.create(store.job(done))
-    told = words(opened("jobs"))
-    assert "done" in told and "waiting" in told and "took 1:05" in told
+    text = page_text(opened("jobs"))
+    assert "done" in text and "waiting" in text and "took 1:05" in text
 
 
 def test_a_failed_job_says_why_and_can_be_tried_again(opened, store, done):
     store.write_state(done, JobState("failed", reason=say("The disk is full."), next_step=say("Try again.")))
     app = opened("jobs")
-    assert "The disk is full." in words(app)
+    assert "The disk is full." in page_text(app)
     app.button(key=f"again-{done}").click().run()
     assert len(store.ids()) == 2 and store.state(store.ids()[0]).status == "queued"
 
@@ -48,6 +48,6 @@ def test_a_damaged_job_is_listed_and_can_be_deleted(opened, store, done):
     for name in ("job.json", "state.json"):
         (store.folder(done) / name).write_text("{")
     app = opened("jobs")
-    assert "Unknown model" in words(app)
+    assert "Unknown model" in page_text(app)
     app.button(key=f"delete-{done}").click().run()
     assert not store.ids()

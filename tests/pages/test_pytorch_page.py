@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from page_reading import words
+from page_reading import page_text
 
 from core.common.errors import Cancelled, CheckpointError, ConsentNeeded
 from core.common.text import say
@@ -16,8 +16,7 @@ from core.pytorch.request import Description, Exported, ExportedTensor, OutputCh
 from core.pytorch.zoo import ZooEntry
 from core.setup import openmmlab
 from pages.parts.pytorch import config_step
-from pages.parts.pytorch.environment_card import OPENMMLAB_INSTALLATION
-from pages.parts.pytorch.export_view import EXPORTING
+from pages.parts.pytorch.background_tasks import EXPORT, OPENMMLAB_INSTALLATION
 
 DESCRIPTION = Description(
     task="mmdet",
@@ -33,11 +32,11 @@ CONSENT = ConsentNeeded(say("The disk is full."), next_step=say("Done."), detail
 
 
 @pytest.fixture(autouse=True)
-def nothing_under_way():
+def no_task_running():
     yield
-    for errand in (EXPORTING, OPENMMLAB_INSTALLATION):
-        errand.cancel()
-        errand.forget()
+    for task in (EXPORT, OPENMMLAB_INSTALLATION):
+        task.cancel()
+        task.forget()
 
 
 @pytest.fixture
@@ -76,7 +75,7 @@ def weights(tmp_path) -> Path:
 
 @pytest.fixture
 def export(monkeypatch, model):
-    """What was asked to be exported; answers with what the test put into ``ends``."""
+    """The requests that were made, and the results that the test wants for them."""
     asked, ends = [], []
 
     def work(request, progress, cancelled):
@@ -86,7 +85,7 @@ def export(monkeypatch, model):
             raise end
         return end
 
-    monkeypatch.setattr(EXPORTING, "_work", work)
+    monkeypatch.setattr(EXPORT, "_work", work)
     return asked, ends
 
 
@@ -118,16 +117,16 @@ def give(app, path: Path):
     return app.text_input(key="checkpoint-typed").input(str(path)).run()
 
 
-def wait(errand):
+def wait(task):
     deadline = time.monotonic() + 10
-    while errand.status.is_running:
+    while task.status.is_running:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def press_export(app):
     app.button(key="export").click().run()
-    wait(EXPORTING)
+    wait(EXPORT)
     return app.run()
 
 
@@ -140,46 +139,46 @@ def test_without_the_environment_it_is_explained_and_made_with_one_button(opened
 
     monkeypatch.setattr(OPENMMLAB_INSTALLATION, "_work", work)
     app = opened("pytorch")
-    assert "about 1.6 GB" in words(app) and "from the internet" in words(app)
+    assert "about 1.6 GB" in page_text(app) and "from the internet" in page_text(app)
     app.button(key="openmmlab-make").click().run()
     assert "openmmlab-cancel" in keys(app)
     assert "openmmlab-cancel" in keys(opened("pytorch"))  # another visit, as after a refresh
     assert "openmmlab-cancel" in keys(opened("toolbox"))
     app.button(key="openmmlab-cancel").click().run()
-    assert "What was fetched is kept." in words(app)
+    assert "What was fetched is kept." in page_text(app)
     assert "openmmlab-make" in keys(app)
 
 
-def test_an_environment_that_is_half_made_can_be_carried_on_or_removed_in_two_clicks(opened):
-    half = openmmlab.folder()
-    half.mkdir(parents=True)
-    (half / "pyvenv.cfg").touch()
+def test_an_environment_that_is_partly_made_can_be_carried_on_or_removed_in_two_clicks(opened):
+    partial = openmmlab.folder()
+    partial.mkdir(parents=True)
+    (partial / "pyvenv.cfg").touch()
     app = opened("toolbox")
-    assert "not complete" in words(app) and "Go on" in words(app)
+    assert "not complete" in page_text(app) and "Go on" in page_text(app)
     app.button(key="openmmlab-remove").click().run()
     app.button(key="openmmlab-keep").click().run()
-    assert half.exists()
+    assert partial.exists()
     app.button(key="openmmlab-remove").click().run()
     app.button(key="openmmlab-really").click().run()
-    assert not half.exists()
-    assert "not installed" in words(app)
+    assert not partial.exists()
+    assert "not installed" in page_text(app)
 
 
-def test_the_list_is_narrowed_down_by_task_and_words(opened, ready):
+def test_the_list_is_narrowed_down_by_task_and_search_text(opened, ready):
     app = opened("pytorch")
-    assert all(name in words(app) for name in ("resnet18", "rtmdet_tiny", "rcnn"))
+    assert all(name in page_text(app) for name in ("resnet18", "rtmdet_tiny", "rcnn"))
     app.text_input(key="config-search").input("tiny RTM").run()
-    assert "rtmdet_tiny" in words(app) and "rcnn" not in words(app)
+    assert "rtmdet_tiny" in page_text(app) and "rcnn" not in page_text(app)
     app.segmented_control(key="config-task").set_value("mmcls").run()
-    assert "Nothing in the list has such a name." in words(app)
+    assert "Nothing in the list has such a name." in page_text(app)
 
 
-def test_a_config_that_cannot_be_exported_ends_there_in_words(opened, ready):
+def test_a_config_that_cannot_be_exported_ends_there_with_a_readable_error(opened, ready):
     app = pick(opened("pytorch"), "rcnn")
-    assert "The disk is full." in words(app)
+    assert "The disk is full." in page_text(app)
     assert "checkpoint-typed" not in {field.key for field in app.text_input}
     app.button(key="config-other").click().run()
-    assert "rtmdet_tiny" in words(app)
+    assert "rtmdet_tiny" in page_text(app)
 
 
 def test_the_shape_is_proposed_and_the_finished_file_is_carried_on_to_convert(
@@ -189,7 +188,7 @@ def test_the_shape_is_proposed_and_the_finished_file_is_carried_on_to_convert(
     ends.append(exported)
     app = give(pick(opened("pytorch"), "rtmdet_tiny"), weights)
     assert [field.value for field in app.number_input] == [320, 640]
-    assert str(weights.with_suffix(".onnx")) in words(app)
+    assert str(weights.with_suffix(".onnx")) in page_text(app)
     press_export(app)
     (request,) = asked
     assert (request.shape, request.opset, request.dynamic_batch, request.trust_checkpoint) == (
@@ -199,11 +198,11 @@ def test_the_shape_is_proposed_and_the_finished_file_is_carried_on_to_convert(
         False,
     )
     assert (request.checkpoint, request.target) == (weights, weights.with_suffix(".onnx"))
-    told = words(app)
-    assert "answers like PyTorch" in told and "19.6 MB" in told and "1.9e-06" in told and "8 inputs" in told
+    text = page_text(app)
+    assert "answers like PyTorch" in text and "19.6 MB" in text and "1.9e-06" in text and "8 inputs" in text
     app.button(key="export-convert").click().run()
     app.switch_page("pages/convert.py").run()
-    assert model.name in words(app)
+    assert model.name in page_text(app)
 
 
 def test_what_is_changed_is_asked_for(opened, ready, weights, export, exported, tmp_path):
@@ -211,7 +210,7 @@ def test_what_is_changed_is_asked_for(opened, ready, weights, export, exported, 
     ends.append(exported)
     app = give(pick(opened("pytorch"), "rtmdet_tiny"), weights)
     app.number_input[0].set_value(96).run()
-    assert "made for 640 × 320 pixels" in words(app)
+    assert "made for 640 × 320 pixels" in page_text(app)
     app.selectbox(key="export-opset").select(13).run()
     app.toggle(key="export-batch").set_value(True).run()
     app.text_input(key="export-out-typed").input(str(tmp_path)).run()
@@ -221,15 +220,15 @@ def test_what_is_changed_is_asked_for(opened, ready, weights, export, exported, 
     assert request.target == tmp_path / "epoch_3.onnx"
 
 
-def test_a_failure_is_told_until_something_is_changed_and_after_a_refresh_too(opened, ready, weights, export):
+def test_a_failure_is_shown_until_something_is_changed_and_after_a_refresh_too(opened, ready, weights, export):
     _, ends = export
     ends.append(CheckpointError(say("The disk is full."), next_step=say("Done.")))
     app = press_export(give(pick(opened("pytorch"), "rtmdet_tiny"), weights))
-    assert "The disk is full." in words(app)
+    assert "The disk is full." in page_text(app)
     again = opened("pytorch")
-    assert "The disk is full." in words(again) and weights.name in words(again)
+    assert "The disk is full." in page_text(again) and weights.name in page_text(again)
     app.number_input[0].set_value(96).run()
-    assert "The disk is full." not in words(app)
+    assert "The disk is full." not in page_text(app)
 
 
 def test_consent_is_asked_only_after_the_safe_way_was_refused(opened, ready, weights, export, exported):
@@ -238,12 +237,12 @@ def test_consent_is_asked_only_after_the_safe_way_was_refused(opened, ready, wei
     app = give(pick(opened("pytorch"), "rtmdet_tiny"), weights)
     assert "export-trust" not in keys(app)
     press_export(app)
-    assert "could read, change or send away your files" in words(app)
+    assert "could read, change or send away your files" in page_text(app)
     assert "export" not in keys(app)
     app.button(key="export-trust").click().run()
-    wait(EXPORTING)
+    wait(EXPORT)
     assert [request.trust_checkpoint for request in asked] == [False, True]
-    assert "answers like PyTorch" in words(app.run())
+    assert "answers like PyTorch" in page_text(app.run())
 
 
 def test_who_does_not_trust_the_file_is_asked_for_another(opened, ready, weights, export):
@@ -265,7 +264,7 @@ def test_a_running_export_is_seen_from_everywhere_and_can_be_cancelled(opened, r
             time.sleep(0.01)
         raise Cancelled(say("It was cancelled."), next_step=say("Start it again."))
 
-    monkeypatch.setattr(EXPORTING, "_work", work)
+    monkeypatch.setattr(EXPORT, "_work", work)
     app = give(pick(opened("pytorch"), "rtmdet_tiny"), weights)
     app.button(key="export").click().run()
     assert started.wait(10)
@@ -273,7 +272,7 @@ def test_a_running_export_is_seen_from_everywhere_and_can_be_cancelled(opened, r
     assert "export-cancel" not in keys(opened("jobs"))
     app.run()
     app.button(key="export-cancel").click().run()
-    assert "No file was written." in words(app)
+    assert "No file was written." in page_text(app)
 
 
 def test_a_file_of_another_kind_needs_no_config(opened, ready, weights, export, exported):
@@ -288,4 +287,4 @@ def test_a_file_of_another_kind_needs_no_config(opened, ready, weights, export, 
 
 def test_a_file_that_is_not_there_is_named(opened, ready, tmp_path):
     app = give(pick(opened("pytorch"), "rtmdet_tiny"), tmp_path / "nowhere.pth")
-    assert "nowhere.pth" in words(app) and "There is no file" in words(app)
+    assert "nowhere.pth" in page_text(app) and "There is no file" in page_text(app)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from page_reading import words
+from page_reading import page_text
 
 
 @pytest.mark.parametrize(
@@ -13,14 +13,14 @@ from page_reading import words
         ("zh", "在全部 6 张测试图片上，答案都与原模型相同。"),
     ],
 )
-def test_results_are_told_in_sentences(opened, done, language, sentence):
-    assert sentence in words(opened("results", language=language))
+def test_results_are_explained_in_sentences(opened, done, language, sentence):
+    assert sentence in page_text(opened("results", language=language))
 
 
 def test_the_headline_counts_what_was_made(opened, done):
     app = opened("results")
     assert app.metric[0].value == "2 of 3"
-    assert "Compared on 6 test pictures" in words(app)
+    assert "Compared on 6 test pictures" in page_text(app)
 
 
 def test_the_table_has_a_row_for_the_original_and_each_target(opened, done):
@@ -30,9 +30,9 @@ def test_the_table_has_a_row_for_the_original_and_each_target(opened, done):
 
 
 def test_what_was_refused_says_why_and_what_to_do(opened, done):
-    told = words(opened("results"))
-    assert "This target needs example pictures, and none were given." in told
-    assert "Choose a folder with pictures like those that the model will see." in told
+    text = page_text(opened("results"))
+    assert "This target needs example pictures, and none were given." in text
+    assert "Choose a folder with pictures like those that the model will see." in text
 
 
 def test_every_file_can_be_downloaded(opened, done):
@@ -54,16 +54,16 @@ def test_the_gallery_shows_every_picture_and_what_changed(opened, store, done):
     entries[0]["thumbnail"] = "../../../secret.png"
     path.write_text(json.dumps(entries))
     app = opened("results")
-    assert words(app).count(":material/change_circle:") == 1
+    assert page_text(app).count(":material/change_circle:") == 1
 
 
 @pytest.mark.parametrize("damage", ['{"source": 3}', "{}", '{"outcomes": [1]}'])
-def test_a_damaged_report_is_told_in_words(opened, store, done, damage):
+def test_a_damaged_report_is_a_readable_error(opened, store, done, damage):
     (store.folder(done) / "report.json").write_text(damage)
-    assert "The report of this job is damaged." in words(opened("results"))
-    assert "The report of this job is damaged." in words(opened("graph"))
+    assert "The report of this job is damaged." in page_text(opened("results"))
+    assert "The report of this job is damaged." in page_text(opened("graph"))
 
 
 def test_a_job_in_the_address_is_shown_even_if_it_still_runs(opened, store, done):
     waiting = store.create(store.job(done))
-    assert "This conversion still runs." in words(opened("results", job=waiting))
+    assert "This conversion still runs." in page_text(opened("results", job=waiting))

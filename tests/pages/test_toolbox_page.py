@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from page_reading import words
+from page_reading import page_text
 
 from core.common.errors import ToolError
 from core.common.text import say
@@ -33,24 +33,24 @@ def wait():
 def test_a_complete_toolbox_says_so(opened, monkeypatch):
     monkeypatch.setattr(toolchain, "check", lambda: (READY,))
     app = opened("toolbox")
-    assert "Everything is ready." in words(app)
+    assert "Everything is ready." in page_text(app)
     assert not [button for button in app.button if button.key == "install"]
 
 
 def test_one_click_installs_what_is_missing(opened, monkeypatch):
     monkeypatch.setattr(toolchain, "check", lambda: (READY, MISSING))
     app = opened("toolbox")
-    assert "Something is missing or broken: Netron" in words(app)
+    assert "Something is missing or broken: Netron" in page_text(app)
     monkeypatch.setattr(
         installation_module, "complete", lambda progress: monkeypatch.setattr(toolchain, "check", lambda: (READY,))
     )
     app.button(key="install").click().run()
     wait()
-    assert "Everything is ready." in words(app.run())
+    assert "Everything is ready." in page_text(app.run())
 
 
 @pytest.mark.parametrize("error", [ToolError(say("The disk is full."), next_step=say("Try again.")), ValueError("x")])
-def test_an_installation_that_fails_is_told_in_words(opened, monkeypatch, error):
+def test_an_installation_that_fails_is_a_readable_error(opened, monkeypatch, error):
     def complete(progress):
         raise error
 
@@ -59,5 +59,5 @@ def test_an_installation_that_fails_is_told_in_words(opened, monkeypatch, error)
     app = opened("toolbox")
     app.button(key="install").click().run()
     wait()
-    told = words(app.run())
-    assert "Try again" in told and ("The disk is full." in told or "ValueError: x" in told)
+    text = page_text(app.run())
+    assert "Try again" in text and ("The disk is full." in text or "ValueError: x" in text)

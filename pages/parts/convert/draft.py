@@ -1,4 +1,4 @@
-"""What a person has chosen so far on the Convert page; it outlives a look at another page."""
+"""What a person has chosen so far on the page Convert, kept in the session while other pages are shown."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _KEY = "draft"
 
 @dataclass(frozen=True)
 class Draft:
-    """A job in the making."""
+    """The choices for a job that is not started yet."""
 
     source: Path | None = None
     images: Path | None = None
     test_images: Path | None = None
     preprocessing: Preprocessing | None = None
-    """As the person changed it; None while the proposal stands."""
+    """As the person changed it; None: as proposed."""
 
     unwanted: tuple[TargetId, ...] = ()
-    """Targets whose tick the person took away; all others are made where they can be."""
+    """Targets that the person unticked; all others are made where they can be."""
 
     out: Path | None = None
-    """None until the person chose a folder: then :func:`usual_out` holds."""
+    """Folder for the results; None: that of :func:`default_out`."""
 
 
 def current() -> Draft:
@@ -41,7 +41,7 @@ def current() -> Draft:
 
 
 def change(**choices: Any) -> Draft:
-    """Change the draft; a new model or new pictures make it forget what was chosen for the old ones."""
+    """Change the draft; a new model or new examples reset what was chosen for the old ones."""
     draft = replace(current(), **choices)
     if "source" in choices:
         draft = replace(draft, preprocessing=None, unwanted=(), out=None)
@@ -52,15 +52,15 @@ def change(**choices: Any) -> Draft:
 
 
 def forget() -> None:
-    """Begin anew."""
+    """Reset it."""
     st.session_state.pop(_KEY, None)
 
 
-def usual_out(source: Path, stamp: str) -> Path:
+def default_out(source: Path, stamp: str) -> Path:
     """The folder for the results: beside the model, or in EdgePress's own folder for a model without a place.
 
     Args:
         source: the model.
-        stamp: tells the results of one job from those of another.
+        stamp: makes the folder's name unique to one job.
     """
     return home() / "results" / f"{stamp}-{source.stem}" if is_upload(source) or is_sample(source) else source.parent

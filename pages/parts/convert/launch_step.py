@@ -1,4 +1,4 @@
-"""Step 5 of Convert: where the files go, and the button that starts it all."""
+"""The last step of Convert: where the files go, and the button that starts the job."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.common.errors import EdgePressError
 from core.common.publish import check_output_folder
+from core.common.text import plural
 from core.job.job import Job
 from core.job.preflight_result import PreflightResult
 from core.onnx_model.source import Source
@@ -16,39 +17,47 @@ from core.preprocessing import Preprocessing
 from core.queue.supervisor import get_supervisor
 from core.targets import target_by_id
 from pages.parts.convert import draft
+from pages.parts.convert.examples_step import Examples
 from pages.parts.convert.sample import is_sample
 from pages.parts.widgets import uploads
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.path_chooser import ask_for_path
+from pages.parts.widgets.step import show_note, step_heading
 
 
 def launch(
-    source: Source, preprocessing: Preprocessing | None, targets: tuple[PreflightResult, ...], *, number: int
+    source: Source,
+    examples: Examples,
+    preprocessing: Preprocessing | None,
+    targets: tuple[PreflightResult, ...],
+    *,
+    number: int,
 ) -> str | None:
     """Draw the step; the id of the new job, once, when the button has been pressed.
 
     Args:
         source: the model.
+        examples: for the calibration and the test.
         preprocessing: how its pictures are prepared; None while that is not settled.
         targets: what to make, and what is known of it.
         number: of the step.
     """
     with st.container(border=True, key="step-launch"):
-        st.subheader(f":primary[:material/counter_{number}:] {t('Convert')}", anchor=False)
+        step_heading(number, t("Convert"))
         _show_out(source, targets)
         is_ready = preprocessing is not None and bool(targets)
         if not targets:
             st.caption(t("Tick at least one file to make."))
-        label = t("Make {count} files", count=len(targets)) if len(targets) != 1 else t("Make one file")
+        label = t(plural("Make one file", "Make {count} files", count=len(targets)))
         pressed = st.button(
             label, type="primary", icon=":material/bolt:", key="convert", disabled=not is_ready, width="stretch"
         )
         if not pressed or preprocessing is None:
             return None
         try:
-            return _submit(source, preprocessing, targets)
+            return _submit(source, examples, preprocessing, targets)
         except EdgePressError as exc:
             show_error(exc)
             return None
@@ -73,21 +82,19 @@ def _warn_of_replacing(out: Path, source: Source, targets: tuple[PreflightResult
     names = [name for result in targets for name in target_by_id(result.target).file_names(source.path.stem)]
     present = [name for name in names if (out / name).exists()]
     if present:
-        st.caption(
-            ":orange[:material/info:] "
-            + t("These exist already and will be replaced: {names}", names=plain(", ".join(present)))
-        )
+        show_note(t("These exist already and will be replaced: {names}", names=plain(", ".join(present))))
 
 
-def _submit(source: Source, preprocessing: Preprocessing, targets: tuple[PreflightResult, ...]) -> str:
+def _submit(
+    source: Source, examples: Examples, preprocessing: Preprocessing, targets: tuple[PreflightResult, ...]
+) -> str:
     """Queue the job.
 
     Raises:
         OptionError: the results cannot be written, or the job cannot be saved.
     """
-    chosen = draft.current()
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    out = chosen.out or draft.usual_out(source.path, stamp)
+    out = draft.current().out or draft.default_out(source.path, stamp)
     check_output_folder(out)
     return get_supervisor().submit(
         Job(
@@ -95,8 +102,8 @@ def _submit(source: Source, preprocessing: Preprocessing, targets: tuple[Preflig
             targets=tuple(result.target for result in targets),
             preprocessing=preprocessing,
             out=out,
-            images=chosen.images,
-            test_images=chosen.test_images,
+            images=None if examples.folder is None else examples.folder.path,
+            test_images=None if examples.test is None else examples.test.path,
             model=source,
             preflight=targets,
         )

@@ -1,4 +1,4 @@
-"""A job while it runs: bar, sentence, what is made already, and Cancel. It reads nothing but the disk."""
+"""A job while it runs, read from its state file: progress, the targets made so far, and Cancel."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import suppress
 import streamlit as st
 
 from core.common.errors import EdgePressError
+from core.common.text import say
 from core.job.job import Job
 from core.queue.state import JobState
 from core.queue.supervisor import get_supervisor
@@ -15,9 +16,7 @@ from core.targets import target_by_id
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
-from pages.parts.widgets.markdown import plain
-
-_EVERY = 0.5
+from pages.parts.widgets.progress import REFRESH_SECONDS, note_background, show_progress
 
 
 def watch(job_id: str) -> None:
@@ -26,7 +25,7 @@ def watch(job_id: str) -> None:
     Args:
         job_id: an active job.
     """
-    st.fragment(_draw, run_every=_EVERY)(job_id)
+    st.fragment(_draw, run_every=REFRESH_SECONDS)(job_id)
 
 
 def _draw(job_id: str) -> None:
@@ -37,38 +36,30 @@ def _draw(job_id: str) -> None:
     if not state.is_active:
         st.rerun()
     with st.container(border=True, key="live-progress"):
-        st.progress(state.fraction, text=f"**{state.fraction:.0%}** · {plain(_sentence(state))}")
+        show_progress(state.fraction, say("Waiting for its turn") if state.status == "queued" else state.message)
         with suppress(EdgePressError):
             _draw_targets(get_supervisor().store.job(job_id), state)
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             if st.button(t("Cancel"), key="cancel", icon=":material/stop_circle:"):
                 _cancel(job_id)
-            st.caption(_clock(state), width="content")
-    st.caption(
-        t("You may close this window or look at other pages: the work goes on for as long as EdgePress is open.")
-    )
-
-
-def _sentence(state: JobState) -> str:
-    if state.status == "queued":
-        return t("Waiting for its turn")
-    return t("Starting") if state.message is None else t(state.message)
+            st.caption(_elapsed(state), width="content")
+    note_background()
 
 
 def _draw_targets(job: Job, state: JobState) -> None:
     with st.container(horizontal=True, gap="small"):
-        reached = -1 if state.targets_made is None else state.targets_made
+        current = -1 if state.targets_made is None else state.targets_made
         for index, target_id in enumerate(job.targets):
             title = t(target_by_id(target_id).title)
-            if index < reached:
+            if index < current:
                 st.badge(title, icon=":material/check:", color="green")
-            elif index == reached:
+            elif index == current:
                 st.badge(title, icon=":material/hourglass_top:", color="primary")
             else:
                 st.badge(title, icon=":material/more_horiz:", color="gray")
 
 
-def _clock(state: JobState) -> str:
+def _elapsed(state: JobState) -> str:
     if state.started is None:
         return ""
     return t("{time} so far", time=number_format.duration(time.time() - state.started))

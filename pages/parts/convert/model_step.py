@@ -6,25 +6,26 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.common.errors import EdgePressError, InputError
+from core.common.errors import EdgePressError
+from core.common.text import plural
 from core.onnx_model.inspect import inspect
 from core.onnx_model.source import Source, TensorInfo
-from core.queue.supervisor import get_supervisor
 from pages.parts.convert import draft
 from pages.parts.widgets import number_format, uploads
 from pages.parts.widgets.error_message import show_detail, show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.path_chooser import ask_for_path
+from pages.parts.widgets.step import show_chosen, step_heading
+from pages.parts.widgets.upload_field import ask_for_upload
 
-_UPLOADS = "model-uploads"
 _SHOWN_CLASSES = 6
 
 
 def choose_model() -> Source | None:
     """Draw the step; the model once a usable one is chosen."""
     with st.container(border=True, key="step-model"):
-        st.subheader(f":primary[:material/counter_1:] {t('Model')}", anchor=False)
+        step_heading(1, t("Model"))
         path = draft.current().source
         source = None if path is None else _read(path)
         if source is None:
@@ -64,61 +65,43 @@ def _ask() -> None:
     st.caption(t("The trained model that you want to make small, as an .onnx file. It is only read, never changed."))
     left, right = st.columns(2, gap="large")
     with left:
-        _ask_for_upload()
+        uploaded = ask_for_upload(
+            t("Drop the file here"),
+            "model-uploads",
+            uploads.save_model,
+            accept_multiple_files=True,
+            help=t("A model whose weights lie in a second file (.data) needs both: drop them together."),
+        )
     with right:
         label = t("Or where it lies on this computer")
-        path = ask_for_path("model", "model", label=label, placeholder="model.onnx")
+        path = ask_for_path("model", "model", label=label, placeholder="model.onnx") or uploaded
     if path is not None:
         draft.change(source=path)
         st.rerun()
 
 
-def _ask_for_upload() -> None:
-    round_number = st.session_state.setdefault(_UPLOADS, 0)
-    files = st.file_uploader(
-        t("Drop the file here"),
-        accept_multiple_files=True,
-        key=f"{_UPLOADS}-{round_number}",
-        help=t("A model whose weights lie in a second file (.data) needs both: drop them together."),
-    )
-    if not files:
-        return
-    try:
-        uploads.sweep(get_supervisor().store)
-        path = uploads.save_model(files)
-    except InputError as exc:
-        show_error(exc)
-        return
-    # A new key empties the field, and with it the copy in memory.
-    st.session_state[_UPLOADS] = round_number + 1
-    draft.change(source=path)
-    st.rerun()
-
-
 def _show(source: Source) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"**{plain(source.path.name)}**", width="content")
-        if st.button(t("Choose another model"), key="model-other", icon=":material/swap_horiz:", type="tertiary"):
-            draft.change(source=None)
-            st.rerun()
+    show_chosen(source.path.name, change=t("Choose another model"), key="model-other", on_change=_choose_another)
     st.markdown(describe(source))
     with st.container(horizontal=True, gap="small"):
         st.badge(number_format.size(source.size_bytes), icon=":material/hard_drive:", color="gray")
-        st.badge(
-            t("{count} weights", count=number_format.count(source.parameters)), icon=":material/numbers:", color="gray"
-        )
-        operations = sum(source.operators.values())
-        st.badge(t("{count} operations", count=operations), icon=":material/account_tree:", color="gray")
+        st.badge(t(number_format.weights(source.parameters)), icon=":material/numbers:", color="gray")
+        operations = plural("{count} operation", "{count} operations", count=sum(source.operators.values()))
+        st.badge(t(operations), icon=":material/account_tree:", color="gray")
         st.badge(t("ONNX version {version}", version=source.opset), icon=":material/sell:", color="gray")
     show_detail(_technical(source))
 
 
+def _choose_another() -> None:
+    draft.change(source=None)
+
+
 def describe(source: Source) -> str:
-    """What the model takes and gives, in plain words, as markdown."""
-    answers = ", ".join(_numbers(tensor) for tensor in source.outputs)
+    """What the model takes and gives, in plain English, as markdown."""
+    outputs = ", ".join(_numbers(tensor) for tensor in source.outputs)
     if not source.takes_image:
         inputs = ", ".join(_numbers(tensor) for tensor in source.inputs)
-        return t("It takes {inputs} and answers with {outputs}.", inputs=inputs, outputs=answers)
+        return t("It takes {inputs} and answers with {outputs}.", inputs=inputs, outputs=outputs)
     height, width = source.image_size
     if isinstance(height, int) and isinstance(width, int):
         picture = t("one picture of {width} × {height} pixels", width=width, height=height)
@@ -126,27 +109,33 @@ def describe(source: Source) -> str:
         picture = t("one picture of any size")
     names = source.class_names
     if not names:
-        return t("It takes {inputs} and answers with {outputs}.", inputs=picture, outputs=answers)
+        return t("It takes {inputs} and answers with {outputs}.", inputs=picture, outputs=outputs)
     shown = ", ".join(plain(name) for name in names[:_SHOWN_CLASSES]) + (", …" if names[_SHOWN_CLASSES:] else "")
-    values = {"picture": picture, "count": len(names), "names": shown}
+    values = {"picture": picture, "names": shown}
     if any(tensor.shape[1:] == (len(names),) for tensor in source.outputs):
-        return t("It takes {picture} and says which of {count} things it shows: {names}.", **values)
-    return t("It takes {picture} and finds {count} kinds of things in it: {names}.", **values)
+        return t("It takes {picture} and says which of {count} things it shows: {names}.", count=len(names), **values)
+    found = plural(
+        "It takes {picture} and finds one kind of thing in it: {names}.",
+        "It takes {picture} and finds {count} kinds of things in it: {names}.",
+        count=len(names),
+        **values,
+    )
+    return t(found)
 
 
 def _numbers(tensor: TensorInfo) -> str:
     count = 1
-    # The first axis counts the pictures; exporters leave it free, and one is given at a time.
+    # The first axis is the batch; exporters leave it free, and one sample is given at a time.
     batch, *sizes = tensor.shape or (1,)
     for size in [batch, *sizes] if isinstance(batch, int) or not sizes else sizes:
         if not isinstance(size, int):
             return t("a varying amount of numbers")
         count *= size
-    return t("{count} numbers", count=f"{count:,}")
+    return t(plural("{count} number", "{number} numbers", count=count, number=f"{count:,}"))
 
 
 def _technical(source: Source) -> str:
-    """The same for those who know the terms; these are names, so they are not translated."""
+    """The same for those who know the terms, which are not translated."""
     lines = [f"path: {source.path}", f"opset: {source.opset}"]
     for kind, tensors in (("input", source.inputs), ("output", source.outputs)):
         lines += [f"{kind}: {tensor.name} {tensor.dtype}[{', '.join(map(str, tensor.shape))}]" for tensor in tensors]

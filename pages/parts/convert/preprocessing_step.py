@@ -1,11 +1,11 @@
-"""Step 3 of Convert: how a picture becomes what the model expects; proposed, shown, and open to change."""
+"""Step 3 of Convert: the preprocessing of pictures; inferred, shown, and open to change."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import streamlit as st
 
@@ -16,16 +16,20 @@ from core.inputs.infer_in_subprocess import infer_in_subprocess
 from core.onnx_model.source import Source
 from core.preprocessing import Color, Fit, Preprocessing
 from pages.parts.convert import draft
-from pages.parts.convert.image_folder_summary import ImageFolderSummary
+from pages.parts.convert.example_folder import ExampleFolder
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.step import step_heading
 
 if TYPE_CHECKING:
     from core.inputs.infer_preprocessing import Proposal
 
+_Normalization: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and std of the colour values 0 to 255."""
+
 _PROPOSAL = "proposal"
-_ROUND = "preparing-round"
+_ROUND = "preprocessing-round"
 _INFERENCE_SECONDS = 120.0
 _SHOWN = 6
 _OWN = "own"
@@ -42,52 +46,52 @@ _COLORS: Mapping[Color, Text] = {
 }
 
 
-def settle_preprocessing(source: Source, look: ImageFolderSummary | None) -> Preprocessing | None:
-    """Draw the step; the settings that hold, or None while they cannot be used."""
+def choose_preprocessing(source: Source, examples: ExampleFolder | None) -> Preprocessing | None:
+    """Draw the step; the settings that were chosen, or None while they cannot be used."""
     if not source.takes_image:
         return Preprocessing((224, 224))  # it will not be used, and a job always has one
-    with st.container(border=True, key="step-preparing"):
-        st.subheader(f":primary[:material/counter_3:] {t('What the model sees')}", anchor=False)
-        proposal = _proposal(source, look)
+    with st.container(border=True, key="step-preprocessing"):
+        step_heading(3, t("What the model sees"))
+        proposal = _proposal(source, examples)
         if proposal is None:
             return None
         st.caption(plain(t(proposal.reason)))
         preview = st.container()
-        with st.expander(t("Change how pictures are prepared"), icon=":material/tune:"):
-            settled = _change(source, draft.current().preprocessing or proposal.preprocessing)
-        if settled is None:
+        with st.expander(t("Change how pictures are prepared (preprocessing)"), icon=":material/tune:"):
+            chosen = _change(source, draft.current().preprocessing or proposal.preprocessing)
+        if chosen is None:
             return None
-        draft.change(preprocessing=None if settled == proposal.preprocessing else settled)
+        draft.change(preprocessing=None if chosen == proposal.preprocessing else chosen)
         with preview:
-            _show(settled, look)
-    return settled
+            _show(chosen, examples)
+    return chosen
 
 
-def _proposal(source: Source, look: ImageFolderSummary | None) -> Proposal | None:
-    """Asked for once for each model and pictures; it runs the model, so it takes some seconds."""
-    images = None if look is None else look.folder
-    question = (source.path, source.path.stat().st_mtime_ns, images)
-    asked, answer = st.session_state.get(_PROPOSAL, (None, None))
-    if asked != question:
+def _proposal(source: Source, examples: ExampleFolder | None) -> Proposal | None:
+    """Inferred once for each model and folder; it runs the model, so it takes some seconds."""
+    images = None if examples is None else examples.path
+    key = (source.path, source.path.stat().st_mtime_ns, images)
+    known_key, result = st.session_state.get(_PROPOSAL, (None, None))
+    if known_key != key:
         with st.spinner(t("Trying the model out to find how it wants its pictures")):
-            answer = _ask(source, images)
-        st.session_state[_PROPOSAL] = (question, answer)
+            result = _infer(source, images)
+        st.session_state[_PROPOSAL] = (key, result)
         st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
-    if not isinstance(answer, EdgePressError):
-        return answer  # type: ignore[no-any-return]
-    show_error(answer)
-    return _by_hand(source)
+    if not isinstance(result, EdgePressError):
+        return result  # type: ignore[no-any-return]
+    show_error(result)
+    return _default(source)
 
 
-def _ask(source: Source, images: Path | None) -> Proposal | EdgePressError:
+def _infer(source: Source, images: Path | None) -> Proposal | EdgePressError:
     try:
         return infer_in_subprocess(source, images, timeout=_INFERENCE_SECONDS)
     except EdgePressError as exc:
         return exc
 
 
-def _by_hand(source: Source) -> Proposal:
-    """A start for those who must set everything themselves."""
+def _default(source: Source) -> Proposal:
+    """A start for setting everything by hand, where inference failed."""
     from core.inputs.infer_preprocessing import Proposal
 
     height, width = (side if isinstance(side, int) else 224 for side in source.image_size)
@@ -98,12 +102,15 @@ def _by_hand(source: Source) -> Proposal:
     return Proposal(start, say("Please set how the pictures are to be prepared."))
 
 
-def _show(preprocessing: Preprocessing, look: ImageFolderSummary | None) -> None:
-    if look is None:
+def _show(preprocessing: Preprocessing, examples: ExampleFolder | None) -> None:
+    if examples is not None and not examples.holds_pictures:
+        st.info(t("Arrays are given to the model as they are."), icon=":material/data_array:")
+        return
+    if examples is None:
         st.info(t("Choose example pictures to see here what the model will see."), icon=":material/visibility:")
         return
     with st.container(horizontal=True, gap="small", key="preview-strip"):
-        for path in look.good[:_SHOWN]:
+        for path in examples.shown[:_SHOWN]:
             try:
                 st.image(preprocessing.frame(open_image(path)), width=140, output_format="JPEG")
             except ImagesError:
@@ -113,8 +120,8 @@ def _show(preprocessing: Preprocessing, look: ImageFolderSummary | None) -> None
 
 
 def _change(source: Source, now: Preprocessing) -> Preprocessing | None:
-    """The form. Its keys change with every new proposal, so that the fields begin with it."""
-    key = f"preparing-{st.session_state.get(_ROUND, 0)}"
+    """The form. Its keys change with every new proposal, so that the fields start from it."""
+    key = f"preprocessing-{st.session_state.get(_ROUND, 0)}"
     left, right = st.columns(2, gap="large")
     with left:
         size = _ask_size(source, now, key)
@@ -128,13 +135,13 @@ def _change(source: Source, now: Preprocessing) -> Preprocessing | None:
         )
     with right:
         color = _ask_color(source, now, key)
-        numbers = _ask_numbers(now, key)
+        normalization = _ask_normalization(now, key)
     if st.button(t("Back to the proposal"), key=f"{key}-back", icon=":material/undo:", type="tertiary"):
         draft.change(preprocessing=None)
         st.session_state[_ROUND] += 1
         st.rerun()
     try:
-        mean, std = numbers(color)
+        mean, std = normalization(color)
         return replace(now, size=size, fit=fit, color=color, mean=mean, std=std)
     except OptionError as exc:
         show_error(exc)
@@ -142,7 +149,7 @@ def _change(source: Source, now: Preprocessing) -> Preprocessing | None:
 
 
 def _ask_size(source: Source, now: Preprocessing, key: str) -> tuple[int, int]:
-    """A side that the model fixes is shown but cannot be changed."""
+    """Height and width; one that the model fixes is shown but cannot be changed."""
     sides = []
     labels = (t("Height in pixels"), t("Width in pixels"))
     columns = st.columns(2)
@@ -172,8 +179,8 @@ def _ask_color(source: Source, now: Preprocessing, key: str) -> Color:
     return chosen
 
 
-def _ask_numbers(now: Preprocessing, key: str) -> Any:
-    """Which numbers the colours become: a usual way by its name, or mean and std by hand.
+def _ask_normalization(now: Preprocessing, key: str) -> Callable[[Color], _Normalization]:
+    """The normalization of the colour values: a common one by its name, or mean and std by hand.
 
     Returns:
         A function from the colour order to mean and std, which raises :class:`OptionError` where they cannot be used.
@@ -196,24 +203,22 @@ def _ask_numbers(now: Preprocessing, key: str) -> Any:
     return lambda color: (_numbers("mean", mean, color), _numbers("std", std, color))
 
 
-def _name_of(now: Preprocessing, usual: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]) -> str:
-    return next((name for name, scale in usual.items() if _in_order(scale, now.color) == (now.mean, now.std)), _OWN)
+def _name_of(now: Preprocessing, common: Mapping[str, _Normalization]) -> str:
+    return next((name for name, scale in common.items() if _in_order(scale, now.color) == (now.mean, now.std)), _OWN)
 
 
-def _in_order(
-    scale: tuple[tuple[float, ...], tuple[float, ...]], color: Color
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _in_order(scale: _Normalization, color: Color) -> _Normalization:
     """Mean and std, known in the order red, green, blue, in the order of ``color``."""
     ordered = Preprocessing((1, 1), mean=scale[0], std=scale[1]).with_color(color)
     return ordered.mean, ordered.std
 
 
-def _numbers(name: str, words: str | None, color: Color) -> tuple[float, ...]:
+def _numbers(name: str, typed: str | None, color: Color) -> tuple[float, ...]:
     try:
-        numbers = tuple(float(word) for word in (words or "").replace(",", " ").split())
+        numbers = tuple(float(number) for number in (typed or "").replace(",", " ").split())
     except ValueError as exc:
         raise OptionError(
-            say('"{words}" are not numbers.', words=words),
+            say('"{typed}" are not numbers.', typed=typed),
             next_step=say("Write {name} as numbers with commas between them, such as 123.7, 116.3, 103.5", name=name),
         ) from exc
     return numbers * (1 if color == "gray" else 3) if len(numbers) == 1 else numbers

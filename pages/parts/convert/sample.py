@@ -24,7 +24,7 @@ def is_available() -> bool:
 
 
 def is_sample(source: Path) -> bool:
-    """Whether a model is the sample, beside which nothing is to be written."""
+    """Whether a model is the sample, beside which nothing must be written."""
     return source.resolve().is_relative_to(FOLDER)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from core.common.text import Text
 from core.inputs.images import SampleCounts
 from core.job.preflight_result import PreflightResult
 from core.onnx_model.source import Source
@@ -11,8 +14,10 @@ from core.preflight.estimate import duration_text, memory_text
 from core.preflight.preflight import check_targets
 from core.targets import target_by_id
 from pages.parts.convert import draft
+from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.step import show_note, step_heading
 
 _COLUMNS = 3
 
@@ -20,11 +25,11 @@ _COLUMNS = 3
 def choose_targets(
     source: Source, *, samples: SampleCounts, size: tuple[int, int] | None, number: int
 ) -> tuple[PreflightResult, ...]:
-    """Draw the step; what is known of the targets that are ticked and can be made.
+    """Draw the step; the pre-flight results of the targets that are ticked and can be made.
 
     Args:
         source: the model.
-        samples: how many examples there are.
+        samples: how many samples there are.
         size: height and width that images are brought to.
         number: of the step.
     """
@@ -32,13 +37,16 @@ def choose_targets(
     chosen: list[PreflightResult] = []
     results = check_targets(source, samples=samples, size=size)
     with st.container(border=True, key="step-targets"):
-        st.subheader(f":primary[:material/counter_{number}:] {t('Files to make')}", anchor=False)
+        step_heading(number, t("Files to make"))
         st.caption(t("Each file is loaded, run and compared with the original before you get it."))
+        common = _common_notes(results)
+        for note in common:
+            show_note(plain(t(note)))
         for start in range(0, len(results), _COLUMNS):
             columns = st.columns(_COLUMNS)
             for column, result in zip(columns, results[start : start + _COLUMNS], strict=False):
                 with column:
-                    ticked = _card(result, ticked=result.target not in unwanted)
+                    ticked = _card(result, hidden_notes=common, ticked=result.target not in unwanted)
                 if result.reason is None:
                     others = tuple(other for other in unwanted if other != result.target)
                     unwanted = others if ticked else (*others, result.target)
@@ -47,30 +55,45 @@ def choose_targets(
     return tuple(chosen)
 
 
-def _card(result: PreflightResult, *, ticked: bool) -> bool:
+def _common_notes(results: Sequence[PreflightResult]) -> tuple[Text, ...]:
+    """Notes of all targets that can be made; they are shown once, not in every card."""
+    possible = [result.notes for result in results if result.reason is None]
+    return tuple(note for note in possible[0] if all(note in notes for notes in possible)) if len(possible) > 1 else ()
+
+
+def _card(result: PreflightResult, *, hidden_notes: tuple[Text, ...], ticked: bool) -> bool:
     target, is_possible = target_by_id(result.target), result.reason is None
     with st.container(border=True, height="stretch", key=f"target-{target.id}", gap="xsmall"):
-        answer = st.checkbox(
+        is_ticked = st.checkbox(
             f"**{t(target.title)}**",
             value=ticked and is_possible,
-            # Another key, because a tick that could not be given must not be remembered as one that was not wanted.
+            # The key depends on it: a target that was disabled must not be remembered as unticked by the person.
             key=f"make-{target.id}-{is_possible}",
             disabled=not is_possible,
         )
         st.caption(t(target.sentence))
-        if is_possible:
+        if result.reason is None:
             _show_effort(result)
-        for text in (*result.notes, result.reason, result.next_step):
-            if text is not None:
-                st.caption(f":orange[:material/info: {plain(t(text))}]")
-    return answer
+            for note in result.notes:
+                if note not in hidden_notes:
+                    show_note(plain(t(note)))
+        else:
+            _show_refusal(result.reason, result.next_step)
+    return is_ticked
+
+
+def _show_refusal(reason: Text, next_step: Text | None) -> None:
+    lines = [f":orange[:material/block: {plain(t(reason))}]"]
+    if next_step is not None:
+        lines.append(plain(t(next_step)))
+    st.caption("  \n".join(lines))
 
 
 def _show_effort(result: PreflightResult) -> None:
-    """What the file will be like and what it will take, as far as the model alone tells."""
+    """Estimates of the file's size, and of the time and memory that making it takes."""
     if result.size_bytes is None or result.seconds is None or result.memory_bytes is None:
         return
-    size = t("About {size} MB", size=f"{result.size_bytes / 1e6:.1f}")
+    size = t("About {size}", size=number_format.size(result.size_bytes))
     duration = t(duration_text(result.seconds))
     memory = t("{size} of memory", size=t(memory_text(result.memory_bytes)))
     st.caption(f":material/straighten: {size}  \n:material/timer: {duration}  \n:material/memory: {memory}")

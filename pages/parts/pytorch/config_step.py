@@ -1,4 +1,4 @@
-"""Step 1 of From PyTorch: the config that says how the model is built, from the list or the person's own."""
+"""Step 1 of From PyTorch: the config that says how the model is built, from the list or the person's own file."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from typing import Literal
 
 import streamlit as st
 
-from core.common.errors import EdgePressError, InputError
-from core.common.text import Text, say
+from core.common.errors import EdgePressError
+from core.common.text import Text, plural, say
 from core.pytorch.export import describe
 from core.pytorch.request import TASKS, Description, OpenMMLabTask
 from core.pytorch.zoo import ZooEntry, entries
-from core.queue.supervisor import get_supervisor
 from pages.parts.pytorch import export_draft
-from pages.parts.widgets import number_format, uploads
+from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error, show_error_text
+from pages.parts.widgets.folder_browser import not_shown
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.path_chooser import ask_for_path
+from pages.parts.widgets.step import show_chosen, step_heading
 from pages.parts.widgets.system_window import SUFFIXES
+from pages.parts.widgets.upload_field import ask_for_upload
+from pages.parts.widgets.uploads import Upload, save_file
 
-_UPLOADS = "config-uploads"
 _DESCRIBED = "config-described"
 _MOST_SHOWN = 60
 _HEIGHT = 320
@@ -32,7 +34,7 @@ TASK_NAMES: Mapping[OpenMMLabTask, Text] = {
     "mmdet": say("Detection"),
     "mmpose": say("Keypoints"),
 }
-"""What the OpenMMLab packages are for, in words."""
+"""What each OpenMMLab package is for."""
 
 _SMALL = frozenset(
     {
@@ -49,51 +51,51 @@ _SMALL = frozenset(
         "td-hm_mobilenetv2_8xb64-210e_coco-256x192",
     }
 )
-"""Known to be small and to export well: what people look for here most often comes first."""
+"""Small models that export well; they come first in the list, since people look for them most often."""
 
-_Way = Literal["list", "own"]
-_WAYS: Mapping[_Way, Text] = {"list": say("From the list"), "own": say("A config of my own")}
+_Origin = Literal["list", "own"]
+_ORIGINS: Mapping[_Origin, Text] = {"list": say("From the list"), "own": say("A config of my own")}
 
 
 def choose_config(*, number: int) -> Description | None:
     """Draw the step; what the config says of its model, once one is chosen that can be exported."""
     with st.container(border=True, key="step-config"):
-        st.subheader(f":primary[:material/counter_{number}:] {t('Config')}", anchor=False)
+        step_heading(number, t("Config"))
         path = export_draft.current().config
         if path is None:
             with st.container():
                 _ask()
             return None
-        st.empty()  # takes the question's place at once; else its list stays in sight while the model is built
+        st.empty()  # replaces the list at once; else it stays in sight while the model is built
         return _show(path)
 
 
 def _ask() -> None:
     st.caption(t("The OpenMMLab file that says how the model is built; its name ends with .py."))
-    way = st.segmented_control(
+    origin = st.segmented_control(
         t("Where does it come from?"),
-        list(_WAYS),
+        list(_ORIGINS),
         default="list",
-        format_func=lambda way: t(_WAYS[way]),
+        format_func=lambda origin: t(_ORIGINS[origin]),
         required=True,
-        key="config-way",
+        key="config-origin",
         label_visibility="collapsed",
     )
-    if way == "list":
+    if origin == "list":
         _ask_zoo()
     else:
         _ask_own()
 
 
 def _ask_zoo() -> None:
-    """The configs that came with the packages, narrowed down by task and words."""
+    """The configs that came with the packages, filtered by task and search text."""
     left, right = st.columns([2, 3])
     with left:
         task = st.segmented_control(
             t("Task"), list(TASKS), format_func=lambda task: t(TASK_NAMES[task]), key="config-task"
         )
     with right:
-        words = st.text_input(
+        search = st.text_input(
             t("Search"),
             key="config-search",
             icon=":material/search:",
@@ -101,14 +103,14 @@ def _ask_zoo() -> None:
             live=True,
         )
     with st.spinner(t("Reading the list")):  # two seconds, the first time
-        found = sorted(entries(task, words or ""), key=lambda entry: entry.name not in _SMALL)
+        found = sorted(entries(task, search or ""), key=lambda entry: entry.name not in _SMALL)
     with st.container(height=_HEIGHT, border=True, gap=None, key="config-list"):
         if not found:
             st.caption(t("Nothing in the list has such a name."))
         for entry in found[:_MOST_SHOWN]:
             _show_entry(entry)
     if len(found) > _MOST_SHOWN:
-        st.caption(t("{count} more are not shown. Search for the name.", count=len(found) - _MOST_SHOWN))
+        st.caption(t(not_shown(len(found) - _MOST_SHOWN)))
 
 
 def _show_entry(entry: ZooEntry) -> None:
@@ -125,10 +127,11 @@ def _show_entry(entry: ZooEntry) -> None:
 def _ask_own() -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        path = _ask_for_upload()
+        kinds = [suffix.lstrip(".") for suffix in SUFFIXES["config"]]
+        uploaded = ask_for_upload(t("Drop the file here"), "config-uploads", _save, type=kinds)
     with right:
         label = t("Or where it lies on this computer")
-        path = ask_for_path("config", "config", label=label, placeholder="config.py") or path
+        path = ask_for_path("config", "config", label=label, placeholder="config.py") or uploaded
     st.caption(
         t(
             "A config that builds on others (_base_) must lie where it finds them: give its place on this computer. "
@@ -140,37 +143,20 @@ def _ask_own() -> None:
         st.rerun()
 
 
-def _ask_for_upload() -> Path | None:
-    round_number = st.session_state.setdefault(_UPLOADS, 0)
-    kinds = [suffix.lstrip(".") for suffix in SUFFIXES["config"]]
-    file = st.file_uploader(t("Drop the file here"), type=kinds, key=f"{_UPLOADS}-{round_number}")
-    if file is None:
-        return None
-    try:
-        uploads.sweep(get_supervisor().store)
-        path = uploads.save_file(file, SUFFIXES["config"])
-    except InputError as exc:
-        show_error(exc)
-        return None
-    st.session_state[_UPLOADS] = round_number + 1  # a new key empties the field
-    return path
+def _save(file: Upload) -> Path:
+    return save_file(file, SUFFIXES["config"])
 
 
 def _pick(path: Path) -> None:
     export_draft.change(config=path)
 
 
+def _choose_another() -> None:
+    export_draft.change(config=None)
+
+
 def _show(path: Path) -> Description | None:
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"**{plain(path.name)}**", width="content")
-        st.button(
-            t("Choose another config"),
-            key="config-other",
-            icon=":material/swap_horiz:",
-            type="tertiary",
-            on_click=export_draft.change,
-            kwargs={"config": None},
-        )
+    show_chosen(path.name, change=t("Choose another config"), key="config-other", on_change=_choose_another)
     try:
         description = _describe(path)
     except EdgePressError as exc:
@@ -184,21 +170,21 @@ def _show(path: Path) -> Description | None:
 
 
 def _describe(path: Path) -> Description:
-    """Asked for once for each config, since it builds the model.
+    """Read once for each config, since it builds the model.
 
     Raises:
         EdgePressError: it cannot be used.
     """
     try:
-        question = (path, path.stat().st_mtime_ns)
+        key = (path, path.stat().st_mtime_ns)
     except OSError:
-        question = (path, 0)
-    asked, answer = st.session_state.get(_DESCRIBED, (None, None))
-    if asked != question:
+        key = (path, 0)
+    known_key, description = st.session_state.get(_DESCRIBED, (None, None))
+    if known_key != key:
         with st.spinner(t("Reading the config and building the model; this takes about ten seconds")):
-            answer = describe(path)
-        st.session_state[_DESCRIBED] = (question, answer)
-    known: Description = answer
+            description = describe(path)
+        st.session_state[_DESCRIBED] = (key, description)
+    known: Description = description
     return known
 
 
@@ -207,12 +193,11 @@ def _show_description(description: Description) -> None:
     with st.container(horizontal=True, gap="small"):
         st.badge(t(TASK_NAMES[description.task]), icon=":material/category:", color="primary")
         st.badge(plain(description.model), icon=":material/deployed_code:", color="gray")
-        count = number_format.count(description.parameters)
-        st.badge(t("{count} weights", count=count), icon=":material/numbers:", color="gray")
+        st.badge(t(number_format.weights(description.parameters)), icon=":material/numbers:", color="gray")
         size = t("{width} × {height} pixels", width=width, height=height)
         st.badge(size, icon=":material/aspect_ratio:", color="gray")
         if description.classes:
-            label = t("{count} classes", count=len(description.classes))
-            st.badge(label, icon=":material/label:", color="gray")
+            label = plural("{count} class", "{count} classes", count=len(description.classes))
+            st.badge(t(label), icon=":material/label:", color="gray")
     for note in description.notes:
         st.caption(plain(t(note)))

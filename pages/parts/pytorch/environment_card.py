@@ -1,4 +1,4 @@
-"""The environment for PyTorch models of OpenMMLab: how it stands, and the buttons that make and remove it."""
+"""The environment for PyTorch models of OpenMMLab: its state, and the buttons that install and remove it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,20 @@ import streamlit as st
 
 from core.common.errors import Cancelled, EdgePressError
 from core.common.text import Text, say
-from core.process.background_task import BackgroundTask
 from core.setup import openmmlab
-from core.setup.openmmlab_install import install_openmmlab
+from pages.parts.pytorch.background_tasks import OPENMMLAB_INSTALLATION
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.progress import watch_task
 
 _STATES: Mapping[openmmlab.EnvironmentStatus, tuple[Text, str, Literal["gray", "orange", "green"]]] = {
     "absent": (say("not installed"), ":material/more_horiz:", "gray"),
     "unfinished": (say("not complete"), ":material/build:", "orange"),
     "ready": (say("ready"), ":material/check:", "green"),
 }
-_EVERY = 0.5
 _REMOVING = "openmmlab-removing"
-
-OPENMMLAB_INSTALLATION: BackgroundTask[None] = BackgroundTask(install_openmmlab)
-"""The one of this server, so that a refresh of the page does not break it off."""
 
 
 def show_environment(*, is_quiet: bool = False) -> bool:
@@ -38,32 +34,32 @@ def show_environment(*, is_quiet: bool = False) -> bool:
     Returns:
         Whether the environment is ready to be used.
     """
-    is_making = OPENMMLAB_INSTALLATION.status.is_running
-    status = "unfinished" if is_making else openmmlab.status()
+    is_installing = OPENMMLAB_INSTALLATION.status.is_running
+    status = "unfinished" if is_installing else openmmlab.status()
     if status == "ready" and is_quiet:
         return True
     with st.container(border=True, key="openmmlab"):
-        if is_making:
+        if is_installing:
             st.subheader(t("PyTorch and OpenMMLab"), anchor=False)
-            st.fragment(_show_making, run_every=_EVERY)()
+            watch_task(OPENMMLAB_INSTALLATION, cancel_key="openmmlab-cancel")
         elif status == "ready":
             _show_ready()
         else:
             _heading(status)
-            _show_last(is_begun=status == "unfinished")
-            _offer(is_begun=status == "unfinished")
+            _show_last_error(is_partial=status == "unfinished")
+            _offer(is_partial=status == "unfinished")
     return status == "ready"
 
 
 def _heading(status: openmmlab.EnvironmentStatus) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         st.subheader(t("PyTorch and OpenMMLab"), anchor=False, width="content")
-        words, icon, color = _STATES[status]
-        st.badge(t(words), icon=icon, color=color)
+        name, icon, color = _STATES[status]
+        st.badge(t(name), icon=icon, color=color)
 
 
-def _offer(*, is_begun: bool) -> None:
-    if not is_begun:
+def _offer(*, is_partial: bool) -> None:
+    if not is_partial:
         st.markdown(
             t(
                 "To open PyTorch models, EdgePress needs PyTorch and the OpenMMLab packages. They go into a folder of "
@@ -78,38 +74,23 @@ def _offer(*, is_begun: bool) -> None:
         )
     )
     with st.container(horizontal=True, gap="small"):
-        label = t("Go on") if is_begun else t("Get PyTorch and OpenMMLab")
+        label = t("Go on") if is_partial else t("Get PyTorch and OpenMMLab")
         if st.button(label, type="primary", icon=":material/download:", key="openmmlab-make"):
             OPENMMLAB_INSTALLATION.start()
             st.rerun()
-        if is_begun:
+        if is_partial:
             _offer_removal()
 
 
-def _show_last(*, is_begun: bool) -> None:
-    """How the last attempt ended, if it did not end well."""
+def _show_last_error(*, is_partial: bool) -> None:
+    """How the last installation ended, if it did not end well."""
     error = OPENMMLAB_INSTALLATION.status.error
     if isinstance(error, Cancelled):
         st.info(t("It was cancelled. What was fetched is kept."), icon=":material/info:")
     elif error is not None:
         show_error(error)
-    elif is_begun:
+    elif is_partial:
         st.warning(t("It is there, but not complete: making it was interrupted."), icon=":material/build:")
-
-
-def _show_making() -> None:
-    status = OPENMMLAB_INSTALLATION.status
-    if not status.is_running:
-        st.rerun()
-    words = t("Starting") if status.message is None else t(status.message)
-    st.progress(status.fraction, text=f"**{status.fraction:.0%}** · {plain(words)}")
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        if st.button(t("Cancel"), key="openmmlab-cancel", icon=":material/stop_circle:"):
-            OPENMMLAB_INSTALLATION.cancel()
-            st.rerun()
-    st.caption(
-        t("You may close this window or look at other pages: the work goes on for as long as EdgePress is open.")
-    )
 
 
 def _show_ready() -> None:
@@ -134,20 +115,22 @@ def _size(folder: str) -> int:  # noqa: ARG001 - the cache's key
 def _offer_removal() -> None:
     """Two clicks, since getting it again takes minutes."""
     if not st.session_state.get(_REMOVING):
-        st.button(t("Remove"), key="openmmlab-remove", icon=":material/delete:", on_click=_ask_removal, args=(True,))
+        st.button(
+            t("Remove"), key="openmmlab-remove", icon=":material/delete:", on_click=_confirm_removal, args=(True,)
+        )
         return
     with st.container(horizontal=True, gap="small", width="content"):
-        st.button(t("Keep it"), key="openmmlab-keep", on_click=_ask_removal, args=(False,))
+        st.button(t("Keep it"), key="openmmlab-keep", on_click=_confirm_removal, args=(False,))
         if st.button(t("Really remove it"), key="openmmlab-really", icon=":material/delete:", type="primary"):
             _remove()
 
 
-def _ask_removal(is_asked: bool) -> None:
+def _confirm_removal(is_asked: bool) -> None:
     st.session_state[_REMOVING] = is_asked
 
 
 def _remove() -> None:
-    _ask_removal(False)
+    _confirm_removal(False)
     OPENMMLAB_INSTALLATION.forget()
     try:
         with st.spinner(t("Removing")):

@@ -1,4 +1,4 @@
-"""What a person has chosen so far on the page From PyTorch; it outlives a look at another page."""
+"""What a person has chosen so far on the page From PyTorch, kept in the session while other pages are shown."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _KINDS: Mapping[ExportKind, Text] = {
 
 @dataclass(frozen=True)
 class ExportDraft:
-    """An export in the making."""
+    """The choices for an export that is not started yet."""
 
     kind: ExportKind = "openmmlab"
     config: Path | None = None
     checkpoint: Path | None = None
     shape: tuple[int, int] | None = None
-    """As the person changed it, height and width in pixels; None while the proposal stands."""
+    """As the person changed it, height and width in pixels; None: as the config says."""
 
     opset: int = DEFAULT_OPSET
     dynamic_batch: bool = False
@@ -39,7 +39,7 @@ class ExportDraft:
     """The folder for the ONNX file; None: beside the weights."""
 
     def request(self, checkpoint: Path, *, shape: tuple[int, int] | None) -> ExportRequest:
-        """What to ask for: these choices, with what the page settled."""
+        """These choices as a request, with the checkpoint and the shape that the page found."""
         folder = self.out or checkpoint.parent
         return ExportRequest(
             checkpoint=checkpoint,
@@ -58,7 +58,7 @@ def current() -> ExportDraft:
 
 
 def change(**choices: Any) -> ExportDraft:
-    """Change the draft; a new model makes it forget the shape that was chosen for the old one."""
+    """Change the draft; a new model resets the shape that was chosen for the old one."""
     draft = replace(current(), **choices)
     if "config" in choices or "kind" in choices:
         draft = replace(draft, shape=None)
@@ -66,8 +66,8 @@ def change(**choices: Any) -> ExportDraft:
     return draft
 
 
-def take_up(request: ExportRequest) -> None:
-    """Begin with what was asked for earlier, if the session is new: a refresh empties it."""
+def restore(request: ExportRequest) -> None:
+    """Fill the draft of a new session with the last request: a refresh of the page empties it."""
     if _KEY in st.session_state:
         return
     target = request.target
@@ -83,7 +83,7 @@ def take_up(request: ExportRequest) -> None:
 
 
 def forget() -> None:
-    """Begin anew."""
+    """Reset it."""
     st.session_state.pop(_KEY, None)
 
 

@@ -1,4 +1,4 @@
-"""The last step of From PyTorch: picture size, options, the button, and what to say where it did not work."""
+"""The last step of From PyTorch: input size, options, the button, and why the last export failed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from core.common.errors import Cancelled, ConsentNeeded, EdgePressError
 from core.common.publish import check_output_folder
 from core.pytorch.request import OPSETS, Description, ExportRequest
 from pages.parts.pytorch import export_draft
-from pages.parts.pytorch.export_view import EXPORTING
+from pages.parts.pytorch.background_tasks import EXPORT
 from pages.parts.widgets import uploads
 from pages.parts.widgets.error_message import show_detail, show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.path_chooser import ask_for_path
+from pages.parts.widgets.step import show_note, step_heading
 
 _MOST_PIXELS = 8192
 
 
-def settle_export(checkpoint: Path, description: Description | None, *, number: int) -> None:
+def configure_export(checkpoint: Path, description: Description | None, *, number: int) -> None:
     """Draw the step.
 
     Args:
@@ -30,7 +31,7 @@ def settle_export(checkpoint: Path, description: Description | None, *, number: 
         number: of the step.
     """
     with st.container(border=True, key="step-export"):
-        st.subheader(f":primary[:material/counter_{number}:] {t('ONNX file')}", anchor=False)
+        step_heading(number, t("ONNX file"))
         shape = _ask_shape(description)
         with st.expander(t("More"), icon=":material/tune:"):
             _ask_options()
@@ -47,10 +48,10 @@ def settle_export(checkpoint: Path, description: Description | None, *, number: 
 
 
 def _ask_shape(description: Description | None) -> tuple[int, int] | None:
-    """Two fields with the proposal in them; without one, empty fields mean that the file says it."""
+    """Two fields that start with the config's size; left empty without a config, the file says its size."""
     proposed = None if description is None else description.shape
     now = export_draft.current().shape or proposed
-    place = t("as the file says")
+    placeholder = t("as the file says")
     key = f"export-{export_draft.current().config}"
     columns = st.columns(2)
     sides = []
@@ -58,7 +59,7 @@ def _ask_shape(description: Description | None) -> tuple[int, int] | None:
         value = None if now is None else now[index]
         with column:
             sides.append(
-                st.number_input(label, 1, _MOST_PIXELS, value, step=1, key=f"{key}-{index}", placeholder=place)
+                st.number_input(label, 1, _MOST_PIXELS, value, step=1, key=f"{key}-{index}", placeholder=placeholder)
             )
     height, width = sides
     if proposed is None:
@@ -75,10 +76,9 @@ def _ask_shape(description: Description | None) -> tuple[int, int] | None:
 
 def _note_other_shape(proposed: tuple[int, int]) -> None:
     height, width = proposed
-    st.caption(
-        ":orange[:material/info:] "
-        + t(
-            "The config was made for {width} × {height} pixels. At another size the answers are usually less right.",
+    show_note(
+        t(
+            "The config was made for {width} × {height} pixels. At another size the accuracy is usually lower.",
             width=width,
             height=height,
         )
@@ -117,7 +117,7 @@ def _show_out(request: ExportRequest) -> None:
         return
     st.markdown(t("It will be written to {path}", path=f"**{plain(target)}**"))
     if target.exists():
-        st.caption(":orange[:material/info:] " + t("This file exists already and will be replaced."))
+        show_note(t("This file exists already and will be replaced."))
 
 
 def _start(request: ExportRequest) -> None:
@@ -127,13 +127,13 @@ def _start(request: ExportRequest) -> None:
     except EdgePressError as exc:
         show_error(exc)
         return
-    EXPORTING.start(request)
+    EXPORT.start(request)
     st.rerun()
 
 
 def _error_of(request: ExportRequest) -> EdgePressError | None:
-    """Why this very request failed the last time; a changed one has not failed yet."""
-    status = EXPORTING.status
+    """Why this request failed the last time; None where it was changed since."""
+    status = EXPORT.status
     if not status.arguments or replace(status.arguments[0], trust_checkpoint=False) != request:
         return None
     return status.error
@@ -147,7 +147,7 @@ def _show_error(error: EdgePressError) -> None:
 
 
 def _ask_consent(request: ExportRequest, error: ConsentNeeded) -> None:
-    """The safe way of opening the file was tried and refused; what the other way means, in plain words."""
+    """The file could not be opened safely: ask whether it may run code."""
     meaning = t(
         "Such a program could read, change or send away your files. Files that you trained yourself, or that come from "
         "a place you trust, are usually harmless."
@@ -158,6 +158,6 @@ def _ask_consent(request: ExportRequest, error: ConsentNeeded) -> None:
         if st.button(t("I trust this file: open it"), icon=":material/lock_open:", key="export-trust"):
             _start(replace(request, trust_checkpoint=True))
         if st.button(t("Do not open it"), type="primary", icon=":material/block:", key="export-distrust"):
-            EXPORTING.forget()
+            EXPORT.forget()
             export_draft.change(checkpoint=None)
             st.rerun()

@@ -1,51 +1,33 @@
-"""An export while it runs, and what came of it."""
+"""An export while it runs, and its result."""
 
 from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
 
-from core.process.background_task import BackgroundTask
-from core.pytorch.export import export
+from core.common.text import Text, plural
 from core.pytorch.request import Exported, ExportedTensor, OutputCheck
 from pages.parts.convert import draft
 from pages.parts.pytorch import export_draft
+from pages.parts.pytorch.background_tasks import EXPORT
 from pages.parts.widgets import number_format, uploads
 from pages.parts.widgets.error_message import show_detail
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.progress import watch_task
 from pages.parts.widgets.served_files import DOWNLOADS
-
-EXPORTING: BackgroundTask[Exported] = BackgroundTask(export)
-"""The one of this server, so that a refresh of the page does not break it off."""
-
-_EVERY = 0.5
 
 
 def watch_export() -> None:
     """Draw the export for as long as it runs, then have the page drawn anew."""
-    request = EXPORTING.status.arguments[0]
+    request = EXPORT.status.arguments[0]
     st.markdown(t("Turning {name} into an ONNX file", name=f"**{plain(request.checkpoint.name)}**"))
-    st.fragment(_draw, run_every=_EVERY)()
-
-
-def _draw() -> None:
-    status = EXPORTING.status
-    if not status.is_running:
-        st.rerun()
-    words = t("Starting") if status.message is None else t(status.message)
     with st.container(border=True, key="live-export"):
-        st.progress(status.fraction, text=f"**{status.fraction:.0%}** · {plain(words)}")
-        if st.button(t("Cancel"), key="export-cancel", icon=":material/stop_circle:"):
-            EXPORTING.cancel()
-            st.rerun()
-    st.caption(
-        t("You may close this window or look at other pages: the work goes on for as long as EdgePress is open.")
-    )
+        watch_task(EXPORT, cancel_key="export-cancel")
 
 
 def show_exported(exported: Exported) -> None:
-    """Draw the finished file and the ways on from it.
+    """Draw the finished file and what can be done with it.
 
     Args:
         exported: what was written.
@@ -60,7 +42,7 @@ def show_exported(exported: Exported) -> None:
         if not uploads.is_upload(exported.path):
             st.markdown(t("The file is {path}", path=f"**{plain(exported.path)}**"))
         show_detail("\n".join([f"opset: {exported.opset}", *map(_check_line, exported.checks)]))
-    _offer_ways_on(exported)
+    _offer_next(exported)
 
 
 def _show_figures(exported: Exported) -> None:
@@ -71,15 +53,16 @@ def _show_figures(exported: Exported) -> None:
             f"{exported.difference:.1e}",
             t("The largest that was found, as a share of the output's largest number. Up to 1e-04 is allowed."),
         ),
-        (t("Checked on"), t("{count} inputs", count=_samples(exported)), t("Noise, and example pictures.")),
+        (t("Checked on"), t(_samples(exported)), t("Random noise, and example pictures.")),
     )
-    for column, (label, value, words) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(label, value, help=words, border=True, height="stretch")
+    for column, (label, value, help_text) in zip(st.columns(len(shown)), shown, strict=True):
+        column.metric(label, value, help=help_text, border=True, height="stretch")
 
 
-def _samples(exported: Exported) -> int:
+def _samples(exported: Exported) -> Text:
     """How many different inputs were tried; each kind was compared at every output."""
-    return sum({check.on: check.samples for check in exported.checks}.values())
+    count = sum({check.on: check.samples for check in exported.checks}.values())
+    return plural("{count} input", "{count} inputs", count=count)
 
 
 def _show_outputs(exported: Exported) -> None:
@@ -113,7 +96,7 @@ def _check_line(check: OutputCheck) -> str:
     return f"{check.output}: {check.difference:.2e} on {check.samples} x {check.on}"
 
 
-def _offer_ways_on(exported: Exported) -> None:
+def _offer_next(exported: Exported) -> None:
     with st.container(horizontal=True, gap="small"):
         is_there = exported.path.is_file()
         if st.button(
@@ -130,6 +113,6 @@ def _offer_ways_on(exported: Exported) -> None:
             url = DOWNLOADS.url([exported.path], exported.path.name)
             st.link_button(t("Download"), url, icon=":material/download:")
         if st.button(t("Another PyTorch model"), icon=":material/add:", key="export-another", type="tertiary"):
-            EXPORTING.forget()
+            EXPORT.forget()
             export_draft.forget()
             st.rerun()

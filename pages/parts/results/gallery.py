@@ -1,4 +1,4 @@
-"""The test pictures with everybody's answer, the most changed ones first."""
+"""The test pictures with the predictions of all files, those that changed most first."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def show_gallery(folder: Path, entries: list[dict[str, Any]], targets: tuple[Tar
     """Draw the gallery.
 
     Args:
-        folder: where the small copies lie.
+        folder: where the thumbnails are.
         entries: of ``gallery.json``.
-        targets: whose answers are shown.
+        targets: whose predictions are shown.
     """
-    changed = [entry for entry in entries if _changes(entry, targets)]
+    changed = [entry for entry in entries if _changed(entry, targets)]
     choice = st.segmented_control(
         t("Pictures"),
         ["changed", "all"],
@@ -58,7 +58,7 @@ def show_gallery(folder: Path, entries: list[dict[str, Any]], targets: tuple[Tar
         st.rerun()
 
 
-def _changes(entry: Mapping[str, Any], targets: tuple[TargetId, ...]) -> int:
+def _changed(entry: Mapping[str, Any], targets: tuple[TargetId, ...]) -> int:
     answers = entry.get("answers", {})
     return sum(bool(answers.get(target, {}).get("changed")) for target in targets)
 
@@ -81,17 +81,17 @@ def _show_entry(folder: Path, entry: Mapping[str, Any], targets: tuple[TargetId,
 
 
 def _line(name: str, answer: Mapping[str, Any], *, changed: bool | None) -> str:
-    """One answer; colours and marks say the same, for those who cannot tell the colours."""
+    """One prediction; colours and icons say the same, for readers who cannot distinguish the colours."""
     if "label" in answer:
-        words = f"{plain(answer['label'])} · {number_format.percent(_share(answer))}"
+        text = f"{plain(answer['label'])} · {number_format.percent(_share(answer))}"
     elif "cosine" in answer:
-        words = t("similarity {similarity}", similarity=plain(number_format.similarity(float(answer["cosine"]))))
+        text = t("similarity {similarity}", similarity=plain(number_format.similarity(float(answer["cosine"]))))
     else:
         return ""
     if changed is None:
-        return f":small[{name}: {words}]"
+        return f":small[{name}: {text}]"
     mark = ":orange[:material/change_circle:]" if changed else ":green[:material/check:]"
-    return f":small[{mark} {name}: {f'**{words}**' if changed else words}]"
+    return f":small[{mark} {name}: {f'**{text}**' if changed else text}]"
 
 
 def _share(answer: Mapping[str, Any]) -> float | None:

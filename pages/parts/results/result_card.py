@@ -1,4 +1,4 @@
-"""One target's result: what it came to, in words, and its files."""
+"""The result of one target: its figures, and its files or why there are none."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from pages.parts.widgets.served_files import DOWNLOADS
 
 
 def show_card(result: OutcomeEntry, report: Report) -> None:
-    """Draw a card; all cards of a row are equally high."""
+    """Draw a card; all cards of a row have the same height."""
     with st.container(border=True, height="stretch", key=f"result-{result.target}"):
         _show_heading(result)
         if result.status == "converted":
             _show_figures(result, report)
             _show_notes(result)
-            st.space("stretch")  # what can be clicked stands at the bottom of every card
+            st.space("stretch")  # the buttons are at the bottom of every card
             _offer_files(result.files)
         else:
-            _show_obstacle(result)
+            _show_reason(result)
         show_detail(_technical(result))
 
 
@@ -58,15 +58,15 @@ def _show_figures(result: OutcomeEntry, report: Report) -> None:
         explanations.SPEED_HELP,
     )
     sentences = (
-        explanations.answers(result),
-        explanations.right_answers(result, report.source),
+        explanations.agreement(result),
+        explanations.accuracy(result, report.source),
         explanations.speed(result, report.source),
     )
     st.markdown("\n".join(f"- {plain(t(sentence))}" for sentence in sentences if sentence is not None))
 
 
 def _figure(place: DeltaGenerator, name: str, value: str, about: str, explanation: Text) -> None:
-    """One number; unlike a metric it never cuts its words off in a narrow card."""
+    """One figure; unlike ``st.metric`` it never truncates its texts in a narrow card."""
     with place.container(gap=None):
         st.caption(name, help=t(explanation))
         st.markdown(f"#### {value}")
@@ -78,7 +78,7 @@ def _show_notes(result: OutcomeEntry) -> None:
         st.markdown("\n".join(f"- :small[{plain(t(note))}]" for note in result.words.notes))
 
 
-def _show_obstacle(result: OutcomeEntry) -> None:
+def _show_reason(result: OutcomeEntry) -> None:
     for text in (result.words.reason, result.words.next_step):
         if text is not None:
             st.markdown(plain(t(text)))

@@ -1,4 +1,4 @@
-"""Size against accuracy: the best files lie at the upper left."""
+"""Chart of size against accuracy: the best files are at the upper left."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.served_files import theme
 
-_HEIGHT, _WIDTH = 340, 900
+_HEIGHT = 340
+_LEAST_WIDTH = 600
+"""Of the chart in a narrow window, in pixels; in a wider one the labels are further apart."""
+
 _ORIGINAL_COLOR = "#8A9499"
 _FORMAT_COLORS = ("#1D8475", "#D9822B", "#5B6FB5", "#A4508B")
 """Of the formats, in the order of the targets."""
 
 _INK = {"light": "#1F2A2E", "dark": "#E7ECEA"}
-_LINE, _LETTER = 15, 7
-_GAPS = (-16, 18, -32, 34, -48, 50, -64, 66)
-"""Where a name may stand above (negative) or below its point, in pixels; the first free place is taken."""
+_LINE, _LETTER, _IDEOGRAPH = 15, 7, 12
+"""Height of a line, and widths of a Latin letter and of a Chinese one, in pixels."""
+
+_OFFSETS = (-16, 18, -32, 34, -48, 50, -64, 66)
+"""Offsets of a label above (negative) or below its point, in pixels; the first free one is taken."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class _Frame:
     """Lowest accuracy."""
 
     top: float
-    """Highest accuracy, with room for names above it."""
+    """Highest accuracy, with space for labels above it."""
 
 
 def show_chart(report: Report) -> None:
@@ -57,11 +62,13 @@ def show_chart(report: Report) -> None:
     frame = _frame(points)
     sizes = alt.Scale(domain=[0, frame.right], nice=False)
     x = alt.X("megabytes:Q", title=t("Size in MB"), scale=sizes, axis=alt.Axis(tickCount=8))
-    # The room above 100% is for names only.
+    # The space above 100% is for labels only.
     axis = alt.Axis(format=".1%", tickCount=6, labelExpr="datum.value > 1.00001 ? '' : datum.label")
     y = alt.Y("accuracy:Q", title=measure, scale=alt.Scale(domain=[frame.floor, frame.top]), axis=axis)
-    names = [_name(point, gap, x=x, y=y) for point, gap in zip(points, _gaps(points, frame), strict=True)]
-    chart = alt.layer(_dots(points, measure, x=x, y=y), *names).properties(height=_HEIGHT)
+    labels = [
+        _label(point, offset, x=x, y=y) for point, offset in zip(points, _label_offsets(points, frame), strict=True)
+    ]
+    chart = alt.layer(_dots(points, measure, x=x, y=y), *labels).properties(height=_HEIGHT)
     st.altair_chart(chart, alt=t("Size and accuracy of each file"))
 
 
@@ -69,9 +76,9 @@ def _points(report: Report) -> tuple[str, list[_Point]]:
     source = report.source
     best, measure, value = 1.0, t("Similarity"), _similarity
     if source.top1 is not None:
-        best, measure, value = source.top1, t("Right answers"), _right_answers
+        best, measure, value = source.top1, t("Right answers"), _accuracy
     elif report.task == "classification":
-        measure, value = t("Same answers"), _same_answers
+        measure, value = t("Same answers"), _agreement
     size = source.size_bytes
     points = [_Point(t("Original"), t("Original"), size / 1e6, number_format.size(size), best)]
     made = [(outcome, value(outcome.comparison)) for outcome in report.converted if outcome.comparison is not None]
@@ -82,11 +89,11 @@ def _similarity(comparison: ComparisonEntry) -> float | None:
     return comparison.cosine
 
 
-def _right_answers(comparison: ComparisonEntry) -> float | None:
+def _accuracy(comparison: ComparisonEntry) -> float | None:
     return comparison.top1
 
 
-def _same_answers(comparison: ComparisonEntry) -> float | None:
+def _agreement(comparison: ComparisonEntry) -> float | None:
     return comparison.agreement
 
 
@@ -96,10 +103,10 @@ def _point(outcome: OutcomeEntry, accuracy: float) -> _Point:
 
 
 def _frame(points: Sequence[_Point]) -> _Frame:
-    """Axes on which a loss of a few per mille does not look like a collapse."""
+    """Axes of at least 2% height, so that a loss of a few per mille does not look large."""
     lowest, highest = min(point.accuracy for point in points), max(point.accuracy for point in points)
-    room = max((highest - lowest) * 0.35, 0.01)
-    return _Frame(max(point.megabytes for point in points) * 1.15, lowest - room, highest + room)
+    margin = max((highest - lowest) * 0.35, 0.01)
+    return _Frame(max(point.megabytes for point in points) * 1.15, lowest - margin, highest + margin)
 
 
 def _dots(points: Sequence[_Point], measure: str, *, x: alt.X, y: alt.Y) -> alt.Chart:
@@ -124,30 +131,32 @@ def _dots(points: Sequence[_Point], measure: str, *, x: alt.X, y: alt.Y) -> alt.
     )
 
 
-def _name(point: _Point, gap: int, *, x: alt.X, y: alt.Y) -> alt.Chart:
-    """The name of one point: a layer of its own, since a layer has one distance to its points."""
+def _label(point: _Point, offset: int, *, x: alt.X, y: alt.Y) -> alt.Chart:
+    """The name of one point: a layer of its own, since a layer has one offset for all its points."""
     return (
         alt.Chart(pd.DataFrame([point]))
-        .mark_text(dy=gap, fontSize=12, color=_INK[theme()])
+        .mark_text(dy=offset, fontSize=12, color=_INK[theme()])
         .encode(x=x, y=y, text=alt.Text("name:N"))
     )
 
 
-def _gaps(points: Sequence[_Point], frame: _Frame) -> list[int]:
-    """Keep names from covering each other, on a chart of the usual width."""
+def _label_offsets(points: Sequence[_Point], frame: _Frame) -> list[int]:
+    """Offsets at which no two labels overlap."""
     taken: list[tuple[float, float, float]] = []
-    gaps = []
+    offsets = []
     for point in points:
-        across = point.megabytes / frame.right * _WIDTH
+        across = point.megabytes / frame.right * _LEAST_WIDTH
         down = (frame.top - point.accuracy) / (frame.top - frame.floor) * _HEIGHT
-        half = len(point.name) * _LETTER / 2
-        gap = next((gap for gap in _GAPS if _is_free(taken, across, down + gap, half)), _GAPS[0])
-        taken.append((across, down + gap, half))
-        gaps.append(gap)
-    return gaps
+        half_width = sum(_LETTER if letter.isascii() else _IDEOGRAPH for letter in point.name) / 2
+        offset = next(
+            (offset for offset in _OFFSETS if _is_free(taken, across, down + offset, half_width)), _OFFSETS[0]
+        )
+        taken.append((across, down + offset, half_width))
+        offsets.append(offset)
+    return offsets
 
 
-def _is_free(taken: Sequence[tuple[float, float, float]], across: float, down: float, half: float) -> bool:
+def _is_free(taken: Sequence[tuple[float, float, float]], across: float, down: float, half_width: float) -> bool:
     if not _LINE / 2 < down < _HEIGHT - _LINE / 2:
         return False
-    return all(abs(across - x) > half + other or abs(down - y) > _LINE for x, y, other in taken)
+    return all(abs(across - x) > half_width + other or abs(down - y) > _LINE for x, y, other in taken)

@@ -1,4 +1,4 @@
-"""Putting in what is missing, in the background, so that a refresh of the page does not break it off."""
+"""The installation of missing components in the background, so a refresh of the page does not end it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from core.process.background_task import BackgroundTask
 from core.setup.toolchain import Component, complete
 
 
-def _install(*, progress: Progress, cancelled: Callable[[], bool]) -> tuple[Component, ...]:  # noqa: ARG001 - pip is let finish
+def _install(*, progress: Progress, cancelled: Callable[[], bool]) -> tuple[Component, ...]:  # noqa: ARG001 - pip is not interrupted
     return complete(progress)
 
 
 INSTALLATION: BackgroundTask[tuple[Component, ...]] = BackgroundTask(_install)
-"""The one of this server."""
+"""One for the whole server."""

@@ -1,4 +1,4 @@
-"""Finished files for the browser, sent from disk: a model of gigabytes never lies in memory."""
+"""Finished files for the browser, sent from disk, so that a large model is never held in memory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamlit import config
-
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
@@ -22,7 +20,7 @@ _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 class Downloads:
-    """Gives out the files that a page offered, and no others, under addresses that nobody can guess."""
+    """Serves the files that a page offered, and no others, under addresses that nobody can guess."""
 
     def __init__(self, prefix: str = "") -> None:
         """Begin with nothing on offer; ``prefix`` is the app's ``server.baseUrlPath``."""
@@ -49,7 +47,7 @@ class Downloads:
         return [Route(self._prefix + "/download/{key}", self._send)]
 
     def _send(self, request: Request) -> Response:
-        """Answer; no coroutine, so the packing happens beside the server's loop."""
+        """Send them; no coroutine, so that packing runs in a thread beside the server's event loop."""
         from starlette.background import BackgroundTask
         from starlette.exceptions import HTTPException
         from starlette.responses import FileResponse
@@ -61,12 +59,12 @@ class Downloads:
         if len(files) == 1:
             return FileResponse(files[0], filename=name, media_type=media, headers=_HEADERS)
         packed = pack(files)
-        tidy = BackgroundTask(packed.unlink, missing_ok=True)
-        return FileResponse(packed, filename=name, media_type="application/zip", headers=_HEADERS, background=tidy)
+        clean_up = BackgroundTask(packed.unlink, missing_ok=True)
+        return FileResponse(packed, filename=name, media_type="application/zip", headers=_HEADERS, background=clean_up)
 
 
 def pack(files: Sequence[Path]) -> Path:
-    """Pack files into a new temporary .zip; weights hardly get smaller, so they are not squeezed.
+    """Pack files into a new temporary .zip; weights hardly get smaller, so they are not compressed.
 
     Raises:
         OSError: a file is gone, or the disk is full; nothing is left then.
@@ -81,8 +79,3 @@ def pack(files: Sequence[Path]) -> Path:
         path.unlink(missing_ok=True)
         raise
     return path
-
-
-def base_path() -> str:
-    """The app's place on its server, which Streamlit does not put in front of other people's addresses."""
-    return str(config.get_option("server.baseUrlPath") or "")

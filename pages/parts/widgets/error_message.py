@@ -1,4 +1,4 @@
-"""Errors as people can use them: what is wrong, and what to do next."""
+"""Readable errors: what is wrong, what to do next, and technical details."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def show_error(error: EdgePressError) -> None:
 
 
 def show_error_text(reason: Text, next_step: Text | None, detail: str = "") -> None:
-    """Draw what is wrong, the next step, and technical detail for those who open it."""
+    """Draw what is wrong, the next step, and technical details, closed."""
     lines = [f"**{plain(t(reason))}**"]
     if next_step is not None:
         lines.append(plain(t(next_step)))

@@ -1,4 +1,4 @@
-"""A window inside the page for walking through the folders of this computer."""
+"""A dialog inside the page for browsing the folders of this computer."""
 
 from __future__ import annotations
 
@@ -11,26 +11,29 @@ from string import ascii_uppercase
 
 import streamlit as st
 
-from core.common.text import Text, say
-from core.inputs.images import SUFFIXES as PICTURES
+from core.common.text import Text, plural, say
+from core.inputs.images import ARRAY_SUFFIXES
+from core.inputs.images import SUFFIXES as IMAGE_SUFFIXES
 from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.system_window import SUFFIXES, PathKind
 
 _MOST_SHOWN = 200
-_WALKED = "browser-folder"
+_SHOWN_FOLDER = "browser-folder"
 _HEIGHT = 380
 _MOUNTS = ("/Volumes", "/media", "/mnt")
 
 _TITLES: Mapping[PathKind, Text] = {
     "model": say("Choose a model"),
-    "folder": say("Choose a folder with pictures"),
+    "examples": say("Choose a folder with examples"),
+    "folder": say("Choose a folder"),
     "config": say("Choose a config"),
     "checkpoint": say("Choose a file with weights"),
 }
-_NOTHING: Mapping[PathKind, Text] = {
+_EMPTY: Mapping[PathKind, Text] = {
     "model": say("No folder and no ONNX model in here."),
+    "examples": say("No folders in here."),
     "folder": say("No folders in here."),
     "config": say("No folder and no config (.py) in here."),
     "checkpoint": say("No folder and no file with weights (.pth, .pt, .pt2, .ckpt) in here."),
@@ -39,21 +42,23 @@ _NOTHING: Mapping[PathKind, Text] = {
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies in one folder; hidden files are left out."""
+    """Content of a folder; hidden files are left out."""
 
     folders: tuple[Path, ...]
     files: tuple[Path, ...]
     """Those that can be chosen."""
 
-    pictures: int
+    examples: int
+    """How many files of it are pictures or arrays."""
+
     readable: bool = True
 
 
 def list_folder(folder: Path, suffixes: tuple[str, ...] = ()) -> Listing:
-    """Look into a folder; one that may not be read counts as empty.
+    """List a folder; one that may not be read counts as empty.
 
     Args:
-        folder: where to look.
+        folder: the folder.
         suffixes: how the names end of the files that can be chosen, in small letters.
     """
     try:
@@ -64,26 +69,27 @@ def list_folder(folder: Path, suffixes: tuple[str, ...] = ()) -> Listing:
     folders = tuple(Path(entry.path) for entry in seen if _is_folder(entry))
     names = [Path(entry.path) for entry in seen if Path(entry.path) not in set(folders)]
     files = tuple(path for path in names if path.suffix.lower() in suffixes)
-    return Listing(folders, files, sum(path.suffix.lower() in PICTURES for path in names))
+    examples = sum(path.suffix.lower() in IMAGE_SUFFIXES | ARRAY_SUFFIXES for path in names)
+    return Listing(folders, files, examples)
 
 
 def open_browser(kind: PathKind, result_key: str, start: Path) -> None:
-    """Open the window; the choice goes into the session under ``result_key``.
+    """Open the dialog; the choice goes into the session under ``result_key``.
 
     Args:
         kind: what is to be chosen.
         result_key: where the chosen path is put.
         start: the folder that is shown first.
     """
-    st.session_state[_WALKED] = _existing(start)
+    st.session_state[_SHOWN_FOLDER] = _existing(start)
     st.dialog(t(_TITLES[kind]), width="medium", icon=":material/folder_open:")(_draw)(kind, result_key)
 
 
 def _draw(kind: PathKind, result_key: str) -> None:
-    folder: Path = st.session_state[_WALKED]
+    folder: Path = st.session_state[_SHOWN_FOLDER]
     listing = list_folder(folder, SUFFIXES.get(kind, ()))
-    _draw_places(folder)
-    wanted = st.text_input(
+    _draw_roots(folder)
+    search = st.text_input(
         t("Search in this folder"),
         key=f"browser-search-{folder}",
         icon=":material/search:",
@@ -92,30 +98,30 @@ def _draw(kind: PathKind, result_key: str) -> None:
         live=True,
     )
     with st.container(height=_HEIGHT, border=True, gap=None):
-        _draw_entries(listing, kind, result_key, wanted or "")
-    if kind == "folder":
-        _draw_choice(folder, listing, result_key)
+        _draw_entries(listing, kind, result_key, search or "")
+    if kind not in SUFFIXES:
+        _draw_choice(folder, listing, kind, result_key)
 
 
-def _draw_places(folder: Path) -> None:
+def _draw_roots(folder: Path) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             t("Up"),
             icon=":material/arrow_upward:",
             key="browser-up",
             disabled=folder.parent == folder,
-            on_click=_walk,
+            on_click=_go_to,
             args=(folder.parent,),
         )
-        for index, place in enumerate(_places()):
+        for index, place in enumerate(_roots()):
             name = t("Home") if place == Path.home() else str(place)
-            st.button(plain(name), key=f"browser-place-{index}", type="tertiary", on_click=_walk, args=(place,))
+            st.button(plain(name), key=f"browser-place-{index}", type="tertiary", on_click=_go_to, args=(place,))
     st.caption(plain(folder))
 
 
-def _draw_entries(listing: Listing, kind: PathKind, result_key: str, wanted: str) -> None:
+def _draw_entries(listing: Listing, kind: PathKind, result_key: str, search: str) -> None:
     entries = (*listing.folders, *listing.files)
-    found = [path for path in entries if wanted.casefold() in path.name.casefold()]
+    found = [path for path in entries if search.casefold() in path.name.casefold()]
     if not found:
         st.caption(_nothing(listing, kind))
     for path in found[:_MOST_SHOWN]:
@@ -129,24 +135,45 @@ def _draw_entries(listing: Listing, kind: PathKind, result_key: str, wanted: str
                 key=f"browser-folder-{path}",
                 icon=":material/folder:",
                 type="tertiary",
-                on_click=_walk,
+                on_click=_go_to,
                 args=(path,),
             )
     if len(found) > _MOST_SHOWN:
-        st.caption(t("{count} more are not shown. Search for the name.", count=len(found) - _MOST_SHOWN))
+        st.caption(t(not_shown(len(found) - _MOST_SHOWN)))
+
+
+def not_shown(count: int) -> Text:
+    """The line below a list that was cut off.
+
+    Args:
+        count: how many entries were left out.
+    """
+    return plural(
+        "{count} more is not shown. Search for the name.",
+        "{count} more are not shown. Search for the name.",
+        count=count,
+    )
 
 
 def _nothing(listing: Listing, kind: PathKind) -> str:
     if not listing.readable:
         return t("This folder cannot be opened.")
-    return t(_NOTHING[kind])
+    return t(_EMPTY[kind])
 
 
-def _draw_choice(folder: Path, listing: Listing, result_key: str) -> None:
+def _draw_choice(folder: Path, listing: Listing, kind: PathKind, result_key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(t("{count} pictures directly in this folder; subfolders count too.", count=listing.pictures))
+        st.caption(t(_examples_here(listing.examples)) if kind == "examples" else "")
         if st.button(t("Use this folder"), key="browser-use", type="primary", icon=":material/check:"):
             _choose(result_key, folder)
+
+
+def _examples_here(count: int) -> Text:
+    return plural(
+        "{count} example directly in this folder; subfolders count too.",
+        "{count} examples directly in this folder; subfolders count too.",
+        count=count,
+    )
 
 
 def _choose(result_key: str, path: Path) -> None:
@@ -154,12 +181,12 @@ def _choose(result_key: str, path: Path) -> None:
     st.rerun()
 
 
-def _walk(folder: Path) -> None:
-    st.session_state[_WALKED] = folder
+def _go_to(folder: Path) -> None:
+    st.session_state[_SHOWN_FOLDER] = folder
 
 
-def _places() -> Sequence[Path]:
-    """Where people begin to look: their own folder, and the drives or mounted disks."""
+def _roots() -> Sequence[Path]:
+    """Where to start: the person's own folder, and the drives or mounted disks."""
     roots = [f"{letter}:\\" for letter in ascii_uppercase] if sys.platform == "win32" else ["/", *_MOUNTS]
     return (Path.home(), *(Path(root) for root in roots if Path(root).is_dir()))
 

@@ -12,7 +12,7 @@ from pages.parts.widgets.system_window import has_screen, is_local
 
 
 def can_open() -> bool:
-    """Whether the reader would see it: only at this very computer, and only with a screen."""
+    """Whether the reader would see it: only on this computer itself, and only with a screen."""
     return is_local() and has_screen()
 
 

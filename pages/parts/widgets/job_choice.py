@@ -14,10 +14,11 @@ from core.queue.supervisor import get_supervisor
 from core.report.schema import Report, read_report
 from core.targets import TARGET_IDS
 from pages.parts.widgets import number_format
+from pages.parts.widgets.empty_page import show_empty
 from pages.parts.widgets.job_end import show_end
 from pages.parts.widgets.language import t
 
-_LOOKED_AT = 50  # choosing from more than the newest few dozen is what the Jobs page is for
+_NEWEST = 50  # choosing from more than the newest few dozen is what the Jobs page is for
 _CONTROL = "job-control"
 
 
@@ -32,7 +33,7 @@ class Done:
 
 
 def choose_job() -> Done | None:
-    """Draw the choice and give the chosen job; None where there is none, which it says.
+    """Draw the choice; the chosen job, or None and a hint where there is none.
 
     Raises:
         EdgePressError: the chosen job cannot be read.
@@ -43,7 +44,8 @@ def choose_job() -> Done | None:
     if asked is not None and asked not in jobs and asked in store.ids():
         jobs = {asked: store.job(asked), **jobs}
     if not jobs:
-        _show_nothing()
+        hint = t("Convert a model, or try the sample; the results then appear here.")
+        show_empty(t("Nothing has been converted yet"), hint)
         return None
     ids = list(jobs)
     chosen: str = st.selectbox(
@@ -78,24 +80,14 @@ def _open(store: JobStore, job_id: str, job: Job) -> Done | None:
 
 def _done_jobs(store: JobStore) -> dict[str, Job]:
     jobs = {}
-    for job_id in store.ids()[:_LOOKED_AT]:
+    for job_id in store.ids()[:_NEWEST]:
         try:
             if store.state(job_id).status == "done":
                 jobs[job_id] = store.job(job_id)
         except EdgePressError:
-            continue  # damaged or deleted: the Jobs page tells of it
+            continue  # damaged or deleted; the Jobs page shows it
     return jobs
 
 
 def _name(job_id: str, job: Job, store: JobStore) -> str:
     return f"{job.source.name} · {number_format.moment(store.state(job_id).created)}"
-
-
-def _show_nothing() -> None:
-    with st.container(border=True, horizontal_alignment="center", key="empty"):
-        st.space("small")
-        st.markdown(f"#### {t('Nothing has been converted yet')}", width="content")
-        st.caption(t("Convert a model, or try the sample; the results then appear here."), width="content")
-        if st.button(t("Convert a model"), type="primary", icon=":material/bolt:", key="go-convert"):
-            st.switch_page("pages/convert.py")
-        st.space("small")

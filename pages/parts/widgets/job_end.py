@@ -1,4 +1,4 @@
-"""A job that has ended: how, and what can be done now."""
+"""How a job ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which language the reader reads, remembered from one visit to the next, and the pages' way to speak it."""
+"""The language of the pages: chosen, remembered from one visit to the next, and used by :func:`t`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CONTROL = "language-control"
 
 
 def t(text: str | Text, **values: Any) -> str:
-    """Say something in the reader's language.
+    """Text in the reader's language.
 
     Args:
         text: an English template, or a sentence that came from the core.
@@ -54,7 +54,7 @@ def _remember() -> None:
     if chosen not in LANGUAGES:
         return
     st.session_state[_CHOSEN] = chosen
-    with suppress(OSError):  # a full disk costs the memory of it, not the choice
+    with suppress(OSError):  # on a full disk the choice holds for this visit only
         path = home() / "settings.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"language": chosen})

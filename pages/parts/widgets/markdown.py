@@ -1,4 +1,4 @@
-"""Words from outside (file names, classes, error messages) inside Streamlit's markdown."""
+"""Foreign text (file names, classes, error messages) inside Streamlit's markdown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ import re
 _MEANINGFUL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 
 
-def plain(words: object) -> str:
-    """Escape everything that markdown, its directives or its formulas would take for a command."""
-    return _MEANINGFUL.sub(r"\\\1", " ".join(str(words).split()))
+def plain(text: object) -> str:
+    """Escape everything that markdown, its directives or its formulas would interpret."""
+    return _MEANINGFUL.sub(r"\\\1", " ".join(str(text).split()))

@@ -1,12 +1,14 @@
-"""Numbers as people read them; the same in every browser, whatever its own habits are."""
+"""Numbers as people read them, formatted here so that they look the same in every browser."""
 
 from __future__ import annotations
 
 import math
 from datetime import datetime, timezone
 
+from core.common.text import Text, plural
+
 NOTHING = "–"
-"""Stands where a number is not known."""
+"""Shown where a number is not known."""
 
 
 def size(count: int | None) -> str:
@@ -31,12 +33,12 @@ def percent(share: float | None) -> str:
 
 
 def part(ratio: float | None) -> str:
-    """How much of another amount this is, which may be more than all of it."""
+    """A ratio of two amounts as per cent, which may be above 100%."""
     return NOTHING if ratio is None or not math.isfinite(ratio) else f"{ratio:.0%}"
 
 
 def similarity(cosine: float | None) -> str:
-    """A cosine with as many digits as tell; 1 only where nothing at all is missing."""
+    """A cosine with four digits; 1 only where nothing at all is missing."""
     if cosine is None or not math.isfinite(cosine):
         return NOTHING
     if cosine < 1 and round(cosine, 4) == 1:
@@ -57,7 +59,7 @@ def milliseconds(time: float | None) -> str:
 
 
 def decibels(ratio: float | None) -> str:
-    """A signal-to-noise ratio; without a number there is no noise."""
+    """A signal-to-noise ratio; None where there is no noise at all."""
     return "∞" if ratio is None else f"{ratio:.1f} dB"
 
 
@@ -69,8 +71,13 @@ def count(number: int) -> str:
     return str(number)
 
 
+def weights(number: int) -> Text:
+    """How many weights a model has."""
+    return plural("{count} weight", "{number} weights", count=number, number=count(number))
+
+
 def duration(seconds: float) -> str:
-    """Minutes and seconds: 1:05."""
+    """Minutes and seconds, with hours where there are any: 1:05."""
     whole = max(0, int(seconds))
     return (
         f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}" if whole >= 3600 else f"{whole // 60}:{whole % 60:02}"
@@ -85,5 +92,5 @@ def moment(seconds: float | None) -> str:
 
 
 def _places(amount: float) -> int:
-    """Three digits that tell, as many as a person can compare."""
+    """Decimal places for three significant digits."""
     return 0 if amount >= 99.5 else 1 if amount >= 9.95 else 2

@@ -1,4 +1,4 @@
-"""Three ways to a path on this computer: type it, walk to it in the page, or use the system's own window."""
+"""Three ways to give a path on this computer: type it, browse for it in the page, or use the system's dialog."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def ask_for_path(kind: PathKind, key: str, *, label: str, placeholder: str = "")
     """Draw the three ways.
 
     Args:
-        kind: whether a model or a folder is wanted.
-        key: tells this question from others on the page.
-        label: what to type into the field.
+        kind: what is asked for.
+        key: distinguishes this question from others on the page.
+        label: of the text field.
         placeholder: an example.
 
     Returns:
@@ -35,7 +35,7 @@ def ask_for_path(kind: PathKind, key: str, *, label: str, placeholder: str = "")
         if st.button(t("Browse"), key=f"{key}-browse", icon=":material/folder_open:"):
             open_browser(kind, result_key, _start())
         if system_window.is_available() and st.button(
-            t("Window of the system"), key=f"{key}-system", icon=":material/open_in_new:"
+            t("System dialog"), key=f"{key}-system", icon=":material/open_in_new:"
         ):
             with st.spinner(t("Choose in the window that has opened.")):
                 st.session_state[result_key] = system_window.ask(kind, _start())
@@ -45,9 +45,9 @@ def ask_for_path(kind: PathKind, key: str, *, label: str, placeholder: str = "")
     return chosen
 
 
-def typed_path(words: str) -> Path | None:
+def typed_path(typed: str) -> Path | None:
     """A path as people paste it: in quotes, as a file address, or with ~ for their own folder."""
-    cleaned = words.strip().strip("\"'").strip()
+    cleaned = typed.strip().strip("\"'").strip()
     if cleaned.startswith("file://"):
         cleaned = unquote(urlsplit(cleaned).path)
         if os.name == "nt":  # file:///C:/models/x.onnx

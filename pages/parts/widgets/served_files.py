@@ -1,4 +1,4 @@
-"""The graphs and the files that the browser may fetch: one registry of each for the whole server."""
+"""The model graphs and the files that the browser may fetch: one registry of each for the whole server."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from core.netron import NetronViews, Theme
 from pages.parts.widgets.downloads import Downloads
 
 GRAPHS = NetronViews(st.get_option("server.baseUrlPath") or "")
-"""Every model that is being looked at."""
+"""The models whose graphs are shown."""
 
 DOWNLOADS = Downloads(st.get_option("server.baseUrlPath") or "")
-"""Every file that is offered."""
+"""The files that can be downloaded."""
 
 
 def theme() -> Theme:

@@ -1,4 +1,4 @@
-"""The system's own window for choosing a file or a folder, in a process of its own."""
+"""The system's own dialog for choosing a file or a folder, in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from typing import Literal
 
 import streamlit as st
 
-PathKind = Literal["model", "folder", "config", "checkpoint"]
+PathKind = Literal["model", "examples", "folder", "config", "checkpoint"]
+"""What a path is asked for: a file of one of three kinds, a folder with examples, or any folder."""
 
 SUFFIXES: Mapping[PathKind, tuple[str, ...]] = {
     "model": (".onnx",),
     "config": (".py", ".json", ".yml", ".yaml"),
     "checkpoint": (".pth", ".pt", ".pt2", ".ckpt"),
 }
-"""How the names of the files end that can be chosen; a folder is chosen by itself."""
+"""Endings of the files that can be chosen; the other kinds are folders."""
 
-_PATIENCE = 600.0
+_TIMEOUT_SECONDS = 600.0
 
 # tkinter insists on the main thread, which in the app's own process is the web server's.
 _PROGRAM = """
@@ -41,7 +42,7 @@ sys.stdout.buffer.write(str(path or "").encode("utf-8"))
 
 
 def is_available() -> bool:
-    """Whether the reader sits at this very computer, at a screen on which such a window can open."""
+    """Whether the reader uses this computer itself, and it has a screen on which such a dialog can open."""
     return is_local() and has_screen() and find_spec("_tkinter") is not None
 
 
@@ -56,7 +57,7 @@ def has_screen() -> bool:
 
 
 def ask(kind: PathKind, start: Path) -> Path | None:
-    """Open the window and wait for the choice.
+    """Open the dialog and wait for the choice.
 
     Args:
         kind: what is to be chosen.
@@ -72,7 +73,7 @@ def ask(kind: PathKind, start: Path) -> Path | None:
             capture_output=True,
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONUTF8": "1"},
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""Files that come through the browser: written to disk at once, under names that can do no harm."""
+"""Uploaded files: written to disk at once, under names that can do no harm."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import Protocol
 from core.common.errors import InputError
 from core.common.paths import home
 from core.common.text import say
-from core.inputs.images import SUFFIXES
+from core.inputs.images import ARRAY_SUFFIXES, SUFFIXES
 from core.queue.store import JobStore
 
 _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-_LONGEST = 120
+_DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_MOST_CHARACTERS = 120
 _KEPT_SECONDS = 24 * 3600.0
 _BLOCK = 1 << 20
 
@@ -39,12 +39,12 @@ class Upload(Protocol):
 
 
 def folder() -> Path:
-    """Where uploads lie, each in a folder of its own."""
+    """The folder of all uploads; each has a folder of its own in it."""
     return home() / "uploads"
 
 
 def is_upload(path: Path) -> bool:
-    """Whether a file came through the browser, so that it has no place of its own on this computer."""
+    """Whether a file was uploaded, so that the person has no folder of their own for it on this computer."""
     return path.resolve().is_relative_to(folder().resolve())
 
 
@@ -66,8 +66,8 @@ def save_model(files: Sequence[Upload]) -> Path:
             ),
             next_step=say("Choose one model at a time, together with its .data file if it has one."),
         )
-    place = _save(files)
-    return next(path for path in place.rglob("*") if path.suffix.lower() == ".onnx")
+    saved = _save(files)
+    return next(path for path in saved.rglob("*") if path.suffix.lower() == ".onnx")
 
 
 def save_file(file: Upload, suffixes: Sequence[str]) -> Path:
@@ -89,30 +89,30 @@ def save_file(file: Upload, suffixes: Sequence[str]) -> Path:
     return _save([file]) / name
 
 
-def save_pictures(files: Sequence[Upload]) -> Path:
-    """Write a folder of pictures with its subfolders and its ``labels.csv``; other files are left out.
+def save_examples(files: Sequence[Upload]) -> Path:
+    """Write a folder of pictures or arrays with its subfolders and its ``labels.csv``; other files are left out.
 
     Returns:
         The folder that was dropped.
 
     Raises:
-        InputError: there is no picture among them, or they cannot be written.
+        InputError: there is no picture and no array among them, or they cannot be written.
     """
-    wanted = [file for file in files if _is_picture(file.name) or _last(file.name) == "labels.csv"]
-    if not any(_is_picture(file.name) for file in wanted):
+    wanted = [file for file in files if _is_example(file.name) or _last(file.name) == "labels.csv"]
+    if not any(_is_example(file.name) for file in wanted):
         raise InputError(
-            say("There are no pictures in what you uploaded."),
-            next_step=say("Pick a folder with JPG, PNG, BMP, WEBP or TIFF files."),
+            say("There are no pictures and no arrays in what you uploaded."),
+            next_step=say("Pick a folder with pictures (JPG, PNG, BMP, WEBP, TIFF) or with .npy or .npz files."),
         )
-    place = _save(wanted)
-    tops = list(place.iterdir())
-    return tops[0] if len(tops) == 1 and tops[0].is_dir() else place
+    saved = _save(wanted)
+    entries = list(saved.iterdir())
+    return entries[0] if len(entries) == 1 and entries[0].is_dir() else saved
 
 
 def safe_parts(name: str) -> tuple[str, ...]:
-    """A name from outside as the parts of a path that stays where it is put, on every system."""
-    parts = (_FORBIDDEN.sub("_", part).strip(" .")[-_LONGEST:] for part in re.split(r"[/\\]", name))
-    kept = tuple(f"_{part}" if _DEVICES.fullmatch(part) else part for part in parts if part)
+    """An uploaded file's name as the parts of a relative path that is valid on every system."""
+    parts = (_FORBIDDEN.sub("_", part).strip(" .")[-_MOST_CHARACTERS:] for part in re.split(r"[/\\]", name))
+    kept = tuple(f"_{part}" if _DEVICE_NAMES.fullmatch(part) else part for part in parts if part)
     return kept or ("file",)
 
 
@@ -136,18 +136,18 @@ def _paths(store: JobStore, job_id: str) -> Iterable[Path]:
 
 def _save(files: Iterable[Upload]) -> Path:
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    place = folder() / f"{stamp}-{secrets.token_hex(4)}"
+    saved = folder() / f"{stamp}-{secrets.token_hex(4)}"
     try:
         for file in files:
-            _write(file, _free(place.joinpath(*safe_parts(file.name))))
+            _write(file, _free(saved.joinpath(*safe_parts(file.name))))
     except OSError as exc:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(saved, ignore_errors=True)
         raise InputError(
             say('The uploaded files cannot be saved in "{folder}".', folder=folder()),
             next_step=say("Make sure that the disk is not full and that you may write to this folder."),
             detail=repr(exc),
         ) from exc
-    return place
+    return saved
 
 
 def _write(file: Upload, path: Path) -> None:
@@ -168,8 +168,8 @@ def _free(path: Path) -> Path:
     return free
 
 
-def _is_picture(name: str) -> bool:
-    return Path(_last(name)).suffix.lower() in SUFFIXES
+def _is_example(name: str) -> bool:
+    return Path(_last(name)).suffix.lower() in SUFFIXES | ARRAY_SUFFIXES
 
 
 def _last(name: str) -> str:

@@ -10,10 +10,10 @@ from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.path_chooser import typed_path
 
 
-@pytest.mark.parametrize("words", ["  /data/a b.onnx ", '"/data/a b.onnx"', "file:///data/a%20b.onnx"])
+@pytest.mark.parametrize("typed", ["  /data/a b.onnx ", '"/data/a b.onnx"', "file:///data/a%20b.onnx"])
 @pytest.mark.skipif(sys.platform == "win32", reason="paths as other systems write them")
-def test_paths_are_understood_as_people_paste_them(words):
-    assert typed_path(words) == Path("/data/a b.onnx")
+def test_paths_are_understood_as_people_paste_them(typed):
+    assert typed_path(typed) == Path("/data/a b.onnx")
 
 
 def test_a_tilde_is_the_persons_own_folder():
@@ -33,7 +33,7 @@ def test_a_folder_lists_what_can_be_chosen(tmp_path):
     listing = list_folder(tmp_path, (".onnx",))
     assert [path.name for path in listing.folders] == ["A", "b"]
     assert [path.name for path in listing.files] == ["x.ONNX"]
-    assert (listing.pictures, listing.readable) == (2, True)
+    assert (listing.examples, listing.readable) == (2, True)
 
 
 def test_a_folder_that_cannot_be_read_is_no_error(tmp_path):

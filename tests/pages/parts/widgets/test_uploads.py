@@ -57,23 +57,23 @@ def test_exactly_one_model_is_taken(names, home):
 
 def test_a_folder_keeps_its_subfolders_and_labels_and_nothing_else():
     files = [upload("pets/cat/1.PNG"), upload("pets/dog/1.png"), upload("pets/labels.csv"), upload("pets/virus.exe")]
-    folder = uploads.save_pictures(files)
+    folder = uploads.save_examples(files)
     assert folder.name == "pets"
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     assert found == ["cat/1.PNG", "dog/1.png", "labels.csv"]
 
 
 def test_two_names_that_become_the_same_are_both_kept():
-    folder = uploads.save_pictures([upload("p/a?.png", b"1"), upload("p/a*.png", b"2")])
+    folder = uploads.save_examples([upload("p/a?.png", b"1"), upload("p/a*.png", b"2")])
     assert sorted(path.read_bytes() for path in folder.iterdir()) == [b"1", b"2"]
 
 
 def test_a_folder_without_pictures_is_refused():
     with pytest.raises(InputError, match="no pictures"):
-        uploads.save_pictures([upload("p/notes.txt"), upload("p/labels.csv")])
+        uploads.save_examples([upload("p/notes.txt"), upload("p/labels.csv")])
 
 
-def test_a_disk_that_takes_nothing_is_told_in_words(home):
+def test_a_disk_that_takes_nothing_is_a_readable_error(home):
     home.write_text("a file where the folder should be")
     with pytest.raises(InputError, match="cannot be saved"):
         uploads.save_model([upload("net.onnx")])

@@ -1,4 +1,4 @@
-"""A small sign in the sidebar that something is being done, on every page."""
+"""What is running, shown in the sidebar of every page."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import streamlit as st
 from core.common.errors import EdgePressError
 from core.queue.state import JobState
 from core.queue.supervisor import get_supervisor
-from pages.parts.pytorch.export_view import EXPORTING
+from pages.parts.pytorch.background_tasks import EXPORT
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 
-_EVERY = 2.0
-_LOOKED_AT = 20  # active jobs are among the newest
+_REFRESH_SECONDS = 2.0
+_NEWEST = 20  # active jobs are among the newest
 
 
 def show_running() -> None:
-    """Draw the running job and the running export, with a way to each; nothing where there is none."""
-    is_busy = EXPORTING.status.is_running or bool(_active())
-    st.fragment(_draw, run_every=_EVERY if is_busy else None)()
+    """Draw the running job and the running export, with a link to each; nothing where there is none."""
+    is_busy = EXPORT.status.is_running or bool(_active())
+    st.fragment(_draw, run_every=_REFRESH_SECONDS if is_busy else None)()
 
 
 def _draw() -> None:
@@ -27,7 +27,7 @@ def _draw() -> None:
 
 
 def _draw_export() -> None:
-    status = EXPORTING.status
+    status = EXPORT.status
     if status.is_running:
         st.progress(status.fraction, text=plain(status.arguments[0].checkpoint.name))
         st.page_link("pages/pytorch.py", label=t("Watch it"), icon=":material/visibility:")
@@ -51,7 +51,7 @@ def _active() -> list[tuple[str, JobState]]:
     """Jobs that wait or run, newest first."""
     store = get_supervisor().store
     found = []
-    for job_id in store.ids()[:_LOOKED_AT]:
+    for job_id in store.ids()[:_NEWEST]:
         try:
             state = store.state(job_id)
         except EdgePressError:
