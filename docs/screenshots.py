@@ -28,7 +28,7 @@ from core.common.text import LANGUAGES
 from core.queue.store import JobStore
 from core.queue.supervisor import run_in_foreground
 from core.setup import openmmlab
-from core.setup.instance import ADDRESS, ServerAddress
+from core.setup.instance import HOST, ServerAddress
 from core.setup.server import start
 from pages.parts.convert.sample import sample_job
 
@@ -144,7 +144,7 @@ def _small(png: bytes) -> bytes:
 
 def _free_port() -> int:
     with socket.socket() as asked:
-        asked.bind((ADDRESS, 0))
+        asked.bind((HOST, 0))
         return int(asked.getsockname()[1])
 
 

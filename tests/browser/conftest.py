@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.queue.store import JobStore
-from core.setup.instance import ADDRESS, ServerAddress
+from core.setup.instance import HOST, ServerAddress
 from core.setup.server import start
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ FLAGS = (
 
 def free_port() -> int:
     with socket.socket() as asked:
-        asked.bind((ADDRESS, 0))
+        asked.bind((HOST, 0))
         return asked.getsockname()[1]
 
 
@@ -70,7 +70,7 @@ def outside(page):
     found: list[str] = []
 
     def note(request) -> None:
-        here = (f"http://{ADDRESS}:", "http://localhost:", "data:", "blob:", "about:")
+        here = (f"http://{HOST}:", "http://localhost:", "data:", "blob:", "about:")
         if not request.url.startswith(here):
             found.append(request.url)
 

@@ -30,7 +30,7 @@ class ExampleFolder:
     count: int
     """How many pictures or array files it holds."""
 
-    holds_pictures: bool
+    holds_images: bool
     labelled: int
     """How many pictures have a label."""
 
@@ -70,7 +70,7 @@ def forget_examples() -> None:
 @st.cache_data(show_spinner=False, ttl=300, max_entries=8)
 def _inspect(folder: str, model: str, modified_ns: int, _source: Source) -> ExampleFolder:  # noqa: ARG001 - the cache's key
     found = read_folder(Path(folder))
-    if found.holds_pictures and not _source.takes_image:
+    if found.holds_images and not _source.takes_image:
         raise ImagesError(
             say(
                 '"{name}" holds pictures, but this model does not take a picture as its one input.',
@@ -127,11 +127,11 @@ class _Trial:
 
 
 def _result(found: ImageFolder, trial: _Trial) -> ExampleFolder:
-    names = () if found.holds_pictures else (tensor.name for tensor in trial.source.inputs)
+    names = () if found.holds_images else (tensor.name for tensor in trial.source.inputs)
     return ExampleFolder(
         path=found.path,
         count=len(found.files),
-        holds_pictures=found.holds_pictures,
+        holds_images=found.holds_images,
         labelled=len(found.labels),
         classes=len(set(found.labels.values())),
         tried=trial.tried,

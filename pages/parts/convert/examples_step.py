@@ -121,7 +121,7 @@ def _labels_help() -> str:
 def _show(folder: ExampleFolder) -> None:
     show_chosen(
         folder.path.name if uploads.is_upload(folder.path) else folder.path,
-        change=t("Choose other pictures") if folder.holds_pictures else t("Choose another folder"),
+        change=t("Choose other pictures") if folder.holds_images else t("Choose another folder"),
         key="examples-other",
         on_change=_choose_another,
     )
@@ -130,9 +130,9 @@ def _show(folder: ExampleFolder) -> None:
             for thumbnail in folder.thumbnails:
                 st.image(thumbnail, width=104)
     with st.container(horizontal=True, gap="small"):
-        icon = ":material/photo_library:" if folder.holds_pictures else ":material/data_array:"
+        icon = ":material/photo_library:" if folder.holds_images else ":material/data_array:"
         st.badge(_count(folder), icon=icon, color="gray")
-        if folder.holds_pictures:
+        if folder.holds_images:
             _show_labels(folder)
         _show_trial(folder)
     if folder.inputs_without_array:
@@ -147,13 +147,13 @@ def _choose_another() -> None:
 
 
 def _count(folder: ExampleFolder) -> str:
-    if folder.holds_pictures:
+    if folder.holds_images:
         return t(plural("{count} picture", "{count} pictures", count=folder.count))
     return t(plural("{count} example", "{count} examples", count=folder.count))
 
 
 def _few(folder: ExampleFolder) -> str:
-    if folder.holds_pictures:
+    if folder.holds_images:
         return t("These are few pictures. With {count} or more the results become more reliable.", count=_FEW)
     return t("These are few examples. With {count} or more the results become more reliable.", count=_FEW)
 
@@ -174,7 +174,7 @@ def _show_labels(folder: ExampleFolder) -> None:
 def _show_trial(folder: ExampleFolder) -> None:
     """How many of the files that were tried can be used, and what is wrong with the others."""
     failed, tried = len(folder.problems), folder.tried
-    if not folder.holds_pictures:
+    if not folder.holds_images:
         fitting = t(
             plural(
                 "{fitting} of {count} tried fits the model",
@@ -193,7 +193,7 @@ def _show_trial(folder: ExampleFolder) -> None:
 
 def _choose_test_folder(folder: ExampleFolder, source: Source) -> ExampleFolder | None:
     path = draft.current().test_images
-    title = t("Use other pictures for the test") if folder.holds_pictures else t("Use other examples for the test")
+    title = t("Use other pictures for the test") if folder.holds_images else t("Use other examples for the test")
     with st.expander(title, expanded=path is not None, icon=":material/fact_check:"):
         if path is None:
             _ask_for_test_folder(folder)
@@ -215,7 +215,7 @@ def _ask_for_test_folder(folder: ExampleFolder) -> None:
             "second one for the test."
         )
     )
-    label = t("Folder with test pictures") if folder.holds_pictures else t("Folder with test examples")
+    label = t("Folder with test pictures") if folder.holds_images else t("Folder with test examples")
     chosen = ask_for_path("examples", "test-examples", label=label)
     if chosen is not None:
         draft.change(test_images=chosen)

@@ -103,7 +103,7 @@ def _default(source: Source) -> Proposal:
 
 
 def _show(preprocessing: Preprocessing, examples: ExampleFolder | None) -> None:
-    if examples is not None and not examples.holds_pictures:
+    if examples is not None and not examples.holds_images:
         st.info(t("Arrays are given to the model as they are."), icon=":material/data_array:")
         return
     if examples is None:
