@@ -103,12 +103,20 @@ def test_an_inference_that_fails_leaves_the_settings_to_the_person(opened, model
     assert not app.button(key="convert").disabled
 
 
-def test_the_preparation_can_be_changed_and_changed_back(opened, store, model):
+def test_the_preprocessing_can_be_changed_and_reset(opened, store, model):
     app = give(opened("convert"), "model", model)
     scale = next(box for box in app.selectbox if box.label == "Scale of the colours")
     scale.set_value("Caffe").run()
     color = next(box for box in app.selectbox if box.label == "Order of the colours")
     color.set_value("bgr").run()
+    next(button for button in app.button if button.label == "Back to the proposal").click().run()
+    scale, color = (
+        next(box for box in app.selectbox if box.label == label)
+        for label in ("Scale of the colours", "Order of the colours")
+    )
+    assert (scale.value, color.value) != ("Caffe", "bgr")
+    scale.set_value("Caffe").run()
+    next(box for box in app.selectbox if box.label == "Order of the colours").set_value("bgr").run()
     app.button(key="convert").click().run()
     chosen = store.job(store.ids()[0]).preprocessing
     assert (chosen.color, chosen.mean, chosen.std) == ("bgr", (103.939, 116.779, 123.68), (1.0, 1.0, 1.0))

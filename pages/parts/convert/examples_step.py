@@ -8,21 +8,18 @@ from pathlib import Path
 import streamlit as st
 
 from core.common.errors import EdgePressError
-from core.common.text import plural
 from core.inputs.images import ARRAY_SUFFIXES, SUFFIXES, SampleCounts
 from core.onnx_model.source import Source
 from pages.parts.convert import draft
 from pages.parts.convert.example_folder import ExampleFolder, forget_examples, inspect_examples
+from pages.parts.convert.example_view import count_text, labels_help, show_examples
 from pages.parts.widgets import uploads
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.path_chooser import ask_for_path
-from pages.parts.widgets.step import show_chosen, show_note, step_heading
+from pages.parts.widgets.step import step_heading
 from pages.parts.widgets.upload_field import ask_for_upload
-
-_FEW = 20
-_SHOWN_PROBLEMS = 5
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ def choose_examples(source: Source) -> Examples:
         if folder is None:
             _ask(source)
             return Examples()
-        _show(folder)
+        show_examples(folder, on_change=_choose_another)
         return Examples(folder, _choose_test_folder(folder, source))
 
 
@@ -73,7 +70,7 @@ def _ask(source: Source) -> None:
             uploads.save_examples,
             type=_uploadable(source),
             accept_multiple_files="directory",
-            help=_labels_help() if source.takes_image else None,
+            help=labels_help() if source.takes_image else None,
         )
     with right:
         label = t("Or where the folder lies on this computer")
@@ -111,84 +108,8 @@ def _explanation(source: Source) -> str:
     )
 
 
-def _labels_help() -> str:
-    return t(
-        "To have the right answers counted too, sort the pictures into one subfolder for each class, or add a "
-        "table labels.csv with the columns file and label."
-    )
-
-
-def _show(folder: ExampleFolder) -> None:
-    show_chosen(
-        folder.path.name if uploads.is_upload(folder.path) else folder.path,
-        change=t("Choose other pictures") if folder.holds_images else t("Choose another folder"),
-        key="examples-other",
-        on_change=_choose_another,
-    )
-    if folder.thumbnails:
-        with st.container(horizontal=True, gap="small", key="picture-strip"):
-            for thumbnail in folder.thumbnails:
-                st.image(thumbnail, width=104)
-    with st.container(horizontal=True, gap="small"):
-        icon = ":material/photo_library:" if folder.holds_images else ":material/data_array:"
-        st.badge(_count(folder), icon=icon, color="gray")
-        if folder.holds_images:
-            _show_labels(folder)
-        _show_trial(folder)
-    if folder.inputs_without_array:
-        names = plain(", ".join(folder.inputs_without_array))
-        show_note(t("The files hold no array for {names}; the same made-up values are used every time.", names=names))
-    if folder.count < _FEW:
-        st.caption(_few(folder))
-
-
 def _choose_another() -> None:
     draft.change(images=None, test_images=None)
-
-
-def _count(folder: ExampleFolder) -> str:
-    if folder.holds_images:
-        return t(plural("{count} picture", "{count} pictures", count=folder.count))
-    return t(plural("{count} example", "{count} examples", count=folder.count))
-
-
-def _few(folder: ExampleFolder) -> str:
-    if folder.holds_images:
-        return t("These are few pictures. With {count} or more the results become more reliable.", count=_FEW)
-    return t("These are few examples. With {count} or more the results become more reliable.", count=_FEW)
-
-
-def _show_labels(folder: ExampleFolder) -> None:
-    if not folder.labelled:
-        st.badge(t("no right answers given"), icon=":material/label_off:", color="gray", help=_labels_help())
-        return
-    known = plural(
-        "right answers known for {labelled}, {count} class",
-        "right answers known for {labelled}, {count} classes",
-        count=folder.classes,
-        labelled=folder.labelled,
-    )
-    st.badge(t(known), icon=":material/label:", color="green")
-
-
-def _show_trial(folder: ExampleFolder) -> None:
-    """How many of the files that were tried can be used, and what is wrong with the others."""
-    failed, tried = len(folder.problems), folder.tried
-    if not folder.holds_images:
-        fitting = t(
-            plural(
-                "{fitting} of {count} tried fits the model",
-                "{fitting} of {count} tried fit the model",
-                count=tried,
-                fitting=tried - failed,
-            )
-        )
-        st.badge(fitting, icon=":material/check:", color="green")
-    if failed:
-        lines = [plain(t(problem)) for problem in folder.problems[:_SHOWN_PROBLEMS]]
-        help_text = "\n\n".join([*lines, "…"] if failed > _SHOWN_PROBLEMS else lines)
-        broken = t("{count} of {tried} cannot be used", count=failed, tried=tried)
-        st.badge(broken, icon=":material/broken_image:", color="orange", help=help_text)
 
 
 def _choose_test_folder(folder: ExampleFolder, source: Source) -> ExampleFolder | None:
@@ -200,7 +121,7 @@ def _choose_test_folder(folder: ExampleFolder, source: Source) -> ExampleFolder 
             return None
         test = _inspect(path, source)
         if test is not None:
-            st.markdown(f"**{plain(path)}** · {_count(test)}")
+            st.markdown(f"**{plain(path)}** · {count_text(test)}")
         if st.button(t("Remove"), key="test-examples-none", icon=":material/close:"):
             draft.change(test_images=None)
             st.rerun()
