@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -11,7 +13,7 @@ from core.common.errors import EdgePressError
 from core.common.paths import home
 from core.common.text import Text, say
 from core.job.job import Job
-from core.queue.state import JobState
+from core.queue.state import JobState, JobStatus
 from core.queue.supervisor import get_supervisor
 from core.targets import in_order, target_by_id
 from pages.parts.widgets import number_format
@@ -23,7 +25,8 @@ from pages.parts.widgets.markdown import plain
 
 _SHOWN = 20
 _REFRESH_SECONDS = 1.0
-_STATES: dict[str, tuple[Text, str, str]] = {
+_Color = Literal["gray", "primary", "green", "red", "orange"]
+_STATES: Mapping[JobStatus, tuple[Text, str, _Color]] = {
     "queued": (say("waiting"), ":material/schedule:", "gray"),
     "running": (say("running"), ":material/hourglass_top:", "primary"),
     "done": (say("done"), ":material/check_circle:", "green"),

@@ -48,13 +48,14 @@ def _show_figures(result: OutcomeEntry, report: Report) -> None:
     left, right = st.columns(2)
     share = t("{part} of the original", part=number_format.part(result.size_share(report.source)))
     _figure(left, t("Size"), number_format.size(result.size_bytes), share, explanations.SHARE_HELP)
-    latency = result.comparison and result.comparison.latency_ms
+    latency = None if result.comparison is None else result.comparison.latency_ms
+    time = None if latency is None else latency.median_one_thread
     speed = number_format.times(result.speed_up(report.source))
     _figure(
         right,
         t("Speed"),
         speed,
-        t("{time} a run", time=number_format.milliseconds(latency and latency.median_one_thread)),
+        t("{time} a run", time=number_format.milliseconds(time)),
         explanations.SPEED_HELP,
     )
     sentences = (

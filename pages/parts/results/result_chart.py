@@ -118,7 +118,7 @@ def _dots(points: Sequence[_Point], measure: str, *, x: alt.X, y: alt.Y) -> alt.
         alt.Tooltip("size:N", title=t("Size")),
         alt.Tooltip("accuracy:Q", title=measure, format=".2%"),
     ]
-    return (
+    dots: alt.Chart = (
         alt.Chart(pd.DataFrame(points))
         .mark_point(size=150, filled=True, opacity=0.9)
         .encode(
@@ -129,15 +129,17 @@ def _dots(points: Sequence[_Point], measure: str, *, x: alt.X, y: alt.Y) -> alt.
             tooltip=tooltip,
         )
     )
+    return dots
 
 
 def _label(point: _Point, offset: int, *, x: alt.X, y: alt.Y) -> alt.Chart:
     """The name of one point: a layer of its own, since a layer has one offset for all its points."""
-    return (
+    label: alt.Chart = (
         alt.Chart(pd.DataFrame([point]))
         .mark_text(dy=offset, fontSize=12, color=_INK[theme()])
         .encode(x=x, y=y, text=alt.Text("name:N"))
     )
+    return label
 
 
 def _label_offsets(points: Sequence[_Point], frame: _Frame) -> list[int]:

@@ -80,8 +80,8 @@ def _row(result: OutcomeEntry, report: Report) -> dict[str, Any]:
         "status": t(_STATUS[result.status]),
         "size": number_format.size(result.size_bytes),
         "share": None if share is None else 100 * share,
-        "similarity": number_format.similarity(comparison and comparison.cosine),
-        "agreement": number_format.percent(comparison and comparison.agreement),
-        "right": number_format.percent(comparison and comparison.top1),
+        "similarity": number_format.similarity(None if comparison is None else comparison.cosine),
+        "agreement": number_format.percent(None if comparison is None else comparison.agreement),
+        "right": number_format.percent(None if comparison is None else comparison.top1),
         "speed": number_format.times(result.speed_up(report.source)),
     }

@@ -14,9 +14,7 @@ def step_heading(number: int, title: str) -> None:
     st.subheader(f":primary[:material/counter_{number}:] {title}", anchor=False)
 
 
-def show_chosen(
-    name: object, *, change: str, key: str, on_change: Callable[[], object], size: str | None = None
-) -> None:
+def show_chosen(name: object, *, change: str, key: str, on_change: Callable[[], None], size: str | None = None) -> None:
     """Draw what was chosen, with a button to choose something else.
 
     Args:
