@@ -10,13 +10,13 @@ from pathlib import Path
 import onnx
 from onnx import version_converter
 
-from core.common.errors import ConversionError, SourceError
+from core.common.errors import SourceError
 from core.common.text import Text, say
 from core.metrics.reference_check import ReferenceSamples, agrees
 from core.onnx_model.clean import clean
 from core.onnx_model.graph import all_nodes, copy_model, opset
 from core.onnx_model.inline_functions import inline_functions
-from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.onnx import OnnxPredictor, source_errors
 from core.runtimes.predictor import Feeds, Tensor
 
 OPSET = 17
@@ -93,15 +93,8 @@ def run_source(path: Path, feeds: Feeds) -> Mapping[str, Tensor]:
     Raises:
         SourceError: it cannot be loaded or run.
     """
-    try:
-        predictor = OnnxPredictor(path, threads=1)
-        return predictor.run(feeds)
-    except ConversionError as exc:
-        raise SourceError(
-            say('The model "{name}" itself cannot be run.', name=path.name),
-            next_step=exc.next_step,
-            detail=exc.detail,
-        ) from exc
+    with source_errors(path):
+        return OnnxPredictor(path, threads=1).run(feeds)
 
 
 def _load(path: Path) -> onnx.ModelProto:

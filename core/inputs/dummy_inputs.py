@@ -11,11 +11,11 @@ import numpy as np
 from core.common.errors import ConversionError, SourceError
 from core.common.text import say
 from core.onnx_model.source import Source, TensorInfo
-from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.onnx import OnnxPredictor, source_errors
 from core.runtimes.predictor import Feeds, Tensor
 
 _TIMEOUT_S = 30.0
-_MAX_COMBINATIONS = 20_000  # that are put in order
+_MAX_COMBINATIONS = 20_000  # sorted before the first one is tried
 _MAX_CANDIDATES = 120
 
 _SAMPLE_RATES = (16000, 8000, 44100)
@@ -46,7 +46,8 @@ def find_dummy_inputs(source: Source, given: Feeds) -> dict[str, Tensor]:
     for tensor in unknown:
         _check_type(tensor)
     sizes = _known_sizes(source, given)
-    predictor = _open_predictor(source)
+    with source_errors(source.path):
+        predictor = OnnxPredictor(source.path, threads=1)
     error: ConversionError | None = None
     deadline = time.monotonic() + _TIMEOUT_S
     try:
@@ -76,17 +77,6 @@ def _check_type(tensor: TensorInfo) -> None:
             say('The model does not say what its input "{name}" is.', name=tensor.name),
             next_step=say("Export the model again, with the types of its inputs."),
         )
-
-
-def _open_predictor(source: Source) -> OnnxPredictor:
-    try:
-        return OnnxPredictor(source.path, threads=1)
-    except ConversionError as exc:
-        raise SourceError(
-            say('The model "{name}" itself cannot be run.', name=source.path.name),
-            next_step=exc.next_step,
-            detail=exc.detail,
-        ) from exc
 
 
 def _does_not_run(error: ConversionError | None) -> SourceError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import onnx
 
-from core.common.errors import ConversionError
+from core.common.errors import ConversionError, SourceError
 from core.common.text import say
 from core.runtimes.predictor import Feeds, Tensor
 
@@ -88,6 +90,19 @@ class OnnxPredictor:
     def close(self) -> None:
         """Release the memory."""
         del self._session
+
+
+@contextmanager
+def source_errors(path: Path) -> Iterator[None]:
+    """Raise errors of the source model itself as a :class:`SourceError` that names its file."""
+    try:
+        yield
+    except ConversionError as exc:
+        raise SourceError(
+            say('The model "{name}" itself cannot be run.', name=path.name),
+            next_step=exc.next_step,
+            detail=exc.detail,
+        ) from exc
 
 
 def _cast(tensor: Tensor, dtype: type[np.generic] | None) -> Tensor:

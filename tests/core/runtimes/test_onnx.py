@@ -3,8 +3,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from core.common.errors import ConversionError
-from core.runtimes.onnx import OnnxPredictor
+from core.common.errors import ConversionError, SourceError
+from core.runtimes.onnx import OnnxPredictor, source_errors
 from small import conv_net, save
 
 
@@ -56,3 +56,11 @@ def test_an_input_that_does_not_fit_is_a_readable_error(tmp_path):
         with pytest.raises(ConversionError, match="stopped") as caught:
             predictor.run(feeds)
         assert caught.value.detail
+
+
+def test_errors_of_the_source_itself_name_its_file(tmp_path):
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"no model")
+    with pytest.raises(SourceError, match=r"broken\.onnx") as caught, source_errors(path):
+        OnnxPredictor(path)
+    assert caught.value.detail and str(caught.value.next_step)
