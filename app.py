@@ -27,8 +27,9 @@ def draw() -> None:
     """Draw what surrounds every page, then the page."""
     st.set_page_config(page_title="EdgePress", page_icon=str(_ASSETS / "icon.png"), layout="wide")
     st.html(_ASSETS / "styles" / "pages.css")
-    if current() == "zh":
-        st.html(_ASSETS / "styles" / "upload-zh.css")
+    upload_words = _ASSETS / "styles" / f"upload-{current()}.css"
+    if upload_words.exists():
+        st.html(upload_words)
     st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.png"), size="large")
     get_supervisor()  # starts the queued jobs, whichever page is opened first
     page = st.navigation(

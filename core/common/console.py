@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import sys
 from collections.abc import Mapping
 from typing import TextIO
 
 from core.common.errors import EdgePressError
-from core.common.text import Language, Text, say
+from core.common.text import LANGUAGES, Language, Text, language_of, say
 
 
 def system_language(environ: Mapping[str, str] = os.environ) -> Language:
     """The language of this computer's user interface.
 
     Args:
-        environ: environment variables; ``EDGEPRESS_LANGUAGE`` (``en`` or ``zh``) overrides the system's.
+        environ: environment variables; ``EDGEPRESS_LANGUAGE`` (such as ``zh``) overrides the system's.
 
     Returns:
-        ``zh`` on a Chinese system, else ``en``.
+        One of :data:`LANGUAGES`; English where the system's is none of them.
     """
     names = ("EDGEPRESS_LANGUAGE", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-    chosen = next((environ[name] for name in names if environ.get(name)), "")
-    if not chosen and _windows_is_chinese():
-        return "zh"
-    return "zh" if chosen.lower().startswith("zh") else "en"
+    chosen = next((environ[name] for name in names if environ.get(name)), "") or _windows_locale()
+    return language_of(chosen) or "en"
 
 
 class Console:
@@ -32,13 +31,13 @@ class Console:
 
     Args:
         stream: standard output unless given.
-        language: the system's unless given; English where the stream's encoding has no Chinese.
+        language: the system's unless given; English where the stream's encoding lacks the language's own name.
     """
 
     def __init__(self, stream: TextIO | None = None, language: Language | None = None) -> None:
         self._stream = stream or sys.stdout
         preferred = language or system_language()
-        self.language: Language = preferred if preferred == "en" or _can_encode("中文", self._stream) else "en"
+        self.language: Language = preferred if _can_encode(LANGUAGES[preferred], self._stream) else "en"
 
     def print(self, text: Text, *, indent: int = 0) -> None:
         """Print one sentence on a line of its own, and flush."""
@@ -67,11 +66,10 @@ def _can_encode(sample: str, stream: TextIO) -> bool:
     return True
 
 
-def _windows_is_chinese() -> bool:
-    """The language of the Windows user interface, which no environment variable holds."""
+def _windows_locale() -> str:
+    """The locale of the Windows user interface, which no environment variable holds; empty elsewhere."""
     if sys.platform != "win32":
-        return False
+        return ""
     import ctypes
 
-    primary_language = ctypes.windll.kernel32.GetUserDefaultUILanguage() & 0x3FF
-    return bool(primary_language == 0x04)  # LANG_CHINESE in winnt.h
+    return locale.windows_locale.get(ctypes.windll.kernel32.GetUserDefaultUILanguage(), "")

@@ -12,14 +12,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from core.common.paths import ASSETS
 
-Language = Literal["en", "zh"]
+Language = str
+"""The two letters of ISO 639-1, a key of :data:`LANGUAGES`."""
 
-LANGUAGES: tuple[Language, ...] = ("en", "zh")
-"""Every language of the pages; the templates are in English."""
+LANGUAGES: Mapping[Language, str] = {"en": "English", "zh": "中文"}
+"""Every language of the pages with its own name; the templates are in English."""
 
 _CATALOGUES = ASSETS / "languages"
 
@@ -63,8 +64,14 @@ class Text:
         return cls(data["template"], values)
 
 
+def language_of(locale: str) -> Language | None:
+    """The language of a locale such as ``zh_CN.UTF-8`` or ``zh-Hans``, where the pages speak it."""
+    code = locale[:2].lower()
+    return code if code in LANGUAGES and not locale[2:3].isalpha() else None
+
+
 def say(template: str, **values: Any) -> Text:
-    """Make a :class:`Text`; a test checks that every literal template has a Chinese translation."""
+    """Make a :class:`Text`; a test checks that every literal template is translated."""
     return Text(template, values)
 
 

@@ -10,9 +10,8 @@ import streamlit as st
 from core.common.console import system_language
 from core.common.json_files import read_json, write_json
 from core.common.paths import home
-from core.common.text import LANGUAGES, Language, Text, say
+from core.common.text import LANGUAGES, Language, Text, language_of, say
 
-_NAMES: dict[Language, str] = {"en": "English", "zh": "中文"}
 _CHOSEN = "language"
 _CONTROL = "language-control"
 
@@ -30,7 +29,7 @@ def t(text: str | Text, **values: Any) -> str:
 def current() -> Language:
     """The language of this visit: what was chosen now or earlier, or else the browser's, or the system's."""
     if _CHOSEN not in st.session_state:
-        st.session_state[_CHOSEN] = _remembered() or _of_browser() or system_language()
+        st.session_state[_CHOSEN] = _remembered() or language_of(st.context.locale or "") or system_language()
     chosen: Language = st.session_state[_CHOSEN]
     return chosen
 
@@ -39,9 +38,9 @@ def choose() -> None:
     """Draw the switch between the languages."""
     st.segmented_control(
         "Language / 语言",
-        LANGUAGES,
+        list(LANGUAGES),
         default=current(),
-        format_func=_NAMES.__getitem__,
+        format_func=LANGUAGES.__getitem__,
         required=True,
         key=_CONTROL,
         on_change=_remember,
@@ -67,8 +66,3 @@ def _remembered() -> Language | None:
         return None
     found = settings.get("language") if isinstance(settings, dict) else None
     return found if found in LANGUAGES else None
-
-
-def _of_browser() -> Language | None:
-    locale = (st.context.locale or "").lower()
-    return "zh" if locale.startswith("zh") else "en" if locale.startswith("en") else None

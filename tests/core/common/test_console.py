@@ -17,6 +17,7 @@ def console_with(encoding):
     [
         ({"LANG": "zh_CN.UTF-8"}, "zh"),
         ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({"LANG": "zho"}, "en"),
         ({}, "en"),
         ({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, "en"),
         ({"EDGEPRESS_LANGUAGE": "zh", "LANG": "en_US.UTF-8"}, "zh"),
@@ -24,8 +25,13 @@ def console_with(encoding):
     ],
 )
 def test_the_language_is_the_systems_unless_the_environment_overrides_it(environ, language, monkeypatch):
-    monkeypatch.setattr("core.common.console._windows_is_chinese", lambda: False)
+    monkeypatch.setattr("core.common.console._windows_locale", lambda: "")
     assert system_language(environ) == language
+
+
+def test_windows_says_its_language_where_the_environment_does_not(monkeypatch):
+    monkeypatch.setattr("core.common.console._windows_locale", lambda: "zh_TW")
+    assert system_language({}) == "zh" and system_language({"EDGEPRESS_LANGUAGE": "en"}) == "en"
 
 
 def test_a_chinese_console_shows_chinese():
