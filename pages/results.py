@@ -12,13 +12,13 @@ from core.common.text import plural
 from core.queue.supervisor import get_supervisor
 from core.report.schema import Report
 from core.targets import target_by_id
+from pages.parts.paths.folder_opener import can_open, open_folder
 from pages.parts.results.gallery import show_gallery
 from pages.parts.results.result_card import show_card
 from pages.parts.results.result_chart import show_chart
 from pages.parts.results.result_table import show_table
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
-from pages.parts.widgets.folder_opener import can_open, open_folder
 from pages.parts.widgets.job_choice import Done, choose_job
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain

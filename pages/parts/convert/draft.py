@@ -12,7 +12,7 @@ from core.common.paths import home
 from core.job.target_id import TargetId
 from core.preprocessing import Preprocessing
 from pages.parts.convert.sample import is_sample
-from pages.parts.widgets.uploads import is_upload
+from pages.parts.paths.uploads import is_upload
 
 _KEY = "draft"
 

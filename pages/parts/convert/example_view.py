@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.common.text import plural
 from pages.parts.convert.example_folder import ExampleFolder
-from pages.parts.widgets import uploads
+from pages.parts.paths import uploads
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.step import show_chosen, show_note

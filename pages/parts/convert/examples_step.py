@@ -13,13 +13,13 @@ from core.onnx_model.source import Source
 from pages.parts.convert import draft
 from pages.parts.convert.example_folder import ExampleFolder, forget_examples, inspect_examples
 from pages.parts.convert.example_view import count_text, labels_help, show_examples
-from pages.parts.widgets import uploads
+from pages.parts.paths import uploads
+from pages.parts.paths.path_chooser import ask_for_path
+from pages.parts.paths.upload_field import ask_for_upload
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
-from pages.parts.widgets.path_chooser import ask_for_path
 from pages.parts.widgets.step import step_heading
-from pages.parts.widgets.upload_field import ask_for_upload
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from core.targets import target_by_id
 from pages.parts.convert import draft
 from pages.parts.convert.examples_step import Examples
 from pages.parts.convert.sample import is_sample
-from pages.parts.widgets import uploads
+from pages.parts.paths import uploads
+from pages.parts.paths.path_chooser import ask_for_path
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
-from pages.parts.widgets.path_chooser import ask_for_path
 from pages.parts.widgets.step import show_note, step_heading
 
 

@@ -11,13 +11,14 @@ from core.common.text import plural
 from core.onnx_model.inspect import inspect
 from core.onnx_model.source import Source, TensorInfo
 from pages.parts.convert import draft
-from pages.parts.widgets import number_format, uploads
+from pages.parts.paths import uploads
+from pages.parts.paths.path_chooser import ask_for_path
+from pages.parts.paths.upload_field import ask_for_upload
+from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_detail, show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
-from pages.parts.widgets.path_chooser import ask_for_path
 from pages.parts.widgets.step import show_chosen, step_heading
-from pages.parts.widgets.upload_field import ask_for_upload
 
 _SHOWN_CLASSES = 6
 

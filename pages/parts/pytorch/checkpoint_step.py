@@ -6,16 +6,16 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.parts.paths.path_chooser import ask_for_path
+from pages.parts.paths.system_window import SUFFIXES
+from pages.parts.paths.upload_field import ask_for_upload
+from pages.parts.paths.uploads import Upload, save_file
 from pages.parts.pytorch import export_draft
 from pages.parts.pytorch.background_tasks import EXPORT
 from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
-from pages.parts.widgets.path_chooser import ask_for_path
 from pages.parts.widgets.step import show_chosen, step_heading
-from pages.parts.widgets.system_window import SUFFIXES
-from pages.parts.widgets.upload_field import ask_for_upload
-from pages.parts.widgets.uploads import Upload, save_file
 
 
 def choose_checkpoint(*, number: int) -> Path | None:

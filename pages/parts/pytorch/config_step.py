@@ -13,17 +13,17 @@ from core.common.text import Text, plural, say
 from core.pytorch.export import describe
 from core.pytorch.request import TASKS, Description, OpenMMLabTask
 from core.pytorch.zoo import ZooEntry, entries
+from pages.parts.paths.folder_browser import not_shown
+from pages.parts.paths.path_chooser import ask_for_path
+from pages.parts.paths.system_window import SUFFIXES
+from pages.parts.paths.upload_field import ask_for_upload
+from pages.parts.paths.uploads import Upload, save_file
 from pages.parts.pytorch import export_draft
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error, show_error_text
-from pages.parts.widgets.folder_browser import not_shown
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
-from pages.parts.widgets.path_chooser import ask_for_path
 from pages.parts.widgets.step import show_chosen, step_heading
-from pages.parts.widgets.system_window import SUFFIXES
-from pages.parts.widgets.upload_field import ask_for_upload
-from pages.parts.widgets.uploads import Upload, save_file
 
 _DESCRIBED = "config-described"
 _MOST_SHOWN = 60

@@ -10,13 +10,13 @@ import streamlit as st
 from core.common.errors import Cancelled, ConsentNeeded, EdgePressError
 from core.common.publish import check_output_folder
 from core.pytorch.request import OPSETS, Description, ExportRequest
+from pages.parts.paths import uploads
+from pages.parts.paths.path_chooser import ask_for_path
 from pages.parts.pytorch import export_draft
 from pages.parts.pytorch.background_tasks import EXPORT
-from pages.parts.widgets import uploads
 from pages.parts.widgets.error_message import show_detail, show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
-from pages.parts.widgets.path_chooser import ask_for_path
 from pages.parts.widgets.step import show_note, step_heading
 
 _MOST_PIXELS = 8192

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pages.parts.widgets.folder_browser import list_folder
+from pages.parts.paths.folder_browser import list_folder
+from pages.parts.paths.path_chooser import typed_path
 from pages.parts.widgets.markdown import plain
-from pages.parts.widgets.path_chooser import typed_path
 
 
 @pytest.mark.parametrize("typed", ["  /data/a b.onnx ", '"/data/a b.onnx"', "file:///data/a%20b.onnx"])

@@ -10,7 +10,7 @@ from core.common.errors import InputError
 from core.job.job import Job
 from core.preprocessing import Preprocessing
 from core.queue.store import JobStore
-from pages.parts.widgets import uploads
+from pages.parts.paths import uploads
 
 
 @pytest.fixture(autouse=True)

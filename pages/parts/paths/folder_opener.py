@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from pages.parts.widgets.system_window import has_screen, is_local
+from pages.parts.paths.system_window import has_screen, is_local
 
 
 def can_open() -> bool:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.common.errors import InputError
 from core.queue.supervisor import get_supervisor
-from pages.parts.widgets import uploads
+from pages.parts.paths import uploads
 from pages.parts.widgets.error_message import show_error
 
 

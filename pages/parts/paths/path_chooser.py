@@ -9,10 +9,10 @@ from urllib.parse import unquote, urlsplit
 import streamlit as st
 
 from core.common.paths import home
-from pages.parts.widgets import system_window
-from pages.parts.widgets.folder_browser import open_browser
+from pages.parts.paths import system_window
+from pages.parts.paths.folder_browser import open_browser
+from pages.parts.paths.system_window import PathKind
 from pages.parts.widgets.language import t
-from pages.parts.widgets.system_window import PathKind
 
 _LAST_FOLDER = "last-folder"
 

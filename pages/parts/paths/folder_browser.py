@@ -14,10 +14,10 @@ import streamlit as st
 from core.common.text import Text, plural, say
 from core.inputs.images import ARRAY_SUFFIXES
 from core.inputs.images import SUFFIXES as IMAGE_SUFFIXES
+from pages.parts.paths.system_window import SUFFIXES, PathKind
 from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
-from pages.parts.widgets.system_window import SUFFIXES, PathKind
 
 _MOST_SHOWN = 200
 _SHOWN_FOLDER = "browser-folder"
