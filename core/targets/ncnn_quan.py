@@ -42,13 +42,13 @@ class NcnnQuan(NcnnTarget):
                 next_step=say("Use the 16 bit target of ncnn instead."),
             )
         quantize = _quantize if context.ncnn_tools == "own" else _quantize_with_official_tools
-        quantized, note = quantize(context, model, portion(progress, 0.3, 0.95))
+        quantized, own_notes = quantize(context, model, portion(progress, 0.3, 0.95))
         progress(0.95, say("Writing 8 bit weights"))
-        notes = (*context.calibration_notes, note, *notes_on_fp32_layers(quantized))
+        notes = (*context.calibration_notes, *own_notes, *notes_on_fp32_layers(quantized))
         return self.write(quantized, folder, context.stem, notes)
 
 
-def _quantize(context: ConversionContext, model: NcnnModel, progress: Progress) -> tuple[NcnnModel, Text]:
+def _quantize(context: ConversionContext, model: NcnnModel, progress: Progress) -> tuple[NcnnModel, tuple[Text, ...]]:
     plan = plan_quantization(
         model,
         context.calibration_feeds(portion(progress, 0.0, 0.6)),
@@ -56,21 +56,25 @@ def _quantize(context: ConversionContext, model: NcnnModel, progress: Progress) 
         method=method_named(context.ncnn_calibration),
         progress=portion(progress, 0.6, 1.0),
     )
-    return plan.apply(model), _kept_note(len(plan.keep_float), len(plan.layers))
+    return plan.apply(model), _kept_notes(len(plan.keep_float), len(plan.layers))
 
 
 def _quantize_with_official_tools(
     context: ConversionContext, model: NcnnModel, progress: Progress
-) -> tuple[NcnnModel, Text]:
+) -> tuple[NcnnModel, tuple[Text, ...]]:
     feeds = context.calibration_feeds(progress)
     folder = context.folder / "ncnn-tools"
     note = say("ncnn's own tools measured the ranges (KL) and wrote the weights: {tools}", tools=context.ncnn_tools)
-    return quantize_with_official_tools(model, feeds, choice=context.ncnn_tools, folder=folder), note
+    return quantize_with_official_tools(model, feeds, choice=context.ncnn_tools, folder=folder), (note,)
 
 
-def _kept_note(kept: int, layers: int) -> Text:
-    return say(
-        "{kept} of {all} layers were left in 16 bit, because 8 bit would cost accuracy there and save little.",
-        kept=kept,
-        all=layers,
+def _kept_notes(kept: int, layers: int) -> tuple[Text, ...]:
+    if not kept:
+        return ()
+    return (
+        say(
+            "{kept} of {all} layers were left in 16 bit, because 8 bit would cost accuracy there and save little.",
+            kept=kept,
+            all=layers,
+        ),
     )

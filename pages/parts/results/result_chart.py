@@ -77,7 +77,9 @@ def _points(report: Report) -> tuple[str, list[_Point]]:
     best, measure, value = 1.0, t("Similarity"), _similarity
     if source.top1 is not None:
         best, measure, value = source.top1, t("Right answers"), _accuracy
-    elif report.task == "classification":
+    elif any(
+        outcome.comparison is not None and outcome.comparison.agreement is not None for outcome in report.converted
+    ):
         measure, value = t("Same answers"), _agreement
     size = source.size_bytes
     points = [_Point(t("Original"), t("Original"), size / 1e6, number_format.size(size), best)]
