@@ -93,8 +93,8 @@ def quantize_layer(model: NcnnModel, index: int, abs_max: float) -> NcnnModel:
         abs_max: of its input.
     """
 
-    def edit(place: int, layer: Layer, arrays: tuple[Array, ...]) -> tuple[Layer, tuple[Array, ...]]:
-        return _quantize_layer(layer, arrays, abs_max) if place == index else (layer, arrays)
+    def edit(position: int, layer: Layer, arrays: tuple[Array, ...]) -> tuple[Layer, tuple[Array, ...]]:
+        return _quantize_layer(layer, arrays, abs_max) if position == index else (layer, arrays)
 
     return model.edited(edit)
 
