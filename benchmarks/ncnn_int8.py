@@ -1,4 +1,4 @@
-"""Compare 8-bit quantization for ncnn: the official KL and ACIQ, and EdgePress; prints a Markdown table.
+"""Compare 8-bit quantisation for ncnn: the official KL and ACIQ, and EdgePress; prints a Markdown table.
 
     python benchmarks/ncnn_int8.py model.onnx --calibration DIR --test DIR --mean 127 --std 128
 
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from core.conversion.prepare import prepare_model, run_source
-from core.fp16.ncnn import to_fp16
+from core.fp16.ncnn_writer import to_fp16
 from core.inputs.images import ImageReader, read_folder
 from core.inputs.samples import load_samples
 from core.metrics.similarity import ModelSimilarity

@@ -1,1 +1,1 @@
-"""From a fresh copy of EdgePress to a running app: environments, packages, the launcher; on a bare Python."""
+"""From a fresh copy of EdgePress to a running app, mostly on a bare Python: environments, packages, launcher."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.common.progress import Progress
 from core.common.text import Text, say
 from core.conversion.context import ConversionContext
-from core.fp16.ncnn import notes_on_fp32_layers, to_fp16
+from core.fp16.ncnn_writer import notes_on_fp32_layers, to_fp16
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.targets.base import Effort

@@ -8,7 +8,7 @@ from core.common.errors import ConversionError
 from core.common.progress import Progress, portion
 from core.common.text import Text, say
 from core.conversion.context import ConversionContext
-from core.fp16.ncnn import notes_on_fp32_layers
+from core.fp16.ncnn_writer import notes_on_fp32_layers
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.ncnn.model import NcnnModel

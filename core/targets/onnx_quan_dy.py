@@ -1,4 +1,4 @@
-"""Target ``onnx_quan_dy``: dynamic quantization, whose ranges are found at run time, so that it needs no samples."""
+"""Target ``onnx_quan_dy``: dynamic quantisation, whose ranges are found at run time, so that it needs no samples."""
 
 from __future__ import annotations
 

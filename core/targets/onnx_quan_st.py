@@ -1,4 +1,4 @@
-"""Target ``onnx_quan_st``: static quantization of weights and activations, calibrated on the person's samples."""
+"""Target ``onnx_quan_st``: static quantisation of weights and activations, calibrated on the person's samples."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def measure_sensitivity(model: NcnnModel, ranges: Mapping[int, float], samples: 
         samples: a few inputs.
 
     Returns:
-        Index of the layer -> power of the quantization error over power of the output (1/SQNR), averaged over all
+        Index of the layer -> power of the quantisation error over power of the output (1/SQNR), averaged over all
         outputs and samples; infinity where an output is not finite.
     """
     if not samples:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from core.fp16.ncnn import array_to_fp16
+from core.fp16.ncnn_writer import array_to_fp16
 from core.ncnn.model import NcnnModel
 from core.ncnn.param import Layer
 from core.ncnn.weights import Array, raw, stored

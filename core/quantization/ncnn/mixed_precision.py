@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from core.fp16.ncnn import array_to_fp16
+from core.fp16.ncnn_writer import array_to_fp16
 from core.ncnn.model import NcnnModel
 from core.ncnn.param import Layer
 from core.ncnn.weights import Array

@@ -1,4 +1,4 @@
-"""The default 8-bit quantization for ncnn: measured ranges, and the layers that stay in 16 bit."""
+"""The default 8-bit quantisation for ncnn: measured ranges, and the layers that stay in 16 bit."""
 
 from __future__ import annotations
 

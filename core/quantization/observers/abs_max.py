@@ -97,6 +97,8 @@ def _by_histogram(method: AbsMaxMethod, observers: Mapping[str, AbsMaxObserver])
         return {name: percentile(histogram)[1] for name, (histogram, _) in counted.items()}
     if method == "mean-square":
         return {name: mean_square_abs_max(histogram, abs_max) for name, (histogram, abs_max) in counted.items()}
+    if method != "kl":
+        raise ValueError(f"no rule for {method}")
     if not counted:
         return {}
     abs_max = np.array([abs_max for _, abs_max in counted.values()], np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 2048
-"""Fine enough that the width of a bin is far below one 8-bit quantization step."""
+"""Fine enough that the width of a bin is far below one 8-bit quantisation step."""
 
 _CHUNK = 1 << 16
 """Values counted at once: what stays in the processor's cache is counted in half the time."""

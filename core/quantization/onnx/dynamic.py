@@ -1,4 +1,4 @@
-"""Dynamic quantization to 8 bit: matrix products with ranges found at run time, convolutions weight-only."""
+"""Dynamic quantisation to 8 bit: matrix products with ranges found at run time, convolutions weight-only."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def quantize_dynamic(
     """Try the schemes in turn until one is accurate enough; else take the most accurate.
 
     Args:
-        fresh_model: returns a copy of the clean model, which the quantizer may write into.
+        fresh_model: returns a copy of the clean model, which the quantiser may write into.
         references: inputs with the source's outputs.
         max_bytes: size that the result must stay below.
         scratch: a temporary file.
@@ -106,7 +106,7 @@ def _apply(scheme: _Scheme, model: onnx.ModelProto, references: ReferenceSamples
     if scheme.dynamic:
         try:
             model = quantize_matrix_products(model, scheme.dynamic, scratch)
-        # onnxruntime's quantizer documents no exceptions: on a graph that it does not expect, any may come.
+        # onnxruntime's quantiser documents no exceptions: on a graph that it does not expect, any may come.
         except Exception:  # noqa: BLE001
             return None
     count = store_weights_as_int8(model, scheme.weight_only, share=scheme.float_share)

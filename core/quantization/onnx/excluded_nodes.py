@@ -1,4 +1,4 @@
-"""Keep the layers that are excluded from quantization in float, in the file and in onnxruntime."""
+"""Keep the layers that are excluded from quantisation in float, in the file and in onnxruntime."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def with_following_activations(model: onnx.ModelProto, excluded: Collection[str]
     return [*excluded, *after]
 
 
-def prevent_requantization(quantized: onnx.ModelProto, excluded: Collection[str]) -> int:
+def prevent_weight_quantization(quantized: onnx.ModelProto, excluded: Collection[str]) -> int:
     """Keep onnxruntime from quantising the weights of excluded layers when it loads the file.
 
     Its optimiser WeightBiasQuantization gives 8-bit weights, one scale for the whole tensor, to

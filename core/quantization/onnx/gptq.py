@@ -59,7 +59,7 @@ def gptq_round(
 
 
 def divide_by_scales(weights: NDArray[np.float32], scales: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weights in quantization steps; 0 where the scale is too small to divide by.
+    """Weights in quantisation steps; 0 where the scale is too small to divide by.
 
     Args:
         weights: shape (blocks, outputs, columns).

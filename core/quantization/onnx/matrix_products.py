@@ -1,4 +1,4 @@
-"""Dynamic quantization of matrix products by onnxruntime, with unsigned weights so that no sum saturates."""
+"""Dynamic quantisation of matrix products by onnxruntime, with unsigned weights so that no sum saturates."""
 
 from __future__ import annotations
 

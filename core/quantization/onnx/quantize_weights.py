@@ -27,7 +27,7 @@ class QuantizedWeights:
     bias: Tensor | None
 
 
-def requantize_weights(
+def round_weights(
     quantized: onnx.ModelProto, moments: Mapping[QuantizableLayer, InputMoments], floats: Mapping[str, Tensor]
 ) -> dict[QuantizableLayer, QuantizedWeights]:
     """Round the weights of each layer by GPTQ, and correct its bias by the mean error that is left.
@@ -74,7 +74,7 @@ class _QuantizedTensor:
         """Change the scales; the integers stay."""
         _store(self.scale, (self.scales * (factors if self.scales.size > 1 else factors.max())).astype(np.float32))
 
-    def requantize(self, factors: Tensor) -> None:
+    def rescale(self, factors: Tensor) -> None:
         """Multiply the scales and divide the integers, so that the values stay."""
         before = self.scales
         self.multiply_scales(factors)
@@ -108,7 +108,7 @@ def _reduce_to_7_bits(weights: _QuantizedTensor, bias: _QuantizedTensor | None, 
         _store(weights.tensor, np.rint(numpy_helper.to_array(weights.tensor) / 2).astype(np.int8))
         weights.multiply_scales(_TWICE)
     if bias is not None:
-        bias.requantize(_TWICE)
+        bias.rescale(_TWICE)
 
 
 def _requantize_layer(
@@ -149,7 +149,7 @@ def _widen_scales(
     factors = choose_wider_scales(layer, exact, np.broadcast_to(weights.scales, (layer.outputs,)), importance)
     weights.multiply_scales(factors)
     if bias is not None:
-        bias.requantize(factors)
+        bias.rescale(factors)
 
 
 def _correct_bias(bias: _QuantizedTensor, mean_error: Tensor) -> None:

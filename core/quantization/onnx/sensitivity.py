@@ -1,4 +1,4 @@
-"""Sensitivity analysis: which layers cause the quantization error, and the fewest to exclude from 8 bit."""
+"""Sensitivity analysis: which layers cause the quantisation error, and the fewest to exclude from 8 bit."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def select_nodes_to_exclude(
     ranges: Mapping[str, Range],
     samples: Sequence[Feeds],
 ) -> list[str]:
-    """The layers that should stay in float, where the quantization error of the whole model is too large.
+    """The layers that should stay in float, where the quantisation error of the whole model is too large.
 
     Layers are ranked by the noise that each causes alone in 8 bit; how many of them are excluded is found by
     trials. All of that runs in one model with a switch for each layer.

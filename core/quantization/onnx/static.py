@@ -1,4 +1,4 @@
-"""Static quantization to 8 bit (QDQ): calibrated ranges, GPTQ weights, bias correction, sensitive nodes in float."""
+"""Static quantisation to 8 bit (QDQ): calibrated ranges, GPTQ weights, bias correction, sensitive nodes in float."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from core.common.text import say
 from core.onnx_model.graph import copy_model
 from core.quantization.observers.ranges import Range, RangeMethod
 from core.quantization.onnx.calibration import CalibrationStatistics
-from core.quantization.onnx.eligible_nodes import ineligible_nodes
-from core.quantization.onnx.excluded_nodes import prevent_requantization, with_following_activations
-from core.quantization.onnx.quantize_weights import requantize_weights
+from core.quantization.onnx.excluded_nodes import prevent_weight_quantization, with_following_activations
+from core.quantization.onnx.ineligible_nodes import ineligible_nodes
+from core.quantization.onnx.quantize_weights import round_weights
 from core.quantization.onnx.sensitivity import select_nodes_to_exclude
 
 QUANTIZED_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Relu", "Clip")
@@ -40,12 +40,12 @@ def quantize_static(
     ranges = statistics.ranges_by(method)
     floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     quantized = _quantize(model, ranges)
-    weights = requantize_weights(quantized, statistics.moments, floats)
+    weights = round_weights(quantized, statistics.moments, floats)
     excluded = select_nodes_to_exclude(model, weights, ranges, statistics.held_out)
     if excluded:
         quantized = _quantize(model, ranges, with_following_activations(model, excluded))
-        requantize_weights(quantized, statistics.moments, floats)
-        prevent_requantization(quantized, excluded)
+        round_weights(quantized, statistics.moments, floats)
+        prevent_weight_quantization(quantized, excluded)
     return quantized, len(excluded)
 
 
@@ -56,10 +56,10 @@ def _quantize(model: onnx.ModelProto, ranges: Mapping[str, Range], excluded: Seq
 
     # Unsigned activations run about twice as fast on x86 as signed ones, and no slower on ARM.
     float32_ranges = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
-    copy = copy_model(model)  # the quantizer writes into it
+    copy = copy_model(model)  # the quantiser writes into it
     inputs = {value.name for value in copy.graph.input}
     outputs = list(copy.graph.output)
-    # The quantizer would define an input that is also an output twice.
+    # The quantiser would define an input that is also an output twice.
     del copy.graph.output[:]
     copy.graph.output.extend(value for value in outputs if value.name not in inputs)
     try:

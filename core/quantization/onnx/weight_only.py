@@ -1,4 +1,4 @@
-"""Weight-only quantization: weights stored in 8 bit, one scale for each output channel, computed in float."""
+"""Weight-only quantisation: weights stored in 8 bit, one scale for each output channel, computed in float."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def _ask_color(source: Source, now: Preprocessing, key: str) -> Color:
 
 
 def _ask_normalization(now: Preprocessing, key: str) -> Callable[[Color], _Normalization]:
-    """The normalization of the colour values: a common one by its name, or mean and std by hand.
+    """The normalisation of the colour values: a common one by its name, or mean and std by hand.
 
     Returns:
         A function from the colour order to mean and std, which raises :class:`OptionError` where they cannot be used.

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from core.common.errors import ConversionError
-from core.fp16.ncnn import to_fp16
+from core.fp16.ncnn_writer import to_fp16
 from core.ncnn.model import NcnnModel
 from core.ncnn.param import parse_param
 from core.ncnn.table import Table, parse_table

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core.quantization.onnx.excluded_nodes import prevent_requantization, with_following_activations
+from core.quantization.onnx.excluded_nodes import prevent_weight_quantization, with_following_activations
 from core.runtimes.onnx import OnnxPredictor
 from small import save
 
@@ -40,7 +40,7 @@ def test_a_clip_is_inserted_where_an_excluded_layer_reads_a_dequantised_tensor(t
     model = two_convolutions(tmp_path / "net.onnx")
     sample = {"x": np.random.default_rng(2).standard_normal(SHAPE).astype(np.float32)}
     before = OnnxPredictor(model, threads=1).run(sample)["y"]
-    assert prevent_requantization(model, ["first", "second"]) == 1
+    assert prevent_weight_quantization(model, ["first", "second"]) == 1
     onnx.checker.check_model(model)
     assert [node.op_type for node in model.graph.node].count("Clip") == 1
     assert OnnxPredictor(model, threads=1).run(sample)["y"] == pytest.approx(before, abs=1e-6)

@@ -9,7 +9,7 @@ from onnxruntime.quantization.calibrate import TensorsData
 from core.metrics.similarity import ModelSimilarity
 from core.quantization.onnx.calibration import collect_statistics
 from core.quantization.onnx.layers import name_nodes
-from core.quantization.onnx.quantize_weights import requantize_weights
+from core.quantization.onnx.quantize_weights import round_weights
 from core.runtimes.onnx import OnnxPredictor
 from small import conv_net
 
@@ -58,6 +58,6 @@ def test_gptq_raises_the_sqnr_on_unseen_inputs(tmp_path):
     floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     quantized = quantize(model, statistics.ranges_by("min-max"))
     before, nodes, size = sqnr_db(model, quantized), len(quantized.graph.node), quantized.ByteSize()
-    assert len(requantize_weights(quantized, statistics.moments, floats)) == 4
+    assert len(round_weights(quantized, statistics.moments, floats)) == 4
     assert sqnr_db(model, quantized) > before + 0.5
     assert len(quantized.graph.node) == nodes and quantized.ByteSize() == size

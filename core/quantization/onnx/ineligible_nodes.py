@@ -1,4 +1,4 @@
-"""Which nodes of a model can compute in 8 bit at all, whatever their ranges are."""
+"""Nodes that cannot compute in 8 bit, since a tensor of theirs has no range or must not be clipped."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _ACTIVATIONS = ("Relu", "Clip")
 
 
 def ineligible_nodes(model: onnx.ModelProto, operators: Collection[str], measured: Collection[str]) -> list[str]:
-    """Names of nodes that onnxruntime's quantizer would get wrong, so that they stay in float.
+    """Names of nodes that onnxruntime's quantiser would get wrong, so that they stay in float.
 
     They read or write tensors without a known range (not float32, or not finite); or they are activations
-    whose input is an output of the model too, which the quantizer would clip as the activation does.
+    whose input is an output of the model too, which the quantiser would clip as the activation does.
 
     Args:
         model: its nodes have unique names.

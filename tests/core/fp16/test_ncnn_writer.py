@@ -1,6 +1,6 @@
 import numpy as np
 
-from core.fp16.ncnn import notes_on_fp32_layers, to_fp16
+from core.fp16.ncnn_writer import notes_on_fp32_layers, to_fp16
 from core.ncnn.weights import TAG_FLOAT16, TAG_FLOAT32, read_weights, stored
 from ncnn_small import content, model, param_text
 

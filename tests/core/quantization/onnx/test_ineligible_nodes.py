@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.metrics.similarity import ModelSimilarity
 from core.quantization.onnx.calibration import collect_statistics
-from core.quantization.onnx.eligible_nodes import ineligible_nodes
+from core.quantization.onnx.ineligible_nodes import ineligible_nodes
 from core.quantization.onnx.layers import add_biases, name_nodes
 from core.quantization.onnx.static import QUANTIZED_OPERATORS, quantize_static
 from core.runtimes.onnx import OnnxPredictor
