@@ -12,7 +12,7 @@ from PIL import Image
 from core.common.errors import OptionError
 from core.common.text import plural, say
 
-Fit = Literal["stretch", "crop", "pad"]
+Fit = Literal["stretch", "crop", "pad", "pad-corner"]
 Color = Literal["rgb", "bgr", "gray"]
 Layout = Literal["nchw", "nhwc"]
 
@@ -26,6 +26,39 @@ _MAX_SIDE = 8192
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where an image lies in the model's input: input = image x scale + offset, in pixels, for each axis."""
+
+    image_size: tuple[int, int]
+    """Height and width of the image."""
+
+    input_size: tuple[int, int]
+    """Height and width of the model's input."""
+
+    scale: tuple[float, float]
+    """Of x and of y."""
+
+    offset: tuple[float, float]
+    """Of x and of y, in pixels of the input; negative where the image was cropped."""
+
+    @classmethod
+    def identity(cls, size: tuple[int, int]) -> Placement:
+        """For inputs that were no images: input and image are the same."""
+        return cls(size, size, (1.0, 1.0), (0.0, 0.0))
+
+    def points_to_image(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Points of the input, shape (..., 2) as x, y, in pixels of the image; may lie outside it."""
+        scale, offset = np.array(self.scale, np.float32), np.array(self.offset, np.float32)
+        return np.asarray((points - offset) / scale, dtype=np.float32)
+
+    def boxes_to_image(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes x1, y1, x2, y2 of the input, shape (n, 4), in pixels of the image, clipped to it."""
+        height, width = self.image_size
+        corners = self.points_to_image(boxes.reshape(-1, 2, 2))
+        return np.clip(corners, 0, np.array((width, height), np.float32)).reshape(-1, 4)
+
+
+@dataclass(frozen=True)
 class Preprocessing:
     """The steps from an image to a tensor, in the order in which they are done."""
 
@@ -33,7 +66,8 @@ class Preprocessing:
     """Height and width of the model's input, in pixels."""
 
     fit: Fit = "crop"
-    """``stretch`` resizes to the size, ``crop`` resizes and crops the centre, ``pad`` is letterboxing in grey."""
+    """``stretch`` resizes to the size, ``crop`` resizes and crops the centre, ``pad`` is letterboxing in grey with the
+    image in the centre, ``pad-corner`` with the image in the upper left corner (YOLOX, RTMDet)."""
 
     color: Color = "rgb"
     """Order of the channels."""
@@ -92,7 +126,46 @@ class Preprocessing:
     def frame(self, image: Image.Image) -> Image.Image:
         """Convert and resize to the model's colours and size; still an image, for a preview too."""
         image = image.convert("L" if self.color == "gray" else "RGB")
-        return {"stretch": _stretch, "crop": _crop, "pad": _pad}[self.fit](image, self.size)
+        (left, top), resized = self._offset_and_size(image.size)
+        height, width = self.size
+        image = image.resize(resized, Image.Resampling.BILINEAR)
+        if self.fit in ("pad", "pad-corner"):
+            canvas = Image.new(image.mode, (width, height), (PAD_GREY,) * len(image.getbands()))
+            canvas.paste(image, (left, top))
+            return canvas
+        return image.crop((-left, -top, width - left, height - top))
+
+    def placement(self, image_size: tuple[int, int]) -> Placement:
+        """Where an image lies in the model's input.
+
+        Args:
+            image_size: its height and width.
+        """
+        height, width = image_size
+        offset, (resized_width, resized_height) = self._offset_and_size((width, height))
+        return Placement(
+            image_size, self.size, (resized_width / width, resized_height / height), (float(offset[0]), float(offset[1]))
+        )
+
+    def _offset_and_size(self, image_size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Offset of the resized image in the input, and its size; width before height, as in Pillow."""
+        height, width = self.size
+        if self.fit == "stretch":
+            return (0, 0), (width, height)
+        ratios = (width / image_size[0], height / image_size[1])
+        if self.fit == "crop":
+            scale = max(ratios) / CROP_SHARE
+            # Rounding must not make the image smaller than the crop.
+            cropped = (max(width, round(image_size[0] * scale)), max(height, round(image_size[1] * scale)))
+            return (-((cropped[0] - width) // 2), -((cropped[1] - height) // 2)), cropped
+        scale = min(ratios)
+        resized = (
+            min(width, max(1, round(image_size[0] * scale))),
+            min(height, max(1, round(image_size[1] * scale))),
+        )
+        if self.fit == "pad-corner":
+            return (0, 0), resized
+        return ((width - resized[0]) // 2, (height - resized[1]) // 2), resized
 
     def tensor(self, image: Image.Image) -> NDArray[np.float32]:
         """Turn an image into the model's input: float32 of :attr:`shape`."""
@@ -150,29 +223,3 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
             say('"{value}" is not a choice for {name}.', value=value, name=name),
             next_step=say("Choose one of: {choices}.", choices=", ".join(choices)),
         )
-
-
-def _stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    height, width = size
-    return image.resize((width, height), Image.Resampling.BILINEAR)
-
-
-def _crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    height, width = size
-    scale = max(width / image.width, height / image.height) / CROP_SHARE
-    # Rounding must not make the image smaller than the crop.
-    resized = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
-    image = image.resize(resized, Image.Resampling.BILINEAR)
-    left, top = (resized[0] - width) // 2, (resized[1] - height) // 2
-    return image.crop((left, top, left + width, top + height))
-
-
-def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    height, width = size
-    scale = min(width / image.width, height / image.height)
-    resized = (min(width, max(1, round(image.width * scale))), min(height, max(1, round(image.height * scale))))
-    canvas = Image.new(image.mode, (width, height), (PAD_GREY,) * len(image.getbands()))
-    canvas.paste(
-        image.resize(resized, Image.Resampling.BILINEAR), ((width - resized[0]) // 2, (height - resized[1]) // 2)
-    )
-    return canvas

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from core.common.text import Text
 
 _SQNR_TOLERANCE_DB = 3.0
 """By how much the SQNR may fall short of the one that follows from the required cosine: twice the noise power."""
@@ -68,12 +72,103 @@ class Latency:
     """How many threads "all" is."""
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """Top-1 and top-5 accuracy over the labelled test images, 0 to 1."""
+AgreementName: TypeAlias = Literal[
+    "top-1",  # same best class
+    "same-labels",  # multi-label: F1 of the labels
+    "box-f1",  # F1 of boxes of the same class at IoU 0.5
+    "mask-f1",  # F1 of instance masks of the same class at IoU 0.5
+    "pose-f1",  # F1 of poses at OKS 0.5
+    "oks",  # mean object keypoint similarity
+    "mask-iou",  # mean IoU of the classes
+    "same-text",
+    "neighbours",  # same nearest neighbour
+    "ssim",  # structural similarity
+    "same-decisions",  # same side of the threshold
+]
+"""What an agreement counts."""
 
-    top1: float
-    top5: float
+TruthName: TypeAlias = Literal[
+    "top-1",
+    "top-5",
+    "label-f1",
+    "map-50-95",
+    "map-50",
+    "mask-map-50-95",
+    "mask-map-50",
+    "oks-ap",
+    "oks-ap-50",
+    "oks",  # mean object keypoint similarity of single persons
+    "miou",
+    "words",
+    "characters",
+]
+"""What is measured against labels; words and characters: the share that is right."""
+
+Light: TypeAlias = Literal["keeps", "look", "failed"]
+"""Within the budget; outside it; below the floor, so that the file is not handed out."""
+
+
+LayerPrecision: TypeAlias = Literal["8 bit", "16 bit", "float"]
+"""In which a layer computes, or its weights are stored."""
+
+
+@dataclass(frozen=True)
+class LayerDifference:
+    """The error of one layer's output against the source's, over a few test samples."""
+
+    name: str
+    """Name of the layer in the source."""
+
+    operator: str
+    """Its operator in the source."""
+
+    precision: LayerPrecision
+    sqnr_db: float
+    """Signal to quantisation noise ratio; infinite where there is no difference."""
+
+    cosine: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far a file gives the source's predictions on the same test samples; needs no labels."""
+
+    metric: AgreementName
+    value: float
+    """0 to 1."""
+
+    low: float
+    """Lower end of the 95% confidence interval."""
+
+    high: float
+    samples: int
+    """Test samples on which it was measured."""
+
+    counted: int
+    """How many things the source found on them: objects, characters, points; the samples themselves for others."""
+
+    details: Mapping[str, float] = field(default_factory=dict)
+    """Further figures of the task by name, such as ``mean_iou`` and ``score_drift``."""
+
+
+@dataclass(frozen=True)
+class TruthFigure:
+    """One figure of a model against the labels."""
+
+    metric: TruthName
+    value: float
+    """0 to 1."""
+
+    samples: int
+    """Labelled test samples on which it was measured."""
+
+    difference: float | None = None
+    """Value minus the source's; None for the source itself."""
+
+    low: float | None = None
+    """Lower end of the 95% confidence interval of the difference, from paired samples."""
+
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,10 +179,19 @@ class Comparison:
     """How many test samples were used; 0 where synthetic samples took their place."""
 
     outputs: tuple[OutputDifference, ...]
-    agreement: float | None = None
-    """Classifiers: share of samples, 0 to 1, with the same top-1 class as the source."""
+    agreement: Agreement | None = None
+    """In the terms of the task; None where the task decodes nothing, or the source found nothing."""
 
-    accuracy: Accuracy | None = None
+    truth: tuple[TruthFigure, ...] = ()
+    """Against the labels, the most important figure first; empty without labels."""
+
+    layers: tuple[LayerDifference, ...] = ()
+    """Of 8-bit and 16-bit files, in the order of the graph."""
+
+    light: Light = "look"
+    verdict: Text = field(default_factory=lambda: Text(""))
+    """The light in a sentence."""
+
     latency: Latency | None = None
 
     @property

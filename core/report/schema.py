@@ -7,19 +7,19 @@ show in the reader's language.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from core.common.errors import InputError
 from core.common.serialization import from_data
 from core.common.text import Text, say
-from core.job.comparison import Latency
+from core.job.comparison import Agreement, Latency, LayerPrecision, Light, TruthFigure
 from core.job.preflight_result import PreflightStatus
 from core.job.target_id import TargetId
 from core.onnx_model.source import TensorInfo
 from core.preprocessing import Preprocessing
-from core.tasks.base import TaskName
+from core.tasks.base import Budget, TaskName, TaskOptions
 
 OutcomeStatus: TypeAlias = Literal["converted", "refused", "failed"]
 
@@ -51,11 +51,48 @@ class SourceEntry:
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     operators: Mapping[str, int]
-    top1: float | None
-    """Top-1 accuracy, 0 to 1, where labels are known."""
-
-    top5: float | None
     latency_ms: Latency | None
+    truth: tuple[TruthFigure, ...] = ()
+    """Against the labels; empty without."""
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """What the model is for, and how its outputs were decoded and judged."""
+
+    name: TaskName
+    reason: str
+    """Why it was taken for that."""
+
+    words: Text
+    """The reason, for translation."""
+
+    options: TaskOptions = field(default_factory=TaskOptions)
+    budget: Budget | None = None
+    """None in reports of earlier versions."""
+
+    class_names: tuple[str, ...] = ()
+    """By index."""
+
+    labels: str | None = None
+    """Which labels were found and used, in English; None without any."""
+
+
+@dataclass(frozen=True)
+class LayerEntry:
+    """The error of one layer of a file against the source's, in the order of the graph."""
+
+    name: str
+    """Name of the layer in the source."""
+
+    operator: str
+    """Its operator in the source."""
+
+    precision: LayerPrecision
+    sqnr_db: float | None
+    """Signal to quantisation noise ratio of its output; None where there is no difference at all."""
+
+    cosine: float
 
 
 @dataclass(frozen=True)
@@ -95,11 +132,18 @@ class ComparisonEntry:
     images: int
     cosine: float
     sqnr_db: float | None
-    agreement: float | None
-    top1: float | None
-    top5: float | None
     outputs: tuple[OutputEntry, ...]
     latency_ms: Latency | None
+    light: Light
+    verdict: str
+    """The light in a sentence."""
+
+    words: Text
+    """The verdict, for translation."""
+
+    agreement: Agreement | None = None
+    truth: tuple[TruthFigure, ...] = ()
+    layers: tuple[LayerEntry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,8 +197,7 @@ class Report:
 
     source: SourceEntry
     preprocessing: Preprocessing
-    task: TaskName
-    classes: tuple[str, ...]
+    task: TaskEntry
     images: ImagesEntry
     notes: tuple[str, ...]
     words: JobTexts

@@ -1,46 +1,174 @@
-"""What every task offers: it decodes a model's outputs into a prediction."""
+"""What every task offers: recognise its models, decode their outputs, compare two predictions, score them on labels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
+from core.common.text import Text, say
+from core.job.comparison import Agreement, TruthFigure
+from core.onnx_model.source import Source
+from core.preprocessing import Placement
 from core.runtimes.predictor import Tensor
+from core.tasks.predictions import Truth
 
-TaskName = Literal["classification", "tensors"]
+TaskName = Literal[
+    "classification",
+    "detection",
+    "instance-segmentation",
+    "pose",
+    "keypoints",
+    "segmentation",
+    "text",
+    "embedding",
+    "image-to-image",
+    "scores",
+    "tensors",
+]
+
+TASK_TITLES: Mapping[TaskName, Text] = {
+    "classification": say("What is in the picture (classification)"),
+    "detection": say("Objects and where they are (detection)"),
+    "instance-segmentation": say("Objects and their outlines (instance segmentation)"),
+    "pose": say("People and their joints (pose)"),
+    "keypoints": say("Points of one body, face or hand (keypoints)"),
+    "segmentation": say("The class of every pixel (segmentation)"),
+    "text": say("Reading a line of text (text recognition)"),
+    "embedding": say("What is alike (embedding)"),
+    "image-to-image": say("A picture from a picture (super-resolution, depth)"),
+    "scores": say("Shares between 0 and 1 (scores)"),
+    "tensors": say("Plain numbers (no task)"),
+}
+"""For people; the words of the command line and of reports are the keys."""
+
+P = TypeVar("P")
+P_contra = TypeVar("P_contra", contravariant=True)
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What a model predicts for one sample."""
+class Evidence:
+    """Everything by which a task is recognised."""
 
-    ranking: tuple[int, ...] = ()
-    """The top-5 classes, best first; empty for models that do not classify."""
+    source: Source
+    """The model, with only those inputs that differ between samples."""
 
-    label: str | None = None
-    """Name of the top-1 class."""
+    outputs: Sequence[Mapping[str, Tensor]]
+    """The source's outputs for a few samples; at least one."""
+
+    input_size: tuple[int, int] | None
+    """Height and width of the model's image input, in pixels; None where it takes no image."""
+
+    class_names: tuple[str, ...] = ()
+    """By index: from the model's metadata, a file beside it, the labels or the person."""
+
+    labels: frozenset[str] = frozenset()
+    """All labels of whole images that occur, where the samples are labelled so."""
+
+    characters: tuple[str, ...] = ()
+    """Text recognition: the characters by index, without the blank."""
+
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What is known about the model besides: the file's ``metadata_props``."""
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What a person may change about how a task decodes."""
 
     score: float | None = None
-    """Its probability, 0 to 1."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As ``gallery.json`` holds it."""
-        return {} if self.label is None else {"label": self.label, "score": self.score}
+    """Least score of an object, a point or a decision, 0 to 1; None for the task's own default."""
 
 
-class Task(Protocol):
-    """One way to decode a model's outputs."""
+@dataclass(frozen=True)
+class Budget:
+    """How much of the source's answers must stay, as shares of the agreement, 0 to 1."""
+
+    keeps: float
+    """From here on a file keeps the answers."""
+
+    floor: float
+    """Below, a file is of no use and is not handed out."""
+
+
+class AgreementMetric(Protocol[P_contra]):
+    """Accumulates how far a file gives the source's predictions."""
+
+    def update(self, source: P_contra, other: P_contra) -> float:
+        """Add one sample; its own agreement, 0 to 1, by which samples are sorted (1: nothing changed)."""
+
+    def compute(self) -> Agreement | None:
+        """Over all samples; None where the source found nothing on which files could agree or not."""
+
+
+class TruthMetric(Protocol[P_contra]):
+    """Accumulates how far a model gives what the labels say. Memory: a few numbers for each sample."""
+
+    def update(self, prediction: P_contra, truth: Truth) -> None:
+        """Add one labelled sample; a truth of another kind is ignored."""
+
+    def compute(self, source: TruthMetric[Any] | None = None) -> tuple[TruthFigure, ...]:
+        """Over all samples, the most important figure first; empty where no label could be used.
+
+        Args:
+            source: the source's own metric over the same samples, for the differences and their intervals.
+        """
+
+
+class Task(Protocol[P]):
+    """One way to decode a model's outputs, and to judge what is decoded."""
 
     @property
     def name(self) -> TaskName:
         """Its name in the report."""
 
-    def decode(self, outputs: Mapping[str, Tensor]) -> Prediction:
-        """Decode the outputs for one sample."""
+    @property
+    def reason(self) -> Text:
+        """Why this model is taken for one of this task, for people."""
 
-    def class_index(self, label: str) -> int | None:
-        """Index of the class that a label from the person means; None if it is none of the model's."""
+    @property
+    def options(self) -> TaskOptions:
+        """With the values that are used."""
 
-    def class_name(self, index: int) -> str:
-        """The name of a class, for people."""
+    @property
+    def budget(self) -> Budget:
+        """The default budget; docs/tasks.md has the measurements behind it."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """By index; empty where they are unknown."""
+
+    def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> P:
+        """Decode the outputs for one sample.
+
+        Args:
+            outputs: of the source or of a file made from it.
+            placement: where the image lies in the model's input.
+        """
+
+    def agreement(self) -> AgreementMetric[P]:
+        """A new, empty metric."""
+
+    def truth(self) -> TruthMetric[P] | None:
+        """A new, empty metric; None for tasks that have no labels."""
+
+    def confidence(self, predictions: Sequence[P]) -> float:
+        """How sure the model is of predictions for several samples; the right preprocessing gives the highest."""
+
+    def to_json(self, prediction: P) -> dict[str, Any]:
+        """A prediction as ``gallery.json`` holds it and the pages draw it; small. The key ``kind`` says which:
+
+        - ``classes``: ``label``, ``score``, and for multi-label models ``present``, a list of names;
+        - ``objects``: ``boxes``, ``scores``, ``classes`` (indices), at most 100 of them, and where there are any
+          ``angles``, ``keypoints`` ([[x, y, score], ...] for each) and ``polygons`` (a list of rings [[x, y], ...] for
+          each), all in pixels of the image;
+        - ``points``: ``points`` and ``scores``;
+        - ``map``: ``png``, a small picture of class indices (mode L, or P) in base64, and ``region``;
+        - ``text``: ``text`` and ``score``;
+        - ``image``: ``jpeg``, at most 256 pixels, in base64;
+        - ``scores``: ``scores``, the first 16;
+        - an empty mapping where nothing was decoded.
+        """
+
+
+AnyTask: TypeAlias = Task[Any]

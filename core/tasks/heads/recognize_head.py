@@ -1,0 +1,16 @@
+"""Find the head of a detector by its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.tasks.base import Evidence
+from core.tasks.heads.base import Head
+
+_RECOGNIZERS: tuple[Callable[[Evidence], Head | None], ...] = ()
+"""One for each family, the ones that are hardest to mistake first."""
+
+
+def recognize_head(evidence: Evidence) -> Head | None:
+    """The first family whose outputs look like these; None if it is no detector that is known."""
+    return next((head for recognize in _RECOGNIZERS if (head := recognize(evidence)) is not None), None)
