@@ -144,7 +144,10 @@ class Preprocessing:
         height, width = image_size
         offset, (resized_width, resized_height) = self._offset_and_size((width, height))
         return Placement(
-            image_size, self.size, (resized_width / width, resized_height / height), (float(offset[0]), float(offset[1]))
+            image_size,
+            self.size,
+            (resized_width / width, resized_height / height),
+            (float(offset[0]), float(offset[1])),
         )
 
     def _offset_and_size(self, image_size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,6 +19,7 @@ from core.common.text import Text, say
 from core.common.unexpected_errors import describe_unexpected_error
 from core.conversion.context import ConversionContext
 from core.evaluation.evaluate import Evaluation, UnverifiedArtifact, evaluate
+from core.inputs.evidence import gather_evidence
 from core.inputs.images import SampleCounts, Split, read_folder, split, test_only
 from core.job.job import Job
 from core.job.outcome import Converted, Failed, Outcome, Refused
@@ -28,9 +30,14 @@ from core.preflight.preflight import check_targets
 from core.report.gallery import Gallery
 from core.report.make_report import make_report
 from core.report.schema import Report
+from core.runtimes.onnx import OnnxPredictor
 from core.targets import target_by_id
 from core.targets.base import Target
+from core.tasks.base import AnyTask, TaskOptions
 from core.tasks.recognize import recognize_task
+
+_RECOGNITION_SAMPLES = 4
+"""Test samples by whose outputs the task is recognised."""
 
 _MADE, _EVALUATED = 0.5, 0.98
 """Fractions of the progress bar when all files are made, and when they are evaluated."""
@@ -81,7 +88,7 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
         ncnn_calibration=job.ncnn_calibration,
     )
     preflight = _preflight(job, context)
-    task = recognize_task(context.sampled, context.expected, labels=tuple(samples.labels.values()))
+    task = _recognize_task(job, context)
 
     made = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made)
     artifacts = [result for result in made if isinstance(result, UnverifiedArtifact)]
@@ -95,7 +102,7 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
     return make_report(
         job,
         context.source,
-        task=task.name,
+        task=task,
         split=samples,
         skipped=context.reader.skipped,
         evaluation=evaluation,
@@ -103,6 +110,23 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
         notes=context.notes,
         preflight=preflight,
     )
+
+
+def _recognize_task(job: Job, context: ConversionContext) -> AnyTask:
+    """The task that the person chose, or the one that the source's outputs show."""
+    predictor = OnnxPredictor(context.source.path, threads=1)
+    try:
+        outputs = [predictor.run(sample.feeds) for sample in islice(context.test_samples(), _RECOGNITION_SAMPLES)]
+    finally:
+        predictor.close()
+    evidence = gather_evidence(
+        context.sampled,
+        outputs,
+        input_size=job.preprocessing.size,
+        labels=context.split.labels,
+        class_names=job.class_names,
+    )
+    return recognize_task(evidence, name=job.task, options=TaskOptions(score=job.score))
 
 
 def _split(job: Job) -> Split:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -24,12 +24,15 @@ from core.common.text import say
 from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import SampleCounts, read_folder
 from core.inputs.infer_in_subprocess import infer_in_subprocess
+from core.inputs.infer_preprocessing import TaskRequest
 from core.job.job import Job
 from core.job.outcome import Failed
+from core.job.task_name import TaskName
+from core.labels.class_names import read_class_names
 from core.onnx_model.inspect import inspect
 from core.onnx_model.source import Source
 from core.preflight.preflight import check_targets
-from core.preprocessing import Preprocessing
+from core.preprocessing import Fit, Preprocessing
 from core.quantization.observers.abs_max import METHODS
 from core.queue.state import JobState
 from core.queue.store import JobStore
@@ -103,14 +106,36 @@ def _parser() -> argparse.ArgumentParser:
         choices=METHODS,
         help="how the ranges of ncnn_quan are chosen (default: min-max; ncnn's own tools always use kl)",
     )
+    _add_task_options(parser)
     how = parser.add_argument_group("preprocessing (what is left out is proposed from the model and the pictures)")
     how.add_argument("--size", type=_size, metavar="H,W", help="height and width in pixels; one number: a square")
     how.add_argument("--mean", type=_floats, metavar="A,B,C", help="subtracted from each channel, in units of 0 to 255")
     how.add_argument("--std", type=_floats, metavar="A,B,C", help="divides each channel, in units of 0 to 255")
     how.add_argument("--color", choices=["rgb", "bgr", "gray"], help="order of the colours")
     how.add_argument("--layout", choices=["auto", "nchw", "nhwc"], default="auto", help="place of the colour axis")
-    how.add_argument("--fit", choices=["stretch", "crop", "pad"], help="how a picture is brought to the size")
+    how.add_argument("--fit", choices=get_args(Fit), help="how a picture is brought to the size")
     return parser
+
+
+def _add_task_options(parser: argparse.ArgumentParser) -> None:
+    task = parser.add_argument_group("task (what the model is for; recognised from its outputs and names)")
+    task.add_argument("--task", choices=["auto", *get_args(TaskName)], default="auto", help="what the model is for")
+    task.add_argument(
+        "--score", type=_share, metavar="S", help="least score of an object, a point or a decision, 0 to 1"
+    )
+    task.add_argument(
+        "--class-names", type=Path, metavar="FILE", help="names of the classes, or the characters: one a line, or YAML"
+    )
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from exc
+    if not 0.0 < share < 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return share
 
 
 def _named_value(text: str) -> tuple[str, str]:
@@ -147,7 +172,12 @@ def _job(options: argparse.Namespace) -> Job:
     counts = [None if folder is None else len(read_folder(folder).files) for folder in _folders(options)]
     inputs = dict(options.input)
     fixed_inputs(source, inputs)  # raises at once where something is wrong with them
-    preprocessing = _preprocessing(source, options)
+    request = TaskRequest(
+        None if options.task == "auto" else options.task,
+        options.score,
+        () if options.class_names is None else read_class_names(options.class_names),
+    )
+    preprocessing = _preprocessing(source, options, request)
     targets = in_order(options.type)
     return Job(
         source=source.path,
@@ -157,6 +187,9 @@ def _job(options: argparse.Namespace) -> Job:
         images=_resolved(options.images),
         test_images=_resolved(options.test_images),
         inputs=inputs,
+        task=request.name,
+        score=request.score,
+        class_names=request.class_names,
         ncnn_tools=_tools(options.ncnn_tools),
         ncnn_calibration=options.ncnn_calibration,
         model=source,
@@ -183,11 +216,11 @@ def _resolved(path: Path | None) -> Path | None:
     return None if path is None else path.resolve()
 
 
-def _preprocessing(source: Source, options: argparse.Namespace) -> Preprocessing:
+def _preprocessing(source: Source, options: argparse.Namespace, request: TaskRequest) -> Preprocessing:
     """The values of the options; what they leave out is inferred from the model and the pictures."""
     # With mean or std given no picture needs to be run: the rest follows from the model's shapes.
     images = None if options.mean or options.std else options.images
-    proposal = infer_in_subprocess(source, images, size=options.size, timeout=_INFERENCE_SECONDS)
+    proposal = infer_in_subprocess(source, images, size=options.size, request=request, timeout=_INFERENCE_SECONDS)
     return proposal.preprocessing.overridden(
         size=options.size,
         fit=options.fit,

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from core.common.errors import VerificationError
 from core.common.progress import Progress, portion
 from core.common.text import Text, say
 from core.common.unexpected_errors import as_conversion_error
 from core.conversion.context import ConversionContext
 from core.evaluation.latency import measure_latency
-from core.evaluation.paired_comparison import Candidate, SampleResult, run_paired
+from core.evaluation.paired_comparison import Candidate, Metrics, SampleResult, run_paired
+from core.evaluation.verdict import failure, judge_agreement, judge_numbers
 from core.inputs.samples import Sample
 from core.inputs.synthetic import SYNTHETIC_SAMPLES
-from core.job.comparison import Comparison, Latency, OutputDifference
+from core.job.comparison import AgreementName, Comparison, Latency, LayerDifference, TruthFigure
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
-from core.metrics.classification import ClassificationMetrics
-from core.metrics.similarity import ModelSimilarity
 from core.runtimes.onnx import OnnxPredictor
 from core.targets.base import Target
-from core.tasks.base import Task
+from core.tasks.base import AnyTask, Budget, TruthMetric
+from core.tasks.predictions import Truth
 
 _COMPARED = 0.7
 """Share of the progress bar for the comparison of outputs; the rest is for measuring latency."""
 
-_WARNED_AGREEMENT = 0.9
-"""Top-1 agreement below which a classifier gets a warning."""
+ORDER_FREE: frozenset[AgreementName] = frozenset({"box-f1", "mask-f1", "pose-f1"})
+"""Agreements of objects, whose rows may change places: numbers compared by position say nothing there."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,15 @@ class UnverifiedArtifact:
 class Evaluation:
     """All measurements of one job."""
 
-    source: ClassificationMetrics
+    source: tuple[TruthFigure, ...]
+    """The source against the labels."""
+
     source_latency: Latency
     candidates: Mapping[TargetId, Candidate]
+    source_truth: TruthMetric[Any] | None
     latencies: Mapping[TargetId, Latency]
+    layers: Mapping[TargetId, tuple[LayerDifference, ...]]
+    budget: Budget
     images: int
     """Test samples used; 0 where synthetic samples took their place."""
 
@@ -61,16 +66,25 @@ class Evaluation:
         candidate = self.candidates[target.id]
         if candidate.error is not None:
             raise candidate.error
+        metrics, outputs = candidate.metrics, candidate.metrics.similarity.compute()
+        agreement = metrics.agreement.compute()
+        # Random inputs show nothing that a task could find; only of objects the order of the rows must not count.
+        if agreement is not None and (self.images or agreement.metric in ORDER_FREE):
+            light, verdict = judge_agreement(agreement, self.budget)
+        else:
+            light, verdict = judge_numbers(outputs, target.least_cosine, measured=self.images > 0)
+        if light == "failed":
+            raise failure(verdict, outputs)
         comparison = Comparison(
             images=self.images,
-            outputs=candidate.similarity.compute(),
-            agreement=candidate.classification.agreement,
-            accuracy=candidate.classification.accuracy,
+            outputs=outputs,
+            agreement=agreement,
+            truth=() if metrics.truth is None else metrics.truth.compute(self.source_truth),
             latency=self.latencies.get(target.id),
+            layers=self.layers.get(target.id, ()),
+            light=light,
+            verdict=verdict,
         )
-        failing = [output for output in comparison.outputs if not output.is_within(target.least_cosine)]
-        if failing:
-            raise _too_different(failing, target.least_cosine)
         return comparison, tuple(_warnings(comparison, target.least_cosine))
 
 
@@ -78,7 +92,7 @@ def evaluate(
     artifacts: Sequence[UnverifiedArtifact],
     context: ConversionContext,
     *,
-    task: Task,
+    task: AnyTask,
     on_sample: Callable[[SampleResult], None],
     progress: Progress,
 ) -> Evaluation:
@@ -94,35 +108,43 @@ def evaluate(
     progress(0.0, say("Loading the new files"))
     # One thread for each model: they run side by side, and results cannot depend on the number of cores.
     source = OnnxPredictor(context.source.path, threads=1)
-    candidates = {one.target.id: _candidate(one, context) for one in artifacts}
-    samples = _with_truth(context, task, portion(progress, 0.0, _COMPARED))
-    metrics = run_paired(samples, source=source, candidates=candidates, task=task, on_sample=on_sample)
+    candidates = {one.target.id: _candidate(one, context, task) for one in artifacts}
+    metrics = Metrics.empty(task, context.expected)
+    samples = _with_truth(context, portion(progress, 0.0, _COMPARED))
+    count = run_paired(samples, source=source, metrics=metrics, candidates=candidates, task=task, on_sample=on_sample)
     for predictor in (source, *(candidate.predictor for candidate in candidates.values())):
         if predictor is not None:
             predictor.close()
 
     remaining = [one for one in artifacts if candidates[one.target.id].error is None]
     latencies = _measure_latencies(remaining, candidates, context, portion(progress, _COMPARED, 1.0))
-    source_latency = measure_latency(partial(OnnxPredictor, context.source.path), context.example.feeds)
-    images = metrics.samples if context.has_test_samples else 0
-    return Evaluation(metrics, source_latency, candidates, latencies, images)
+    return Evaluation(
+        source=() if metrics.truth is None else metrics.truth.compute(),
+        source_latency=measure_latency(partial(OnnxPredictor, context.source.path), context.example.feeds),
+        candidates=candidates,
+        source_truth=metrics.truth,
+        latencies=latencies,
+        layers={},
+        budget=task.budget,
+        images=count if context.has_test_samples else 0,
+    )
 
 
-def _candidate(one: UnverifiedArtifact, context: ConversionContext) -> Candidate:
-    similarity = ModelSimilarity(tuple(context.expected))
+def _candidate(one: UnverifiedArtifact, context: ConversionContext, task: AnyTask) -> Candidate:
+    metrics = Metrics.empty(task, context.expected)
     try:
-        return Candidate(one.target.open(one.artifact, context.expected, threads=1), similarity)
+        return Candidate(one.target.open(one.artifact, context.expected, threads=1), metrics)
     except Exception as exc:  # noqa: BLE001 - one file that cannot be loaded must not cost the others
-        return Candidate(None, similarity, error=as_conversion_error(exc))
+        return Candidate(None, metrics, error=as_conversion_error(exc))
 
 
-def _with_truth(context: ConversionContext, task: Task, progress: Progress) -> Iterator[tuple[Sample, int | None]]:
-    """The test samples with the index of their true class, where a label is known."""
+def _with_truth(context: ConversionContext, progress: Progress) -> Iterator[tuple[Sample, Truth | None]]:
+    """The test samples with what the labels say of them, where they do."""
     count = len(context.split.test) if context.has_test_samples else SYNTHETIC_SAMPLES
+    labels = context.split.labels
     for index, sample in enumerate(context.test_samples()):
         progress(index / count, say("Comparing with the original: picture {done} of {all}", done=index + 1, all=count))
-        label = context.split.labels.get(sample.file) if sample.file else None
-        yield sample, None if label is None else task.class_index(label)
+        yield sample, None if labels is None or sample.file is None else labels.truth(sample.file)
 
 
 def _measure_latencies(
@@ -143,28 +165,8 @@ def _measure_latencies(
     return latencies
 
 
-def _too_different(failing: Sequence[OutputDifference], least_cosine: float) -> VerificationError:
-    return VerificationError(
-        say(
-            "The result differs too much from the original: "
-            "its similarity is {cosine} of 1, and at least {least} is needed.",
-            cosine=f"{min(output.worst.cosine for output in failing):.3f}",
-            least=least_cosine,
-        ),
-        next_step=say(
-            "Use a target that keeps more bits, such as 16 bit; check that size, mean and std fit the model."
-        ),
-        detail="\n".join(f"{output.name}: {output.worst.cosine:.5f}, {output.worst.largest:.3g}" for output in failing),
-    )
-
-
 def _warnings(comparison: Comparison, least_cosine: float) -> Iterator[Text]:
-    if comparison.agreement is not None and comparison.agreement < _WARNED_AGREEMENT:
-        yield say(
-            "It gives the original's answer to only {percent}% of the pictures: look at the gallery before you use it.",
-            percent=round(100 * comparison.agreement),
-        )
-    if comparison.cosine < least_cosine:
+    if comparison.agreement is None and comparison.cosine < least_cosine:
         yield say(
             "On these inputs the outputs of the original are nearly zero, so the comparison says little: "
             "choose pictures that show what the model looks for."

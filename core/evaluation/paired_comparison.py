@@ -7,30 +7,62 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from core.common.errors import ConversionError, VerificationError
 from core.common.text import say
 from core.common.unexpected_errors import as_conversion_error
 from core.inputs.samples import Sample
 from core.job.target_id import TargetId
-from core.metrics.classification import ClassificationMetrics
 from core.metrics.similarity import ModelSimilarity
 from core.runtimes.predictor import Predictor, Tensor, all_finite
-from core.tasks.base import Prediction, Task
+from core.tasks.base import AgreementMetric, AnyTask, TruthMetric
+from core.tasks.predictions import Prediction, Truth
+
+
+@dataclass
+class Metrics:
+    """What is accumulated of one model over all samples."""
+
+    similarity: ModelSimilarity
+    agreement: AgreementMetric[Any]
+    truth: TruthMetric[Any] | None
+    compared: int = 0
+    """Samples of which the outputs had the source's shapes, so that numbers could be compared."""
+
+    @classmethod
+    def empty(cls, task: AnyTask, outputs: Iterable[str]) -> Metrics:
+        """Before the first sample.
+
+        Args:
+            task: gives the metrics.
+            outputs: names of the source's outputs.
+        """
+        return cls(ModelSimilarity(tuple(outputs)), task.agreement(), task.truth())
 
 
 @dataclass
 class Candidate:
-    """One new file in the comparison, with its accumulated metrics."""
+    """One new file in the comparison."""
 
     predictor: Predictor | None
     """None if it could not be loaded."""
 
-    similarity: ModelSimilarity
-    classification: ClassificationMetrics = field(default_factory=ClassificationMetrics)
-
+    metrics: Metrics
     error: ConversionError | None = None
     """Why it was excluded from the comparison."""
+
+
+@dataclass(frozen=True)
+class CandidateResult:
+    """What one candidate predicted for one sample, and how far that is the source's."""
+
+    prediction: Prediction
+    agreement: float
+    """Of this sample, 0 to 1, in the terms of the task."""
+
+    cosine: float | None
+    """Cosine similarity of the worst output; None where the outputs have other shapes."""
 
 
 @dataclass(frozen=True)
@@ -38,85 +70,100 @@ class SampleResult:
     """What the source and the candidates predicted for one sample."""
 
     sample: Sample
-    truth: int | None
-    """Index of the true class, where it is known."""
-
+    truth: Truth | None
     source: Prediction
-    candidates: Mapping[TargetId, tuple[Prediction, float]]
-    """Of every candidate that has not failed: its prediction, and the cosine similarity of its worst output."""
+    candidates: Mapping[TargetId, CandidateResult] = field(default_factory=dict)
+    """Of every candidate that has not failed."""
 
 
 def run_paired(
-    samples: Iterable[tuple[Sample, int | None]],
+    samples: Iterable[tuple[Sample, Truth | None]],
     *,
     source: Predictor,
+    metrics: Metrics,
     candidates: Mapping[TargetId, Candidate],
-    task: Task,
+    task: AnyTask,
     on_sample: Callable[[SampleResult], None],
-) -> ClassificationMetrics:
-    """Run the source and all candidates on each sample; accumulate metrics in the candidates.
+) -> int:
+    """Run the source and all candidates on each sample; accumulate their metrics.
 
     Args:
-        samples: with the index of their true class, where known; read one by one, never kept.
+        samples: with what the labels say, where known; read one by one, never kept.
         source: the model to compare with.
+        metrics: of the source; only its truth is accumulated.
         candidates: the new files; one that fails, or whose outputs have another form, gets an error and is excluded.
         task: decodes outputs to predictions.
         on_sample: called once for each sample.
 
     Returns:
-        The source's own metrics.
+        Number of samples.
     """
-    source_metrics = ClassificationMetrics()
+    count = 0
     # The runtimes compute without holding the GIL, so the models run in parallel.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for sample, truth in samples:
             outputs = source.run(sample.feeds)
-            prediction = task.decode(outputs)
-            source_metrics.update(prediction, prediction, truth)
-            run_one = partial(
-                _run_candidate, feeds=sample.feeds, expected=outputs, source=prediction, truth=truth, task=task
-            )
-            results = zip(candidates, pool.map(run_one, candidates.values()), strict=True)
+            prediction = task.decode(outputs, sample.placement)
+            if truth is not None and metrics.truth is not None:
+                metrics.truth.update(prediction, truth)
+            reference = _Reference(sample, outputs, prediction, truth, task)
+            results = zip(candidates, pool.map(partial(_run_candidate, reference), candidates.values()), strict=True)
             on_sample(SampleResult(sample, truth, prediction, {target: result for target, result in results if result}))
-    return source_metrics
+            count += 1
+    return count
 
 
-def _run_candidate(
-    candidate: Candidate,
-    *,
-    feeds: Mapping[str, Tensor],
-    expected: Mapping[str, Tensor],
-    source: Prediction,
-    truth: int | None,
-    task: Task,
-) -> tuple[Prediction, float] | None:
-    """Prediction and lowest cosine of one candidate; None if it has failed, now or before."""
+@dataclass(frozen=True)
+class _Reference:
+    """One sample with the source's results, against which candidates are held."""
+
+    sample: Sample
+    outputs: Mapping[str, Tensor]
+    prediction: Prediction
+    truth: Truth | None
+    task: AnyTask
+
+
+def _run_candidate(reference: _Reference, candidate: Candidate) -> CandidateResult | None:
+    """The result of one candidate; None if it has failed, now or before."""
     if candidate.error is not None or candidate.predictor is None:
         return None
+    metrics, cosine = candidate.metrics, None
     try:
-        outputs = candidate.predictor.run(feeds)
-        _check_outputs(expected, outputs)
-        cosine = candidate.similarity.update(expected, outputs)
-        prediction = task.decode(outputs)
+        outputs = candidate.predictor.run(reference.sample.feeds)
+        if _check_outputs(reference.outputs, outputs, decodes=reference.task.name != "tensors"):
+            cosine = metrics.similarity.update(reference.outputs, outputs)
+            metrics.compared += 1
+        prediction = reference.task.decode(outputs, reference.sample.placement)
+        agreement = metrics.agreement.update(reference.prediction, prediction)
+        if reference.truth is not None and metrics.truth is not None:
+            metrics.truth.update(prediction, reference.truth)
     # An unexpected error with one file, ours or a runtime's, must not cost the others.
     except Exception as exc:  # noqa: BLE001
         candidate.error = as_conversion_error(exc)
         return None
-    candidate.classification.update(prediction, source, truth)
-    return prediction, cosine
+    return CandidateResult(prediction, agreement, cosine)
 
 
-def _check_outputs(expected: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> None:
-    """The source's names, order and shapes, and finite if the source's outputs are.
+def _check_outputs(expected: Mapping[str, Tensor], outputs: Mapping[str, Tensor], *, decodes: bool) -> bool:
+    """Names, order and number of axes must be the source's, and finite if the source's outputs are.
+
+    Args:
+        expected: the source's outputs.
+        outputs: a candidate's.
+        decodes: whether a task decodes them; then sizes may differ, such as the number of boxes after suppression.
+
+    Returns:
+        Whether the shapes are the source's.
 
     Raises:
-        VerificationError: they are not.
+        VerificationError: they cannot be compared.
     """
     next_step = say("Use one of the other targets. The file was thrown away.")
     if tuple(outputs) != tuple(expected):
         raise VerificationError(say("The outputs are not those of the original."), next_step=next_step)
     for name, tensor in outputs.items():
-        if tensor.shape != expected[name].shape:
+        if tensor.shape != expected[name].shape and not (decodes and tensor.ndim == expected[name].ndim):
             raise VerificationError(
                 say(
                     'The output "{name}" has the shape {shape} instead of {expected}.',
@@ -131,3 +178,4 @@ def _check_outputs(expected: Mapping[str, Tensor], outputs: Mapping[str, Tensor]
             say("Some results are infinite or not numbers, which happens when values do not fit into fewer bits."),
             next_step=next_step,
         )
+    return all(tensor.shape == expected[name].shape for name, tensor in outputs.items())

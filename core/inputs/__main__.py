@@ -11,19 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from core.common.serialization import from_data, to_data
-from core.inputs.infer_preprocessing import infer_preprocessing
+from core.inputs.infer_preprocessing import TaskRequest, infer_preprocessing
 from core.onnx_model.source import Source
 from core.process.lifecycle import exit_immediately
 from core.process.subprocess_entry import serve
 
 
-def infer(source: Any, images: str | None, size: Sequence[int] | None) -> Any:
+def infer(source: Any, images: str | None, size: Sequence[int] | None, request: Any) -> Any:
     """Propose the preprocessing of a model.
 
     Args:
         source: data of a :class:`Source`.
         images: path of a folder of example images.
         size: height and width in pixels, for a model with free ones.
+        request: data of a :class:`~core.inputs.infer_preprocessing.TaskRequest`.
 
     Returns:
         Data of a :class:`~core.inputs.infer_preprocessing.Proposal`.
@@ -36,6 +37,7 @@ def infer(source: Any, images: str | None, size: Sequence[int] | None) -> Any:
             from_data(Source, source),
             None if images is None else Path(images),
             size=None if size is None else (size[0], size[1]),
+            request=from_data(TaskRequest, request),
         )
     )
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from core.common.serialization import from_data, to_data
-from core.inputs.infer_preprocessing import Proposal
+from core.inputs.infer_preprocessing import Proposal, TaskRequest
 from core.onnx_model.source import Source
 from core.process.subprocess_call import call_in_subprocess
 
@@ -14,7 +14,12 @@ _COMMAND = (sys.executable, "-m", "core.inputs")
 
 
 def infer_in_subprocess(
-    source: Source, images: Path | None = None, *, size: tuple[int, int] | None = None, timeout: float
+    source: Source,
+    images: Path | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    request: TaskRequest | None = None,
+    timeout: float,
 ) -> Proposal:
     """As :func:`core.inputs.infer_preprocessing.infer_preprocessing`, in a subprocess.
 
@@ -22,6 +27,7 @@ def infer_in_subprocess(
         source: the model.
         images: folder of example images.
         size: height and width, where they are known and the model leaves them free.
+        request: what is known about the task.
         timeout: seconds after which the subprocess is killed.
 
     Raises:
@@ -31,5 +37,6 @@ def infer_in_subprocess(
         "source": to_data(source),
         "images": None if images is None else str(images.absolute()),
         "size": size,
+        "request": to_data(request or TaskRequest()),
     }
     return from_data(Proposal, call_in_subprocess("infer", arguments, timeout=timeout, command=_COMMAND))

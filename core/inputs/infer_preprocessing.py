@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice, product
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
 from core.common.errors import ConversionError, ImagesError, SourceError
 from core.common.text import Text, say
+from core.inputs.evidence import gather_evidence
 from core.inputs.images import ImageFolder, ImageReader, read_folder
-from core.inputs.samples import image_feeds
+from core.inputs.samples import image_feeds, image_sample
+from core.inputs.synthetic import synthetic_images
+from core.labels.base import Labels
 from core.onnx_model.source import Source
 from core.preprocessing import Color, Fit, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
-from core.tasks.base import Task
-from core.tasks.classification import Classification, to_probabilities
+from core.tasks.base import AnyTask, TaskName, TaskOptions
 from core.tasks.recognize import recognize_task
 
 COMMON_NORMALIZATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -33,8 +36,35 @@ COMMON_NORMALIZATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]
 """Name -> mean and std, in RGB order and units of 0 to 255."""
 
 _MAX_IMAGES = 16
-_MIN_INCEPTION_SCORE = 0.1
-"""Share of the highest possible log Inception Score below which the predictions are no evidence."""
+_RECOGNITION_IMAGES = 4
+"""Images by whose outputs the task is recognised."""
+
+_MIN_CONFIDENCE = 0.1
+"""Confidence below which the predictions are no evidence."""
+
+_CLOSE = 0.97
+"""Share of the best confidence from which a second candidate is named."""
+
+_FITS: Mapping[TaskName, Sequence[Fit]] = {
+    "classification": ("crop", "stretch"),
+    "detection": ("pad", "pad-corner", "stretch"),
+    "instance-segmentation": ("pad", "pad-corner", "stretch"),
+    "pose": ("pad", "pad-corner", "stretch"),
+    "keypoints": ("stretch", "pad"),
+    "text": ("pad-corner", "pad", "stretch"),
+}
+"""Fits that are tried, by task; for others the settings of the file stay."""
+
+_CONFIDENT: Mapping[TaskName, Text] = {
+    "detection": say("Of the usual ways, this one gave the surest and most objects on your pictures."),
+    "instance-segmentation": say("Of the usual ways, this one gave the surest and most objects on your pictures."),
+    "pose": say("Of the usual ways, this one gave the surest and most objects on your pictures."),
+    "keypoints": say("Of the usual ways, this one gave the sharpest points on your pictures."),
+    "text": say("Of the usual ways, this one gave the most probable texts on your pictures."),
+}
+_MOST_CONFIDENT = say("Of the usual ways, this one gave the most confident predictions on your pictures.")
+
+_Scored: TypeAlias = tuple[tuple[float, float], Preprocessing]
 
 _SIZES = ((224, 224), (320, 320), (640, 640), (48, 192), (48, 320), (112, 112))
 """Tried in this order where height and width are free."""
@@ -49,22 +79,46 @@ class Proposal:
 
     preprocessing: Preprocessing
     reason: Text
+    task: TaskName = "tensors"
+    task_reason: Text = field(default_factory=lambda: Text(""))
+    """Why it is taken for a model of this task."""
 
 
-def infer_preprocessing(source: Source, images: Path | None = None, *, size: tuple[int, int] | None = None) -> Proposal:
-    """Propose a preprocessing; runs the model, so call it in a worker process.
+@dataclass(frozen=True)
+class TaskRequest:
+    """What a person said about the task; what is None is recognised."""
+
+    name: TaskName | None = None
+    score: float | None = None
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> TaskOptions:
+        """As tasks take them."""
+        return TaskOptions(score=self.score)
+
+
+def infer_preprocessing(
+    source: Source,
+    images: Path | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    request: TaskRequest | None = None,
+) -> Proposal:
+    """Propose a preprocessing and a task; runs the model, so call it in a worker process.
 
     Args:
         source: the model.
         images: folder of example images; without them only the file itself is used.
         size: height and width, where they are known and the model leaves them free.
+        request: what is known about the task.
 
     Raises:
         SourceError: the model runs at none of the usual sizes.
         ImagesError: the folder cannot be read.
+        OptionError: the outputs do not fit the task that was asked for.
     """
-    if source.own_preprocessing is not None:
-        return Proposal(source.own_preprocessing, say("The model's file says how it wants its pictures."))
+    request = request or TaskRequest()
     if not source.takes_image:
         return Proposal(
             _default((224, 224), source), say("This model takes no picture, so these settings do not matter.")
@@ -72,13 +126,74 @@ def infer_preprocessing(source: Source, images: Path | None = None, *, size: tup
     predictor = OnnxPredictor(source.path, threads=1)
     start = _from_file(source, predictor, size)
     folder = read_folder(images) if images is not None else None
-    if folder is None or not folder.holds_images or start.preprocessing.color == "gray":
+    trial = _Trial.of(source, predictor, folder, start.preprocessing, request)
+    start = replace(start, task=trial.task.name, task_reason=trial.task.reason)
+    is_given = source.own_preprocessing is not None or start.preprocessing.color == "gray"
+    if is_given or not trial.images:
         return start
-    return _from_images(source, predictor, folder, start)
+    return _from_images(trial, start)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A model with example images, on which candidates are tried."""
+
+    source: Source
+    predictor: OnnxPredictor
+    images: Sequence[tuple[Path, Image.Image]]
+    labels: Labels | None
+    task: AnyTask
+
+    @classmethod
+    def of(
+        cls,
+        source: Source,
+        predictor: OnnxPredictor,
+        folder: ImageFolder | None,
+        start: Preprocessing,
+        request: TaskRequest,
+    ) -> _Trial:
+        """With the task that is recognised by the outputs for the first preprocessing."""
+        images = [] if folder is None or not folder.holds_images else _readable_images(folder)
+        samples = [image_sample(source, start, image) for _, image in images[:_RECOGNITION_IMAGES]]
+        outputs = [predictor.run(sample.feeds) for sample in samples or islice(synthetic_images(source, start), 1)]
+        labels = None if folder is None else folder.labels
+        evidence = gather_evidence(
+            source, outputs, input_size=start.size, labels=labels, class_names=request.class_names
+        )
+        task = recognize_task(evidence, name=request.name, options=request.options)
+        return cls(source, predictor, images, labels, task)
+
+    def score(self, candidate: Preprocessing) -> tuple[float, float]:
+        """How good the answers are: against the labels (0 without any), then how sure the model is of them."""
+        truth, predictions = self.task.truth(), []
+        for path, image in self.images:
+            sample = image_sample(self.source, candidate, image)
+            prediction = self.task.decode(self.predictor.run(sample.feeds), sample.placement)
+            predictions.append(prediction)
+            label = None if self.labels is None else self.labels.truth(path)
+            if truth is not None and label is not None:
+                truth.update(prediction, label)
+        figures = () if truth is None else truth.compute()
+        return figures[0].value if figures else 0.0, self.task.confidence(predictions)
+
+
+def _readable_images(folder: ImageFolder) -> list[tuple[Path, Image.Image]]:
+    """Up to 16 images, spread evenly over the folder."""
+    files = folder.files[:: max(1, len(folder.files) // _MAX_IMAGES)][:_MAX_IMAGES]
+    images = list(ImageReader().read(files))
+    if not images:
+        raise ImagesError(
+            say("None of the pictures can be read."),
+            next_step=say("Choose a folder with pictures that open in a picture viewer."),
+        )
+    return images
 
 
 def _from_file(source: Source, predictor: OnnxPredictor, given: tuple[int, int] | None) -> Proposal:
-    """By the input's shape and layout, and the exporter's metadata."""
+    """By the exporter's metadata, and the input's shape and layout."""
+    if source.own_preprocessing is not None:
+        return Proposal(source.own_preprocessing, say("The model's file says how it wants its pictures."))
     is_text_recognition = "character" in source.metadata
     size = given or _working_size(source, predictor, (_TEXT_LINE_SIZE, *_SIZES) if is_text_recognition else _SIZES)
     default = _default(size, source)
@@ -125,7 +240,8 @@ def _working_size(source: Source, predictor: OnnxPredictor, sizes: Sequence[tupl
     height, width = source.image_size
     if isinstance(height, int) and isinstance(width, int):
         return height, width
-    for usual in sizes:
+    own = source.training_size
+    for usual in sizes if own is None else (own, *sizes):
         size = (height if isinstance(height, int) else usual[0], width if isinstance(width, int) else usual[1])
         preprocessing = _default(size, source)
         try:
@@ -139,64 +255,73 @@ def _working_size(source: Source, predictor: OnnxPredictor, sizes: Sequence[tupl
     )
 
 
-def _from_images(source: Source, predictor: OnnxPredictor, folder: ImageFolder, start: Proposal) -> Proposal:
-    """Choose the candidate with the best accuracy on labelled images, then with the highest Inception Score.
+def _from_images(trial: _Trial, start: Proposal) -> Proposal:
+    """Choose the candidate with the best answers on labelled images, then the one of whose answers the model is surest.
 
-    For classifiers only; others, and those that recognise none of the images, keep the proposal ``start``.
+    Where no candidate finds anything in the images, the proposal ``start`` stays.
     """
-    files = folder.files[:: max(1, len(folder.files) // _MAX_IMAGES)][:_MAX_IMAGES]
-    images = list(ImageReader().read(files))
-    if not images:
-        raise ImagesError(
-            say("None of the pictures can be read."),
-            next_step=say("Choose a folder with pictures that open in a picture viewer."),
-        )
-    example = predictor.run(image_feeds(source, start.preprocessing.tensor(images[0][1])))
-    task = recognize_task(source, example, labels=tuple(folder.labels.values()))
-    if not isinstance(task, Classification) or len(images) < 2:
+    if trial.task.name not in _FITS or len(trial.images) < 2:
         return start
-    truths = [task.class_index(folder.labels.get(file, "")) for file, _ in images]
-
-    def evaluate(candidate: Preprocessing) -> tuple[float, float]:
-        outputs = [predictor.run(image_feeds(source, candidate.tensor(image))) for _, image in images]
-        probabilities = [to_probabilities(next(iter(output.values()))) for output in outputs]
-        return _accuracy(task, outputs, truths), _log_inception_score(probabilities)
-
-    (accuracy, score), best = max(
-        ((evaluate(candidate), candidate) for candidate in _candidates(start.preprocessing)), key=lambda pair: pair[0]
+    ranking = _search(trial, start.preprocessing)
+    (truth, confidence), best = ranking[0]
+    if truth == 0.0 and confidence < _MIN_CONFIDENCE:
+        return start  # it recognises nothing in these images, so its answers are no evidence
+    reason = (
+        say("Of the usual ways, this one gave the most right answers on your labelled pictures.")
+        if truth > 0.0
+        else _CONFIDENT.get(trial.task.name, _MOST_CONFIDENT)
     )
-    highest_score = np.log(min(len(images), next(iter(example.values())).size))
-    if accuracy == 0.0 and score < _MIN_INCEPTION_SCORE * highest_score:
-        return start  # it recognises none of these images, so its predictions are no evidence
-    return Proposal(best, say("Of the usual ways, this one gave the most confident predictions on your pictures."))
+    close = [found for score, found in ranking[1:] if _is_close(score, ranking[0][0])]
+    if close:
+        reason = say("{reason} Close to it: {second}.", reason=reason, second=_difference(close[0], best))
+    return replace(start, preprocessing=best, reason=reason)
 
 
-def _candidates(start: Preprocessing) -> Iterator[Preprocessing]:
-    fits: Sequence[Fit] = ("crop", "stretch") if start.fit == "crop" else (start.fit,)
-    colors: Sequence[Color] = ("rgb", "bgr")
+def _search(trial: _Trial, start: Preprocessing) -> list[_Scored]:
+    """The candidates with their scores, best first."""
+    fits = (start.fit,) if start.fit == "pad" and trial.task.name == "classification" else _FITS[trial.task.name]
+    if trial.task.name == "classification":
+        return _ranked(trial, [*_normalized(start, fits)])
+    # Detectors are slow, so one thing at a time is varied instead of trying every combination.
+    scored = _ranked(trial, [*_normalized(replace(start, fit=fits[0]), fits[:1], colors=("rgb",))])
+    for vary in (_other_colors, partial(_other_fits, fits=fits)):
+        scored = sorted([*scored, *_ranked(trial, [*vary(scored[0][1])])], key=_by_score, reverse=True)
+    return scored
+
+
+def _ranked(trial: _Trial, candidates: Sequence[Preprocessing]) -> list[_Scored]:
+    scored = [(trial.score(candidate), candidate) for candidate in candidates]
+    return sorted(scored, key=_by_score, reverse=True)
+
+
+def _by_score(scored: _Scored) -> tuple[float, float]:
+    return scored[0]
+
+
+def _normalized(
+    start: Preprocessing, fits: Sequence[Fit], *, colors: Sequence[Color] = ("rgb", "bgr")
+) -> Iterator[Preprocessing]:
     for (mean, std), color, fit in product(COMMON_NORMALIZATIONS.values(), colors, fits):
         yield replace(start, fit=fit, color="rgb", mean=mean, std=std).with_color(color)
 
 
-def _accuracy(task: Task, outputs: Sequence[Mapping[str, NDArray[Any]]], truths: Sequence[int | None]) -> float:
-    """Top-1 accuracy on the labelled images; 0 where there is none."""
-    labelled = [
-        (task.decode(output), truth) for output, truth in zip(outputs, truths, strict=True) if truth is not None
-    ]
-    return sum(truth in prediction.ranking[:1] for prediction, truth in labelled) / len(labelled) if labelled else 0.0
+def _other_colors(best: Preprocessing) -> Iterator[Preprocessing]:
+    yield best.with_color("bgr" if best.color == "rgb" else "rgb")
 
 
-def _log_inception_score(probabilities: Sequence[NDArray[np.float64]]) -> float:
-    """Entropy of the mean prediction minus the mean entropy of the predictions, in nats.
-
-    The logarithm of the Inception Score (Salimans et al., 2016), the mutual information of image and class: high
-    where each prediction is confident and they differ. Confidence alone would favour inputs far out of range, for
-    which many models predict the same class with full confidence.
-    """
-    table = np.stack(probabilities)
-    return _entropy(table.mean(axis=0)) - float(np.mean([_entropy(row) for row in table]))
+def _other_fits(best: Preprocessing, fits: Sequence[Fit]) -> Iterator[Preprocessing]:
+    yield from (replace(best, fit=fit) for fit in fits if fit != best.fit)
 
 
-def _entropy(row: NDArray[np.float64]) -> float:
-    positive = row[row > 0]
-    return float(-(positive * np.log(positive)).sum())
+def _is_close(score: tuple[float, float], best: tuple[float, float]) -> bool:
+    return score[0] == best[0] and score[1] >= _CLOSE * best[1]
+
+
+def _difference(other: Preprocessing, best: Preprocessing) -> str:
+    """What another candidate has that the best has not, in the words of the command line."""
+    names = {scale: name for name, scale in COMMON_NORMALIZATIONS.items()}
+    rgb = other.with_color("rgb")
+    parts = [names[rgb.mean, rgb.std]] if rgb.mean != best.with_color("rgb").mean or rgb.std != best.std else []
+    parts += [other.color] if other.color != best.color else []
+    parts += [other.fit] if other.fit != best.fit else []
+    return ", ".join(parts)

@@ -13,8 +13,11 @@ from core.common.errors import ImagesError
 from core.inputs.arrays import read_arrays
 from core.inputs.images import ARRAY_SUFFIXES, ImageReader
 from core.onnx_model.source import Source
-from core.preprocessing import Preprocessing
+from core.preprocessing import Placement, Preprocessing
 from core.runtimes.predictor import Feeds, Tensor
+
+
+_NO_IMAGE = Placement.identity((1, 1))
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Sample:
     feeds: Feeds
     file: Path | None = None
     image: Image.Image | None = None
+    placement: Placement = _NO_IMAGE
+    """Where the image lies in the model's input."""
 
 
 def load_samples(
@@ -42,12 +47,18 @@ def load_samples(
     for path in files:
         if path.suffix.lower() in ARRAY_SUFFIXES:
             try:
-                yield Sample(read_arrays(path, source), path)
+                yield Sample(read_arrays(path, source), path, placement=Placement.identity(preprocessing.size))
             except ImagesError as exc:
                 reader.skipped[path] = str(exc.reason)
         elif source.takes_image:
             for _, image in reader.read([path]):
-                yield Sample(image_feeds(source, preprocessing.tensor(image)), path, image)
+                yield image_sample(source, preprocessing, image, path)
+
+
+def image_sample(source: Source, preprocessing: Preprocessing, image: Image.Image, file: Path | None = None) -> Sample:
+    """The sample of one image."""
+    placement = preprocessing.placement((image.height, image.width))
+    return Sample(image_feeds(source, preprocessing.tensor(image)), file, image, placement)
 
 
 def image_feeds(source: Source, tensor: Tensor) -> Feeds:

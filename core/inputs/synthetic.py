@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
 from core.inputs.dummy_inputs import randomize
-from core.inputs.samples import Sample, image_feeds
+from core.inputs.samples import Sample, image_sample
 from core.onnx_model.source import Source
 from core.preprocessing import Preprocessing
 from core.runtimes.predictor import Feeds
@@ -21,7 +22,7 @@ def synthetic_images(source: Source, preprocessing: Preprocessing) -> Iterator[S
     """Smooth random images, the same ones each time."""
     random = np.random.default_rng(0)
     for _ in range(SYNTHETIC_SAMPLES):
-        yield Sample(image_feeds(source, preprocessing.tensor(_smooth_image(random))))
+        yield replace(image_sample(source, preprocessing, _smooth_image(random)), image=None)
 
 
 def random_arrays(example: Feeds, fixed: Feeds) -> Iterator[Sample]:

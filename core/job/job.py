@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.job.preflight_result import PreflightResult
 from core.job.target_id import TargetId
+from core.job.task_name import TaskName
 from core.onnx_model.source import Source
 from core.preprocessing import Preprocessing
 
@@ -31,6 +32,15 @@ class Job:
 
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Inputs that are the same for every sample, as the person wrote them: a sampling rate, a state."""
+
+    task: TaskName | None = None
+    """What the model is for; None: it is recognised."""
+
+    score: float | None = None
+    """Least score of an object, a point or a decision, 0 to 1; None: the task's own."""
+
+    class_names: tuple[str, ...] = ()
+    """By index, where the person gave them."""
 
     ncnn_tools: str = "own"
     """Who makes 8 bit for ncnn: ``own``, or ncnn's programs: ``official`` (on the PATH), a folder or a .zip file."""

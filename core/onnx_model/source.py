@@ -121,6 +121,20 @@ class Source:
         return _class_names(self.metadata)
 
     @property
+    def training_size(self) -> tuple[int, int] | None:
+        """Height and width from the metadata of ultralytics (``imgsz``); None where there are none."""
+        import ast
+
+        try:
+            sides = ast.literal_eval(self.metadata.get("imgsz", ""))
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+        sides = [sides] * 2 if isinstance(sides, int) else sides
+        if isinstance(sides, (list, tuple)) and len(sides) == 2 and all(isinstance(side, int) for side in sides):
+            return (sides[0], sides[1]) if min(sides) > 0 else None
+        return None
+
+    @property
     def own_preprocessing(self) -> Preprocessing | None:
         """The preprocessing that EdgePress's own exporter wrote into the metadata."""
         text = self.metadata.get("edgepress.preprocessing")

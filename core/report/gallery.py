@@ -1,4 +1,4 @@
-"""The gallery: thumbnails of the test images with every model's prediction, most changed first."""
+"""The gallery: the test images with every model's prediction, most changed first."""
 
 from __future__ import annotations
 
@@ -7,58 +7,88 @@ from typing import Any
 
 from core.common.json_files import write_json
 from core.evaluation.paired_comparison import SampleResult
-from core.tasks.base import Task
+from core.tasks.base import AnyTask
+from core.tasks.predictions import ClassTruth, TextTruth, Truth
 
-_THUMBNAIL = (256, 256)
+_MAX_STORED = 200
+"""Images that are stored, those that changed most."""
+
+_MAX_SIDE = (1024, 1024)
+_QUALITY = 85
 
 
 class Gallery:
-    """Collects the predictions of a comparison; thumbnails are written at once, so that no image stays in memory.
+    """Collects the predictions of a comparison; images are written at once, so that none stays in memory.
 
     Args:
         folder: the job's folder; ``gallery/`` and ``gallery.json`` are written into it.
-        task: gives the names of the classes.
+        task: turns predictions into what is stored of them.
     """
 
-    def __init__(self, folder: Path, task: Task) -> None:
+    def __init__(self, folder: Path, task: AnyTask) -> None:
         self._folder = folder
         self._task = task
         self._entries: list[dict[str, Any]] = []
+        self._seen = 0
         (folder / "gallery").mkdir(exist_ok=True)
 
     def add(self, result: SampleResult) -> None:
         """Add the predictions for one sample; synthetic samples and arrays are not shown."""
         if result.sample.image is None or result.sample.file is None:
             return
-        name = f"{len(self._entries):05d}.jpg"
-        thumbnail = result.sample.image.convert("RGB")
-        thumbnail.thumbnail(_THUMBNAIL)
-        thumbnail.save(self._folder / "gallery" / name, quality=85)
-        self._entries.append(
-            {
-                "file": str(result.sample.file),
-                "thumbnail": name,
-                "truth": None if result.truth is None else self._task.class_name(result.truth),
-                "source": result.source.to_json(),
-                "answers": {
-                    target: {
-                        **prediction.to_json(),
-                        "cosine": cosine,
-                        "changed": prediction.ranking[:1] != result.source.ranking[:1],
-                    }
-                    for target, (prediction, cosine) in result.candidates.items()
-                },
-            }
-        )
+        entry = self._entry(result)
+        self._seen += 1
+        if len(self._entries) == _MAX_STORED and not self._make_room(entry):
+            return
+        picture = result.sample.image.convert("RGB")
+        picture.thumbnail(_MAX_SIDE)
+        picture.save(self._folder / "gallery" / entry["picture"], quality=_QUALITY)
+        self._entries.append(entry)
 
     def write(self) -> None:
         """Sort and write ``gallery.json``."""
         self._entries.sort(key=_most_changed_first)
         write_json(self._folder / "gallery.json", self._entries)
 
+    def _make_room(self, entry: dict[str, Any]) -> bool:
+        """Remove the entry that changed least, if it changed less than the new one."""
+        least = max(self._entries, key=_most_changed_first)
+        if _most_changed_first(entry) >= _most_changed_first(least):
+            return False
+        self._entries.remove(least)
+        (self._folder / "gallery" / least["picture"]).unlink(missing_ok=True)
+        return True
 
-def _most_changed_first(entry: dict[str, Any]) -> tuple[int, float]:
-    """Sort key: how many models predict another class than the source, then the lowest cosine."""
-    predictions = entry["answers"].values()
-    changed = sum(prediction["changed"] for prediction in predictions)
-    return -changed, min((prediction["cosine"] for prediction in predictions), default=1.0)
+    def _entry(self, result: SampleResult) -> dict[str, Any]:
+        image = result.sample.image
+        assert image is not None
+        return {
+            "file": str(result.sample.file),
+            "picture": f"{self._seen:05d}.jpg",
+            "size": [image.height, image.width],
+            "truth": _truth_text(result.truth),
+            "source": self._task.to_json(result.source),
+            "answers": {
+                target: {
+                    "prediction": self._task.to_json(one.prediction),
+                    "agreement": one.agreement,
+                    "cosine": one.cosine,
+                    "changed": one.agreement < 1.0,
+                }
+                for target, one in result.candidates.items()
+            },
+        }
+
+
+def _truth_text(truth: Truth | None) -> str | None:
+    """What the label says, where that is a short text."""
+    if isinstance(truth, ClassTruth):
+        return truth.label
+    return truth.text if isinstance(truth, TextTruth) else None
+
+
+def _most_changed_first(entry: dict[str, Any]) -> tuple[float, float]:
+    """Sort key: the agreements of all models together, then the lowest cosine."""
+    answers = entry["answers"].values()
+    cosines = [answer["cosine"] for answer in answers if answer["cosine"] is not None]
+    return sum(answer["agreement"] for answer in answers) / max(1, len(answers)), min(cosines, default=1.0)

@@ -11,7 +11,7 @@ from typing_extensions import assert_never
 from core.common.text import Text
 from core.evaluation.evaluate import Evaluation
 from core.inputs.images import Split
-from core.job.comparison import Accuracy, Comparison, OutputDifference
+from core.job.comparison import Comparison, LayerDifference, OutputDifference
 from core.job.job import Job
 from core.job.outcome import Converted, Failed, Outcome, Refused
 from core.job.preflight_result import PreflightResult
@@ -20,6 +20,7 @@ from core.report.schema import (
     ComparisonEntry,
     ImagesEntry,
     JobTexts,
+    LayerEntry,
     OutcomeEntry,
     OutcomeStatus,
     OutputEntry,
@@ -27,16 +28,17 @@ from core.report.schema import (
     Report,
     SkippedFile,
     SourceEntry,
+    TaskEntry,
     Texts,
 )
-from core.tasks.base import TaskName
+from core.tasks.base import AnyTask
 
 
 def make_report(
     job: Job,
     source: Source,
     *,
-    task: TaskName,
+    task: AnyTask,
     split: Split,
     skipped: Mapping[Path, str],
     evaluation: Evaluation,
@@ -60,8 +62,7 @@ def make_report(
     return Report(
         source=_source_entry(source, evaluation),
         preprocessing=job.preprocessing,
-        task=task,
-        classes=source.class_names,
+        task=_task_entry(task, split),
         images=ImagesEntry(
             calibration=len(split.calibration),
             test=len(split.test),
@@ -76,7 +77,6 @@ def make_report(
 
 
 def _source_entry(source: Source, evaluation: Evaluation) -> SourceEntry:
-    top1, top5 = _accuracy(evaluation.source.accuracy)
     return SourceEntry(
         path=source.path,
         size_bytes=source.size_bytes,
@@ -85,9 +85,20 @@ def _source_entry(source: Source, evaluation: Evaluation) -> SourceEntry:
         inputs=source.inputs,
         outputs=source.outputs,
         operators=source.operators,
-        top1=top1,
-        top5=top5,
         latency_ms=evaluation.source_latency,
+        truth=evaluation.source,
+    )
+
+
+def _task_entry(task: AnyTask, split: Split) -> TaskEntry:
+    return TaskEntry(
+        name=task.name,
+        reason=str(task.reason),
+        words=task.reason,
+        options=task.options,
+        budget=task.budget,
+        class_names=task.class_names,
+        labels=None if split.labels is None else str(split.labels.description),
     )
 
 
@@ -158,16 +169,18 @@ def _not_made(
 
 
 def _comparison_entry(comparison: Comparison) -> ComparisonEntry:
-    top1, top5 = _accuracy(comparison.accuracy)
     return ComparisonEntry(
         images=comparison.images,
         cosine=comparison.cosine,
         sqnr_db=_finite(comparison.sqnr_db),
-        agreement=comparison.agreement,
-        top1=top1,
-        top5=top5,
         outputs=tuple(map(_output_entry, comparison.outputs)),
         latency_ms=comparison.latency,
+        light=comparison.light,
+        verdict=str(comparison.verdict),
+        words=comparison.verdict,
+        agreement=comparison.agreement,
+        truth=comparison.truth,
+        layers=tuple(map(_layer_entry, comparison.layers)),
     )
 
 
@@ -176,8 +189,8 @@ def _output_entry(output: OutputDifference) -> OutputEntry:
     return OutputEntry(output.name, output.cosine, _finite(output.sqnr_db), output.largest, scores)
 
 
-def _accuracy(accuracy: Accuracy | None) -> tuple[float | None, float | None]:
-    return (None, None) if accuracy is None else (accuracy.top1, accuracy.top5)
+def _layer_entry(layer: LayerDifference) -> LayerEntry:
+    return LayerEntry(layer.name, layer.operator, layer.precision, _finite(layer.sqnr_db), layer.cosine)
 
 
 def _finite(number: float) -> float | None:

@@ -19,6 +19,7 @@ from core.job.preflight_result import PreflightStatus
 from core.job.target_id import TargetId
 from core.onnx_model.source import TensorInfo
 from core.preprocessing import Preprocessing
+from core.report.earlier_versions import upgraded
 from core.tasks.base import Budget, TaskName, TaskOptions
 
 OutcomeStatus: TypeAlias = Literal["converted", "refused", "failed"]
@@ -217,7 +218,7 @@ def read_report(data: Any) -> Report:
         InputError: it is damaged, or something else.
     """
     try:
-        return from_data(Report, data)
+        return from_data(Report, upgraded(data))
     except ValueError as exc:
         raise InputError(
             say("The report of this job is damaged."),

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from core.common.text import Text, say
 from core.job.comparison import Agreement, TruthFigure
+from core.job.task_name import TaskName as TaskName
 from core.onnx_model.source import Source
 from core.preprocessing import Placement
 from core.runtimes.predictor import Tensor
 from core.tasks.predictions import Truth
-
-TaskName = Literal[
-    "classification",
-    "detection",
-    "instance-segmentation",
-    "pose",
-    "keypoints",
-    "segmentation",
-    "text",
-    "embedding",
-    "image-to-image",
-    "scores",
-    "tensors",
-]
 
 TASK_TITLES: Mapping[TaskName, Text] = {
     "classification": say("What is in the picture (classification)"),

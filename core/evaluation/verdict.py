@@ -1,0 +1,102 @@
+"""The verdict on a file: keeps the source's answers, has to be looked at, or is of no use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from core.common.errors import VerificationError
+from core.common.text import Text, plural, say
+from core.job.comparison import Agreement, AgreementName, Light, OutputDifference
+from core.tasks.base import Budget
+
+_KEPT_COSINE = 0.999
+"""Without a task: cosine similarity from which numbers count as kept. It says nothing about accuracy."""
+
+_FOUND: Mapping[AgreementName, Text] = {
+    "top-1": say("the same class on {percent}% of the pictures ({low} to {high}%)"),
+    "same-labels": say("{percent}% of the labels the same ({low} to {high}%)"),
+    "box-f1": say("{percent}% of the objects the same ({low} to {high}%)"),
+    "mask-f1": say("{percent}% of the objects with the same outline ({low} to {high}%)"),
+    "pose-f1": say("{percent}% of the poses the same ({low} to {high}%)"),
+    "oks": say("points {percent}% as close as can be ({low} to {high}%)"),
+    "mask-iou": say("areas that overlap by {percent}% ({low} to {high}%)"),
+    "same-text": say("the same text on {percent}% of the pictures ({low} to {high}%)"),
+    "neighbours": say("the same nearest neighbour for {percent}% of the examples ({low} to {high}%)"),
+    "ssim": say("pictures alike by {percent}% ({low} to {high}%)"),
+    "same-decisions": say("the same decision in {percent}% of the cases ({low} to {high}%)"),
+}
+"""What a file has in common with the source, for people."""
+
+
+def found(agreement: Agreement) -> Text:
+    """An agreement as a part of a sentence."""
+    return Text(
+        _FOUND[agreement.metric].template,
+        {
+            "percent": _percent(agreement.value),
+            "low": _percent(agreement.low),
+            "high": _percent(agreement.high),
+        },
+    )
+
+
+def judge_agreement(agreement: Agreement, budget: Budget) -> tuple[Light, Text]:
+    """The verdict in the terms of the task.
+
+    A file fails only where even the upper end of the interval is below the floor, so that one picture of three cannot
+    condemn it.
+    """
+    same = found(agreement)
+    if agreement.high < budget.floor:
+        return "failed", say("It gives too few of the original's answers: {same}.", same=same)
+    if agreement.value >= budget.keeps:
+        return "keeps", say("Keeps the original's answers: {same}.", same=same)
+    if agreement.high >= budget.keeps:
+        return "look", plural(
+            "Look at what changed: {same}. One picture is too few to tell whether that is chance.",
+            "Look at what changed: {same}. {count} pictures are too few to tell whether that is chance.",
+            count=agreement.samples,
+            same=same,
+        )
+    return "look", say("Look at what changed: {same}.", same=same)
+
+
+def judge_numbers(outputs: Sequence[OutputDifference], least_cosine: float, *, measured: bool) -> tuple[Light, Text]:
+    """The verdict where nothing was decoded: outputs as plain numbers.
+
+    Args:
+        outputs: differences of all outputs.
+        least_cosine: below, the file failed.
+        measured: whether there were test samples of the person's.
+    """
+    if not all(output.is_within(least_cosine) for output in outputs):
+        return "failed", say(
+            "The result differs too much from the original: its similarity is {cosine} of 1, and at least {least} is "
+            "needed.",
+            cosine=f"{min(output.worst.cosine for output in outputs):.3f}",
+            least=least_cosine,
+        )
+    if not measured:
+        return "look", say("Only tried on random inputs: how well it keeps the answers was not measured.")
+    if all(output.is_within(_KEPT_COSINE) for output in outputs):
+        return "keeps", say("Its numbers are practically the original's.")
+    return "look", say(
+        "Its numbers resemble the original's. What that means for the answers was not measured: try it out."
+    )
+
+
+def failure(reason: Text, outputs: Sequence[OutputDifference]) -> VerificationError:
+    """The error of a file whose light is ``failed``."""
+    return VerificationError(
+        reason,
+        next_step=say(
+            "Use a target that keeps more bits, such as 16 bit; check that size, mean and std fit the model."
+        ),
+        detail="\n".join(f"{output.name}: {output.worst.cosine:.5f}, {output.worst.largest:.3g}" for output in outputs),
+    )
+
+
+def _percent(share: float) -> str:
+    """Without rounding up to 100."""
+    percent = 100 * share
+    return f"{min(percent, 99.9) if share < 1 else percent:.1f}".removesuffix(".0")
