@@ -31,11 +31,11 @@ class ExampleFolder:
     """How many pictures or array files it holds."""
 
     holds_images: bool
-    labelled: int
-    """How many pictures have a label."""
+    labels: Text | None
+    """Which labels were found, and for how many pictures; None where there are none."""
 
-    classes: int
-    """How many different labels there are."""
+    label_problems: tuple[Text, ...]
+    """What was mended or left out of them."""
 
     tried: int
     """How many files were read as a trial, spread evenly over the folder."""
@@ -132,8 +132,8 @@ def _result(found: ImageFolder, trial: _Trial) -> ExampleFolder:
         path=found.path,
         count=len(found.files),
         holds_images=found.holds_images,
-        labelled=len(found.labels),
-        classes=len(set(found.labels.values())),
+        labels=None if found.labels is None else found.labels.description,
+        label_problems=() if found.labels is None else found.labels.problems,
         tried=trial.tried,
         problems=tuple(problem.reason for problem in trial.problems),
         inputs_without_array=tuple(name for name in names if name not in trial.inputs_with_array),

@@ -61,16 +61,12 @@ def _few(folder: ExampleFolder) -> str:
 
 
 def _show_labels(folder: ExampleFolder) -> None:
-    if not folder.labelled:
+    if folder.labels is None:
         st.badge(t("no right answers given"), icon=":material/label_off:", color="gray", help=labels_help())
         return
-    known = plural(
-        "right answers known for {labelled}, {count} class",
-        "right answers known for {labelled}, {count} classes",
-        count=folder.classes,
-        labelled=folder.labelled,
-    )
-    st.badge(t(known), icon=":material/label:", color="green")
+    st.badge(plain(t(folder.labels)), icon=":material/label:", color="green")
+    for problem in folder.label_problems:
+        st.badge(plain(t(problem)), icon=":material/label_important:", color="orange")
 
 
 def _show_trial(folder: ExampleFolder) -> None:
@@ -96,6 +92,7 @@ def _show_trial(folder: ExampleFolder) -> None:
 def labels_help() -> str:
     """How to give the right answers, for the accuracy."""
     return t(
-        "To have the right answers counted too, sort the pictures into one subfolder for each class, or add a "
-        "table labels.csv with the columns file and label."
+        "To have the right answers counted too, add them in a usual form: one subfolder for each class, a table "
+        "labels.csv with the columns file and label, boxes or points as COCO JSON, YOLO text files or Pascal VOC XML, "
+        "masks as PNG in a folder masks, or texts as name.txt beside each picture."
     )

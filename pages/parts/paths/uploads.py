@@ -18,6 +18,9 @@ from core.common.text import say
 from core.inputs.images import ARRAY_SUFFIXES, SUFFIXES
 from core.queue.store import JobStore
 
+_LABEL_SUFFIXES = frozenset({".csv", ".json", ".txt", ".xml", ".yaml", ".yml"})
+"""File name endings of labels: core.labels reads them."""
+
 _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 _DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _MOST_CHARACTERS = 120
@@ -90,7 +93,7 @@ def save_file(file: Upload, suffixes: Sequence[str]) -> Path:
 
 
 def save_examples(files: Sequence[Upload]) -> Path:
-    """Write a folder of pictures or arrays with its subfolders and its ``labels.csv``; other files are left out.
+    """Write a folder of pictures or arrays with its subfolders and label files; other files are left out.
 
     Returns:
         The folder that was dropped.
@@ -98,7 +101,7 @@ def save_examples(files: Sequence[Upload]) -> Path:
     Raises:
         InputError: there is no picture and no array among them, or they cannot be written.
     """
-    wanted = [file for file in files if _is_example(file.name) or _last(file.name) == "labels.csv"]
+    wanted = [file for file in files if _is_example(file.name) or _suffix(file.name) in _LABEL_SUFFIXES]
     if not any(_is_example(file.name) for file in wanted):
         raise InputError(
             say("There are no pictures and no arrays in what you uploaded."),
@@ -169,8 +172,8 @@ def _free(path: Path) -> Path:
 
 
 def _is_example(name: str) -> bool:
-    return Path(_last(name)).suffix.lower() in SUFFIXES | ARRAY_SUFFIXES
+    return _suffix(name) in SUFFIXES | ARRAY_SUFFIXES
 
 
-def _last(name: str) -> str:
-    return re.split(r"[/\\]", name)[-1]
+def _suffix(name: str) -> str:
+    return Path(re.split(r"[/\\]", name)[-1]).suffix.lower()
