@@ -15,6 +15,7 @@ STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32), (8, 16))
 """Pixels of the input for each cell of the grids: usual models, those with a P6 or a P2 level, tiny ones."""
 
 _ROUNDING = 1e-3
+_LARGEST_EXTENT = 8
 
 
 def first_image(tensor: Tensor) -> NDArray[np.float32]:
@@ -60,9 +61,10 @@ def are_corners(boxes: NDArray[np.float32], least_share: float = 0.99) -> bool:
 def are_centres(boxes: NDArray[np.float32], size: tuple[float, float]) -> bool:
     """Whether the boxes, shape (n, 4), can be cx, cy, w, h in an image of this height and width, but for a few.
 
-    Centres may lie outside by a quarter; boxes are not more than twice as large as the image, and not all empty.
+    Centres may lie outside by a quarter; boxes are not all empty, and not more than eight times as large as the image:
+    those of untrained models can be as large as that in small images.
     """
     wide = np.array((size[1], size[0]), np.float32)
     centres, extents = boxes[:, :2] / wide, boxes[:, 2:] / wide
-    plausible = ((centres > -0.25) & (centres < 1.25) & (extents >= 0) & (extents < 2)).all(axis=1)
+    plausible = ((centres > -0.25) & (centres < 1.25) & (extents >= 0) & (extents < _LARGEST_EXTENT)).all(axis=1)
     return len(boxes) > 0 and float(plausible.mean()) >= 0.99 and bool((extents > 0).any())

@@ -18,7 +18,7 @@ yolov4.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ _V5_P6 = {
     64: (436, 615, 739, 380, 925, 792),
 }
 _STRETCH = {8: 1.2, 16: 1.1, 32: 1.05}
+_TINY_STRETCH = {16: 1.05, 32: 1.05}
 
 _FEWEST_SWISHES = 15
 _MAX_POOLS_OF_V5 = 3
@@ -76,6 +77,9 @@ class YoloGrids:
     activated: bool = False
     """Whether objectness and scores are after the sigmoid; in models without exponentials the box is as well."""
 
+    anchors_last: bool = False
+    """Whether the axis of the anchors is the fourth of five, not the second."""
+
     nms_iou: float | None = 0.45
     default_score: float = 0.25
 
@@ -83,7 +87,7 @@ class YoloGrids:
         """See :class:`~core.tasks.heads.base.Head`."""
         del input_size  # the strides say it
         parts = [
-            self._decode_grid(_anchors_first(outputs[grid.output], self.class_count), grid, least)
+            self._decode_grid(_anchors_first(outputs[grid.output], self.class_count, self.anchors_last), grid, least)
             for grid in self.grids
         ]
         boxes, scores, classes = (np.concatenate(values) for values in zip(*parts, strict=True))
@@ -122,25 +126,34 @@ def recognize(evidence: Evidence) -> YoloGrids | None:
     if evidence.input_size is None or len(raw) != len(evidence.outputs[0]) or not raw:
         return None
     classes = _class_count(raw)
-    strides = None if classes is None else _strides(raw, classes, evidence.input_size)
+    last = _are_anchors_last(raw)
+    strides = None if classes is None else _strides(raw, classes, last, evidence.input_size)
     if classes is None or strides is None or (evidence.class_names and len(evidence.class_names) != classes):
         return None
     confidences = np.concatenate(
-        [_anchors_first(outputs[name], classes)[..., 4:].ravel() for outputs in evidence.outputs for name in raw]
+        [_anchors_first(outputs[name], classes, last)[..., 4:].ravel() for outputs in evidence.outputs for name in raw]
     )
     activated = are_scores(confidences)
     objectness = np.median(confidences.reshape(-1, 1 + classes)[:, 0])
     if objectness > (_USUAL_OBJECTNESS if activated else _logit(_USUAL_OBJECTNESS)):
         return None
-    return _head(evidence, strides, classes, activated)
+    head = _head(evidence, strides, classes)
+    return None if head is None else replace(head, activated=activated, anchors_last=last)
 
 
-def _anchors_first(tensor: Tensor, classes: int) -> NDArray[np.float32]:
+def _anchors_first(tensor: Tensor, classes: int, last: bool) -> NDArray[np.float32]:
     """A grid as (anchors, rows, columns, values)."""
     values = first_image(tensor)
     if values.ndim == 3:
         return values.reshape(_ANCHORS, 5 + classes, *values.shape[1:]).transpose(0, 2, 3, 1)
-    return values if values.shape[0] == _ANCHORS else values.transpose(2, 0, 1, 3)
+    return values.transpose(2, 0, 1, 3) if last else values
+
+
+def _are_anchors_last(raw: Mapping[str, Tensor]) -> bool:
+    """Whether the three anchors stand after rows and columns; a small grid may have three rows as well."""
+    shapes = [tensor.shape for tensor in raw.values()]
+    last = all(len(shape) == 5 and shape[3] == _ANCHORS for shape in shapes)
+    return last and any(shape[1] != _ANCHORS for shape in shapes)
 
 
 def _class_count(raw: Mapping[str, Tensor]) -> int | None:
@@ -156,11 +169,11 @@ def _values_of_a_box(shape: tuple[int, ...]) -> int | None:
     return shape[1] // _ANCHORS if shape[1] % _ANCHORS == 0 else None
 
 
-def _strides(raw: Mapping[str, Tensor], classes: int, input_size: tuple[int, int]) -> dict[str, int] | None:
+def _strides(raw: Mapping[str, Tensor], classes: int, last: bool, input_size: tuple[int, int]) -> dict[str, int] | None:
     """The stride of each output; None where they are not those of a YOLO."""
     strides = {}
     for name, tensor in raw.items():
-        _, rows, columns, _ = _anchors_first(tensor, classes).shape
+        _, rows, columns, _ = _anchors_first(tensor, classes, last).shape
         stride = round(input_size[0] / rows)
         if (rows * stride, columns * stride) != input_size:
             return None
@@ -169,18 +182,15 @@ def _strides(raw: Mapping[str, Tensor], classes: int, input_size: tuple[int, int
     return strides if usual and not {4} & set(strides.values()) and len(set(strides.values())) > 1 else None
 
 
-def _head(evidence: Evidence, strides: Mapping[str, int], classes: int, activated: bool) -> YoloGrids | None:
+def _head(evidence: Evidence, strides: Mapping[str, int], classes: int) -> YoloGrids | None:
     family = _family(evidence)
     anchors = _anchors(family, strides.values())
     if anchors is None:
         return None
     exponential = family in ("YOLOv3", "YOLOv4")
-    stretched = family == "YOLOv4"
-    grids = tuple(
-        Grid(name, stride, anchors[stride], _STRETCH.get(stride, 1.0) if stretched else 1.0)
-        for name, stride in strides.items()
-    )
-    return YoloGrids(grids, classes, family, exponential, activated)
+    stretch = {} if family != "YOLOv4" else _TINY_STRETCH if anchors is _V4_TINY else _STRETCH
+    grids = tuple(Grid(name, stride, anchors[stride], stretch.get(stride, 1.0)) for name, stride in strides.items())
+    return YoloGrids(grids, classes, family, exponential)
 
 
 def _anchors(family: str, strides: Collection[int]) -> Mapping[int, tuple[int, ...]] | None:
@@ -205,13 +215,11 @@ def _family(evidence: Evidence) -> str:
         if f"yolo{version}" in text:
             # Ultralytics' own YOLOv3 decodes as YOLOv5 does, with the same anchors.
             return "YOLOv5" if version == "v3" and _has_swish(evidence) else f"YOLO{version}"
-    shapes = [tensor.shape for tensor in evidence.outputs[0].values()]
     operators = evidence.source.operators
-    if operators.get("Mish", 0) + operators.get("Softplus", 0) > 0 or (
-        len(shapes[0]) == 5 and shapes[0][1] != _ANCHORS
-    ):
+    if operators.get("Mish", 0) + operators.get("Softplus", 0) > 0 or _are_anchors_last(evidence.outputs[0]):
         return "YOLOv4"
-    if not _has_swish(evidence) and operators.get("LeakyRelu", 0) and len(shapes[0]) == 4:
+    four_axes = all(tensor.ndim == 4 for tensor in evidence.outputs[0].values())
+    if not _has_swish(evidence) and operators.get("LeakyRelu", 0) and four_axes:
         return "YOLOv3"
     return "YOLOv7" if operators.get("MaxPool", 0) > _MAX_POOLS_OF_V5 and not operators.get("Add") else "YOLOv5"
 
