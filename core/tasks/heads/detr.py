@@ -26,6 +26,7 @@ from core.tasks.heads.boxes import to_corners, to_pixels
 from core.tasks.heads.output_checks import (
     are_centres,
     are_corners,
+    are_distributions,
     are_scores,
     first_image,
     fits_grids,
@@ -97,7 +98,7 @@ def _of_two_outputs(evidence: Evidence, scores: str, boxes: str, input_size: tup
     # Scores after the sigmoid for all cells of a grid are a YOLO's.
     if activation == "none" and fits_grids(evidence.outputs[0][boxes].shape[1], input_size):
         return None
-    summing = activation == "none" and _are_distributions(values)
+    summing = activation == "none" and are_distributions(values)
     no_object = activation == "softmax" or (summing and values.shape[1] > 1)
     classes = values.shape[1] - int(no_object)
     name, score = ("DETR", 0.7) if no_object else ("RT-DETR", 0.5)
@@ -111,8 +112,7 @@ def _of_one_output(evidence: Evidence, name: str) -> Detr | None:
     if rows.shape[1] < 5 or queries > _MOST_QUERIES or not are_scores(rows) or not _are_boxes(rows[:, :4]):
         return None
     known = len(evidence.class_names) == rows.shape[1] - 4 or has_rtdetr_decoder(evidence)
-    # Rows of probabilities (text recognition) sum up to 1.
-    if not known and (queries not in _USUAL_QUERIES or _are_distributions(rows)):
+    if not known and (queries not in _USUAL_QUERIES or are_distributions(rows)):
         return None
     return Detr(name, name, rows.shape[1] - 4, activation="none", default_score=0.25)
 
@@ -144,10 +144,6 @@ def _activation(evidence: Evidence, values: NDArray[np.float32]) -> Activation:
         return "sigmoid" if names == classes else "softmax"
     nothing = float((values.argmax(axis=1) == classes - 1).mean()) > 0.5
     return "softmax" if classes == _COCO_WITH_NO_OBJECT or (classes > 1 and nothing) else "sigmoid"
-
-
-def _are_distributions(rows: NDArray[np.float32]) -> bool:
-    return bool((np.abs(rows.sum(axis=1) - 1) < 1e-2).all())
 
 
 def _masks(evidence: Evidence, boxes: str) -> str:

@@ -120,13 +120,15 @@ def _fit(rows: NDArray[np.float32], columns: Columns) -> bool:
 
 def _of_flat_rows(evidence: Evidence, name: str, rows: NDArray[np.float32]) -> EndToEnd | None:
     """Rows of all images of a batch."""
+    # One row from every sample is a classifier's.
+    if all(len(outputs[name]) == 1 for outputs in evidence.outputs) or not _other_outputs_count(evidence, name):
+        return None
     choices = (("PaddleDetection", _PADDLE, 0.5), ("YOLO", _ULTRALYTICS, 0.25), ("YOLOv7", _YOLOV7, 0.25))
     for family_name, columns, score in choices:
         if rows.shape[1] != columns.end or not _fit(rows, columns):
             continue
         boxes = rows[:, columns.box : columns.box + 4]
-        # A classifier's (1, 6) has no box in it.
-        if are_corners(boxes) and float(boxes.max()) > 0 and _other_outputs_count(evidence, name):
+        if are_corners(boxes):
             classes = _class_count(evidence, rows[:, columns.label])
             head = EndToEnd(name, classes, family_name, columns, shares=are_shares(boxes), default_score=score)
             return head if columns is not _ULTRALYTICS else replace(head, name=family(evidence, family_name))
@@ -158,7 +160,7 @@ def _with_boxes(evidence: Evidence, name: str, rows: NDArray[np.float32], extras
     shares = are_shares(boxes)
     centres = extras.kind == "angle" or has_rtdetr_decoder(evidence)
     if not centres and stated_kind(evidence) is None and not are_corners(boxes, 0.9):
-        if not are_centres(boxes, (1, 1) if shares else (evidence.input_size or (1, 1))):
+        if not shares or not are_centres(boxes, (1, 1)):
             return None
         centres = True
     is_rtdetr = centres and extras.kind != "angle"

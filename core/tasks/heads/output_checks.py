@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.runtimes.predictor import Tensor
 from core.tasks.base import Evidence
 
-STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32), (8, 16))
+STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32))
 """Pixels of the input for each cell of the grids: usual models, those with a P6 or a P2 level, tiny ones."""
 
 _ROUNDING = 1e-3
@@ -46,6 +46,11 @@ def fits_grids(count: int, input_size: tuple[int, int], *, per_cell: int = 1) ->
 def are_scores(values: NDArray[np.float32]) -> bool:
     """Whether all values lie in 0 to 1."""
     return values.size > 0 and bool(((values >= -_ROUNDING) & (values <= 1 + _ROUNDING)).all())
+
+
+def are_distributions(rows: NDArray[np.float32]) -> bool:
+    """Whether all rows, shape (n, values), sum up to 1, as the probabilities of text recognition do."""
+    return bool((np.abs(rows.sum(axis=1) - 1) < 1e-2).all())
 
 
 def are_whole(values: NDArray[np.float32]) -> bool:

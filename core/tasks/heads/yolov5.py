@@ -19,7 +19,7 @@ from core.runtimes.predictor import Tensor
 from core.tasks.base import Evidence
 from core.tasks.heads.base import Candidates
 from core.tasks.heads.boxes import are_shares, to_corners, to_pixels
-from core.tasks.heads.output_checks import are_centres, are_scores, first_image, fits_grids, samples
+from core.tasks.heads.output_checks import are_centres, are_distributions, are_scores, first_image, fits_grids, samples
 from core.tasks.heads.ultralytics import NO_EXTRAS, Extras, prototype_output, stated_kind
 
 _COCO = 80
@@ -67,7 +67,12 @@ def recognize(evidence: Evidence) -> YoloV5 | None:
     classes = rows.shape[1] - 5 - weights
     shares = are_shares(rows[:, :4])
     size = (1, 1) if shares else evidence.input_size
-    if classes < 1 or not are_scores(rows[:, 4 : 5 + classes]) or not are_centres(rows[:, :4], size):
+    if (
+        classes < 1
+        or (shares and are_distributions(rows))
+        or not are_scores(rows[:, 4 : 5 + classes])
+        or not are_centres(rows[:, :4], size)
+    ):
         return None
     if not anchors:
         return _without_anchors(evidence, name, rows, shares)

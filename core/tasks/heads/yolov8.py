@@ -17,7 +17,15 @@ from core.runtimes.predictor import Tensor
 from core.tasks.base import Evidence
 from core.tasks.heads.base import Candidates
 from core.tasks.heads.boxes import are_shares, to_corners, to_pixels
-from core.tasks.heads.output_checks import are_centres, are_scores, first_image, fits_grids, names_of_rank, samples
+from core.tasks.heads.output_checks import (
+    are_centres,
+    are_distributions,
+    are_scores,
+    first_image,
+    fits_grids,
+    names_of_rank,
+    samples,
+)
 from core.tasks.heads.ultralytics import (
     NO_EXTRAS,
     Extras,
@@ -146,5 +154,9 @@ def _are_plausible(columns: NDArray[np.float32], shares: bool, evidence: Evidenc
     """Whether scores and boxes have the ranges of such; boxes may have any size where the metadata is clear."""
     if len(columns) < 5 or not are_scores(columns[4:]):
         return False
+    if stated_kind(evidence) is not None:
+        return True
+    if shares and are_distributions(columns.T):
+        return False
     height, width = (1, 1) if shares or evidence.input_size is None else evidence.input_size
-    return stated_kind(evidence) is not None or are_centres(columns[:4].T, (height, width))
+    return are_centres(columns[:4].T, (height, width))
