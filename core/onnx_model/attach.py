@@ -70,7 +70,7 @@ def _renamed(tail: onnx.ModelProto, head: onnx.ModelProto) -> onnx.ModelProto:
     own |= {tensor.name for graph in all_graphs(tail.graph) for tensor in graph.initializer}
     own |= {tensor.values.name for tensor in tail.graph.sparse_initializer}
     names = {name: _unused(name, taken | own) for name in own - kept if name in taken}
-    nodes = {node.name for node in all_nodes(head.graph)}
+    nodes = {node.name for node in all_nodes(head.graph) if node.name}
     copy = copy_model(tail)
     for graph in all_graphs(copy.graph):
         for tensor in graph.initializer:
@@ -82,7 +82,7 @@ def _renamed(tail: onnx.ModelProto, head: onnx.ModelProto) -> onnx.ModelProto:
     for node in all_nodes(copy.graph):
         _rename_tensors(node, names)
         if node.name in nodes:
-            node.name = _unused(node.name, nodes)
+            node.name = ""  # names of nodes are optional, but must differ
     return copy
 
 
