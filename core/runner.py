@@ -88,7 +88,7 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
         ncnn_calibration=job.ncnn_calibration,
     )
     preflight = _preflight(job, context)
-    task = recognize_task_of(job, context)
+    task = context.task = recognize_task_of(job, context)
 
     made = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made)
     artifacts = [result for result in made if isinstance(result, UnverifiedArtifact)]

@@ -32,6 +32,7 @@ from core.pnnx.convert import convert
 from core.preprocessing import Preprocessing
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
+from core.tasks.base import AnyTask
 
 _REFERENCE_SAMPLES = 4
 """Test samples on which candidates are compared with the source while they are made."""
@@ -76,6 +77,9 @@ class ConversionContext:
 
         self.sampled = source.without(self.fixed)
         """The source with only those inputs that differ between samples."""
+
+        self.task: AnyTask | None = None
+        """What the model is for, once it is recognised; by it candidates are judged besides their numbers."""
 
         self._completion: Feeds | None = None
 
@@ -160,7 +164,12 @@ class ConversionContext:
         """The error is cached too, since a failing conversion takes as long as any."""
         candidates = (self.prepared.static, self.prepared.uncleaned)
         try:
-            return convert(candidates, references=self._fixed_references, folder=self.folder / "pnnx")
+            return convert(
+                candidates,
+                references=self._fixed_references,
+                keeps_answers=self.keeps_answers,
+                folder=self.folder / "pnnx",
+            )
         except EdgePressError as exc:
             return exc
 
@@ -172,10 +181,35 @@ class ConversionContext:
         """
         predictor = OnnxPredictor(self.source.path if self.cut is None else self.cut.head, threads=1)
         try:
-            samples = list(islice(self.test_samples(), _REFERENCE_SAMPLES))
-            return [(sample.feeds, predictor.run(sample.feeds)) for sample in samples]
+            return [(sample.feeds, predictor.run(sample.feeds)) for sample in self._reference_samples()]
         finally:
             predictor.close()
+
+    def _reference_samples(self) -> Iterator[Sample]:
+        return islice(self.test_samples(), _REFERENCE_SAMPLES)
+
+    def keeps_answers(self, outputs: Sequence[Mapping[str, Tensor]]) -> bool:
+        """Whether a candidate gives the source's answers, as far as the reference samples can tell.
+
+        Numbers may be close and answers differ, where they hang on small differences.
+
+        Args:
+            outputs: of the candidate for :attr:`references`.
+        """
+        if self.task is None or not self.has_test_samples:
+            return True
+        metric = self.task.agreement()
+        for sample, (feeds, expected), made in zip(self._reference_samples(), self.references, outputs, strict=True):
+            before, after = (self._finished(feeds, tensors) for tensors in (expected, made))
+            metric.update(self.task.decode(before, sample.placement), self.task.decode(after, sample.placement))
+        agreement = metric.compute()
+        return agreement is None or agreement.high >= self.task.budget.keeps
+
+    def _finished(self, feeds: Feeds, outputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The source's outputs, from those of the head where it is cut."""
+        if self.cut is None:
+            return outputs
+        return {**outputs, **run_model(self.cut.fixed_tail, {**feeds, **outputs})}
 
     @property
     def _fixed_references(self) -> ReferenceSamples:

@@ -46,7 +46,11 @@ class OnnxFp16(OnnxTarget):
         """Convert, and find by trials which nodes have to stay in 32 bit."""
         progress(0.0, say("Turning the weights into 16 bit"))
         found = search_fp16_nodes(
-            context.prepared.fresh(), context.references, least=_SEARCH_COSINE, progress=portion(progress, 0.1, 0.9)
+            context.prepared.fresh(),
+            context.references,
+            least=_SEARCH_COSINE,
+            keeps_answers=context.keeps_answers,
+            progress=portion(progress, 0.1, 0.9),
         )
         (name,) = self.file_names(context.stem)
         whole = context.attach_tail(found.model)
