@@ -84,7 +84,7 @@ class _BoundarySearch:
         self._links = Links(graph)
         self._kinds = _element_types(graph)
         self._shapes = dict(known_shapes(graph))
-        self._sizes = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
+        self._sizes: dict[str, int] = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
         self._constants = self._find_constants()
         self._heavy = {index for index, node in enumerate(graph.node) if self._has_weights(index, node)}
         self._before_heavy = self._links.ancestors(name for index in self._heavy for name in graph.node[index].output)
@@ -172,8 +172,9 @@ class _BoundarySearch:
         kinds = {each.op_type for each in (node, *inner)}
         if not _WITH_WEIGHTS & kinds and all(each.domain in ONNX_DOMAINS for each in (node, *inner)):
             return False
-        inside = sum(math.prod(tensor.dims) for graph in subgraphs(node) for tensor in graph.initializer)
-        return max([inside, *(self._sizes.get(name, 0) for name in self._links.reads[index])]) > _MIN_WEIGHTS
+        inside = sum(int(math.prod(tensor.dims)) for graph in subgraphs(node) for tensor in graph.initializer)
+        largest = max((self._sizes.get(name, 0) for name in self._links.reads[index]), default=0)
+        return max(inside, largest) > _MIN_WEIGHTS
 
     def _find_constants(self) -> set[str]:
         """Initializers, and what is computed from nothing else."""

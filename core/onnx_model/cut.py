@@ -139,9 +139,12 @@ class _Parts:
         fixed_tail = self._tail(nodes, [])
         read = {name for index in nodes for name in self._links.reads[index]} | set(self._boundary.outputs)
         fixed_tail.graph.initializer.extend(self._folded[name] for name in sorted(read & set(self._folded)))
-        tail, sizes = fixed_tail, []
+        tail = fixed_tail
+        sizes: list[str] = []
         if not all(map(_is_fixed, self._graph.input)):
             nodes, sizes = self._tail_nodes({})
+            if not set(sizes) <= set(self._folded):
+                return None
             tail = self._tail(nodes, sizes)
         inputs, outputs = tuple(self._graph.input), tuple(self._graph.output)
         return Cut(self._head(sizes), tail, fixed_tail, self._boundary.tensors, tuple(sizes), inputs, outputs)
@@ -173,18 +176,21 @@ class _Parts:
         boundary = [_value(tensor.name, TensorProto.FLOAT) for tensor in self._boundary.tensors]
         types = {value.name: value for value in self._graph.output}
         outputs = [types[name] for name in self._boundary.outputs]
-        return self._part(nodes, [*boundary, *(_value(name, 0) for name in sizes), *inputs], outputs)
+        return self._part(nodes, [*boundary, *map(self._size, sizes), *inputs], outputs)
 
     def _head(self, sizes: Sequence[str]) -> onnx.ModelProto:
         outputs = {value.name: value for value in self._graph.output}
         fixed = all(map(_is_fixed, self._graph.input))
         made = [outputs.get(one.name) or _boundary_value(one, fixed=fixed) for one in self._boundary.tensors]
-        made += [_value(name, 0) for name in sizes]
+        made += map(self._size, sizes)
         given = {*self._names, *sizes, *self._boundary.outputs}
         made += [value for name, value in outputs.items() if name not in given]
         nodes = self._links.ancestors(value.name for value in made)
         read = {name for index in nodes for name in self._links.reads[index]} | {value.name for value in made}
         return self._part(nodes, [value for value in self._graph.input if value.name in read], made)
+
+    def _size(self, name: str) -> onnx.ValueInfoProto:
+        return _value(name, self._folded[name].data_type)
 
     def _part(
         self, nodes: set[int], inputs: Iterable[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto]
@@ -218,5 +224,5 @@ def _boundary_value(tensor: TensorInfo, *, fixed: bool) -> onnx.ValueInfoProto:
 
 
 def _value(name: str, kind: int) -> onnx.ValueInfoProto:
-    """Of a type and shape that onnxruntime infers; type 0 is unknown."""
-    return helper.make_tensor_value_info(name, kind, None) if kind else onnx.ValueInfoProto(name=name)
+    """Of a shape that onnxruntime infers."""
+    return helper.make_tensor_value_info(name, kind, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +32,7 @@ def image_masks(candidates: Candidates, boxes: NDArray[np.float32], placement: P
     logits = _logits_of(candidates)
     if logits is None:
         return None
-    return tuple(_image_mask(logits(index), box.tolist(), placement) for index, box in enumerate(boxes))
+    return tuple(_image_mask(each, box, placement) for each, box in zip(logits, boxes.tolist(), strict=True))
 
 
 def encode(mask: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, int]) -> Mask:
@@ -47,8 +46,9 @@ def encode(mask: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, in
     from pycocotools import mask as rle
 
     # COCO counts column by column: where each run of pixels begins and ends in that order.
-    padded = np.pad(mask.T.astype(np.int8), ((0, 0), (1, 1)))
-    columns, rows = np.nonzero(np.diff(padded, axis=1))
+    padded = np.pad(mask.T, ((0, 0), (1, 1)))
+    changes = np.flatnonzero(padded[:, 1:] != padded[:, :-1])
+    columns, rows = np.divmod(changes, mask.shape[0] + 1)
     ends, times = np.unique((corner[1] + columns) * size[0] + corner[0] + rows, return_counts=True)
     # Where one run ends and another begins, at the edge between two columns, they are one.
     counts = np.diff(ends[times == 1], prepend=0, append=size[0] * size[1]).tolist()
@@ -58,13 +58,12 @@ def encode(mask: NDArray[np.bool_], corner: tuple[int, int], size: tuple[int, in
     return encoded
 
 
-def _logits_of(candidates: Candidates) -> Callable[[int], NDArray[np.float32]] | None:
-    """A function from the index of a candidate to its logits, shape (height, width)."""
-    weights, prototypes, masks = candidates.mask_weights, candidates.prototypes, candidates.mask_logits
-    if weights is not None and prototypes is not None:
-        flat = prototypes.reshape(len(prototypes), -1)
-        return lambda index: (weights[index] @ flat).reshape(prototypes.shape[1:])
-    return None if masks is None else lambda index: masks[index]
+def _logits_of(candidates: Candidates) -> NDArray[np.float32] | None:
+    """Of every candidate: shape (candidates, height, width)."""
+    weights, prototypes = candidates.mask_weights, candidates.prototypes
+    if weights is None or prototypes is None:
+        return candidates.mask_logits
+    return np.asarray(np.tensordot(weights, prototypes, axes=1))
 
 
 def _image_mask(logits: NDArray[np.float32], box: list[float], placement: Placement) -> Mask:

@@ -196,13 +196,13 @@ def test_the_difference_of_two_models_has_an_interval_around_it():
 
 
 def test_the_interval_is_the_jackknife_over_twenty_groups_evaluated_anew(tmp_path):
-    images = random_images(8, images=40)
-    other = random_images(9, images=40)
+    images = random_images(8, images=20)
+    other = random_images(9, images=20)
     mixed = [(true, found) for (true, _), (_, found) in zip(images, other, strict=True)]
     (figure, _) = accumulated(images).compute(accumulated(mixed))
     differences = []
     for group in range(20):
-        kept = [index for index in range(40) if index % 20 != group]
+        kept = [index for index in range(20) if index != group]
         values = [official_boxes(tmp_path, [each[index] for index in kept])[0] for each in (images, mixed)]
         differences.append(values[0] - values[1])
     error = np.sqrt(19 / 20 * np.square(differences - np.mean(differences)).sum())
@@ -216,7 +216,7 @@ def test_a_model_does_not_differ_from_itself():
 
 
 def test_the_interval_of_the_difference_covers_the_true_one_about_as_often_as_it_says():
-    everything = random_images(21, images=1200, classes=2)
+    everything = random_images(21, images=600, classes=2)
     generator = np.random.default_rng(3)
     moved = [
         (true, (boxes + generator.normal(0, 2, boxes.shape).astype(np.float32), *rest))
@@ -224,11 +224,11 @@ def test_the_interval_of_the_difference_covers_the_true_one_about_as_often_as_it
     ]
     true_difference = accumulated(moved).compute(accumulated(everything))[0].difference
     covered = 0
-    for part in range(30):
-        rows = slice(part * 40, part * 40 + 40)
+    for part in range(20):
+        rows = slice(part * 30, part * 30 + 30)
         figure = accumulated(moved[rows]).compute(accumulated(everything[rows]))[0]
         covered += figure.low <= true_difference <= figure.high
-    assert 25 <= covered <= 30
+    assert 16 <= covered <= 20
 
 
 def test_without_labels_there_is_no_figure_and_without_detections_it_is_zero():

@@ -90,13 +90,22 @@ def test_labels_are_found_by_name():
     assert metric.compute()[0].value == pytest.approx(1.0)
 
 
-def test_the_right_input_is_more_convincing_than_hundreds_of_unsure_boxes():
+def objects(*scores):
+    return found(*[(place, 0, place + 1, 9, score, 0) for place, score in enumerate(scores)])
+
+
+def test_a_few_sure_objects_are_more_convincing_than_many_unsure_and_than_dozens_of_sure_ones():
     task = detection()
-    sure = [found((0, 0, 40, 40, 0.9, 0)), found()]
-    unsure = [found(*[(place, 0, place + 1, 9, 0.15, 0) for place in range(90)])] * 2
-    assert task.confidence(sure) == pytest.approx(0.405, abs=1e-6)
-    assert task.confidence(sure) > task.confidence(unsure) > task.confidence([found()]) == 0
-    assert task.confidence([]) == 0
+    sure, unsure = [objects(0.9, 0.8, *[0.1] * 90), objects()], [objects(*[0.15] * 90)] * 2
+    saturated = [objects(*[0.99] * 40), objects(*[0.999] * 300)]
+    assert task.confidence(sure) == pytest.approx((0.81 + 0.64 + 8 * 0.01 - 2 * 82 * 0.0001) / 2, abs=1e-6)
+    assert task.confidence(sure) > task.confidence(unsure) > task.confidence(saturated) == 0
+
+
+def test_surer_objects_and_more_of_them_are_more_convincing():
+    confidence = detection().confidence
+    assert confidence([objects(0.9, 0.9)]) > confidence([objects(0.9)]) > confidence([objects(0.8)]) > 0
+    assert confidence([objects()]) == confidence([]) == 0
 
 
 def test_json_is_short_and_plain():
