@@ -90,6 +90,8 @@ def recognize(evidence: Evidence) -> YoloV8 | None:
         return None
     classes, extras = found
     shares = are_shares(columns[:4])
+    if shares and are_distributions(columns.T):
+        return None
     if not _are_plausible(columns[: 4 + classes], shares, evidence):
         return None
     name = family(evidence, "YOLOv8") + extras.suffix
@@ -156,7 +158,5 @@ def _are_plausible(columns: NDArray[np.float32], shares: bool, evidence: Evidenc
         return False
     if stated_kind(evidence) is not None:
         return True
-    if shares and are_distributions(columns.T):
-        return False
     height, width = (1, 1) if shares or evidence.input_size is None else evidence.input_size
     return are_centres(columns[:4].T, (height, width))
