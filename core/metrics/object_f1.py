@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.job.comparison import Agreement, AgreementName
-from core.metrics.intervals import bootstrap
+from core.metrics.intervals import bootstrap, wilson
 from core.metrics.matching import match
 
 
@@ -66,6 +66,8 @@ class ObjectF1:
         if not found + others:
             return None
         low, high = bootstrap(images[:, :3], lambda sums: _f1(sums[:, 0], sums[:, 1] + sums[:, 2]))
+        if matched == found == others:
+            low, _ = wilson(int(found), int(found))  # without any difference all resamples are the same
         figures = {"precision": matched / others if others else 0.0, "recall": matched / found if found else 0.0}
         if matched:
             figures |= {self._similarity: similarity / matched, "score_drift": drift / matched}
