@@ -16,7 +16,6 @@ from core.report.schema import Report
 from core.targets import target_by_id
 from pages.parts.results.changed_words import changes
 from pages.parts.results.gallery_entry import Answer, GalleryEntry
-from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 
