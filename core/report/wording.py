@@ -105,13 +105,22 @@ def difference(figure: TruthFigure) -> Text | None:
         return None
     by = points(figure.difference)
     if figure.low is None or figure.high is None:
-        return say("{by} points", by=by)
-    if figure.low == figure.high == 0:
-        return say("no difference")
+        return say("{by} points", by=by) if by != "0" else say("no difference")
     interval = {"low": points(figure.low), "high": points(figure.high)}
-    if figure.low <= 0 <= figure.high:
+    if by == interval["low"] == interval["high"] == "0":
+        return say("no difference")
+    # As it is read: an end that is rounded to 0 counts as 0.
+    if round(100 * figure.low, 1) <= 0 <= round(100 * figure.high, 1):
         return say("{by} points ({low} to {high}): may be chance", by=by, **interval)
     return say("{by} points ({low} to {high})", by=by, **interval)
+
+
+def short_difference(figure: TruthFigure) -> Text:
+    """:func:`difference` for a column with a heading: numbers only."""
+    by = "" if figure.difference is None else points(figure.difference)
+    if figure.low is None or figure.high is None:
+        return Text(by)
+    return say("{value} ({low} to {high})", value=by, low=points(figure.low), high=points(figure.high))
 
 
 def percent(share: float) -> str:

@@ -51,7 +51,8 @@ def legend(prediction: Mapping[str, Any], class_names: Sequence[str]) -> tuple[t
     largest = [int(index) for index in np.argsort(-counts) if counts[index] >= _LEAST_SHARE * classes.size]
     shown = [index for index in largest if not _is_background(index, class_names)][:_MOST_NAMED]
     return tuple(
-        (shortened(class_names[index] if index < len(class_names) else str(index), 24), color(index)) for index in shown
+        (shortened(class_names[index] if index < len(class_names) else f"#{index}", 24), color(index))
+        for index in shown
     )
 
 

@@ -144,7 +144,7 @@ def _halo(color: str) -> str:
 
 def _label(found: FoundObject, class_names: Sequence[str], mark: Mark | None) -> str:
     known = 0 <= found.class_index < len(class_names)
-    name = class_names[found.class_index] if known else str(found.class_index)
+    name = class_names[found.class_index] if known else f"#{found.class_index}"
     sign = "" if mark is None else f"{_SIGNS[mark]} "
     return f"{sign}{shortened(name, _MOST_LETTERS)} {percent(found.score)}"
 

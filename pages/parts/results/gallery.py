@@ -53,7 +53,9 @@ def _draw_grid(folder: Path, entries: Sequence[GalleryEntry], report: Report) ->
     changed = [entry for entry in entries if _changes(entry, targets)]
     wanted, key = _choose(entries, changed, folder.parent.name)
     shown = wanted[: _count(key, _GRID_PAGE)]
-    with st.container(key="gallery"):
+    # Lines of text must not be cut off at their ends.
+    is_text = any(entry.source.get("kind") == "text" for entry in entries)
+    with st.container(key="gallery-lines" if is_text else "gallery"):
         for start in range(0, len(shown), COLUMNS):
             show_row(folder, shown[start : start + COLUMNS], targets)
     _offer_more(key, len(wanted), _GRID_PAGE)

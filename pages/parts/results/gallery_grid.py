@@ -34,7 +34,7 @@ def _show_entry(folder: Path, entry: GalleryEntry, targets: Sequence[TargetId]) 
     lines = [_original_line(entry.source)]
     for target in targets:
         if target in entry.answers:
-            lines.append(_line(t(target_by_id(target).title), entry.answers[target]))
+            lines.append(_line(t(target_by_id(target).title), entry.answers[target], entry.source))
     st.markdown("  \n".join(line for line in lines if line))
 
 
@@ -43,15 +43,23 @@ def _original_line(prediction: Mapping[str, Any]) -> str:
     return f":small[{t('Original')}: {words}]" if words else ""
 
 
-def _line(name: str, answer: Answer) -> str:
+def _line(name: str, answer: Answer, source: Mapping[str, Any]) -> str:
     """One prediction; colours and icons say the same, for readers who cannot distinguish the colours."""
-    words = _words(answer.prediction)
+    words = _percent(answer.prediction) if _is_same(answer.prediction, source) else _words(answer.prediction)
     if not words and answer.cosine is not None:
         words = t("similarity {similarity}", similarity=plain(number_format.similarity(answer.cosine)))
     if not words:
         return ""
     mark = ":orange[:material/change_circle:]" if answer.changed else ":green[:material/check:]"
     return f":small[{mark} {name}: {f'**{words}**' if answer.changed else words}]"
+
+
+def _is_same(prediction: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
+    """Whether class or text is the original's, which stands above: then the score is enough."""
+    key = {"classes": "label", "text": "text"}.get(str(prediction.get("kind")))
+    if key is None or "present" in prediction:
+        return False
+    return bool(prediction.get(key) == source.get(key))
 
 
 def _words(prediction: Mapping[str, Any]) -> str:

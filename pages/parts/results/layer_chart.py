@@ -46,7 +46,7 @@ def _chart(results: Sequence[OutcomeEntry]) -> alt.LayerChart | alt.FacetChart:
     x = alt.X("position:Q", title=t("Layer, from input to output"), axis=alt.Axis(tickMinStep=1, format="d"))
     y = alt.Y("decibels:Q", title=t("SQNR in dB"), scale=alt.Scale(zero=False, nice=True))
     colors = alt.Scale(domain=names, range=list(_COLORS[: len(names)]))
-    color = alt.Color("file:N", title=None, scale=colors, legend=alt.Legend(orient="bottom"))
+    color = alt.Color("file:N", title=None, scale=colors, legend=alt.Legend(orient="bottom", columns=3))
     tooltip = [
         alt.Tooltip("file:N", title=t("File")),
         alt.Tooltip("layer:N", title=t("Layer")),

@@ -53,8 +53,8 @@ def _show_figures(result: OutcomeEntry, report: Report) -> None:
     comparison = result.comparison
     if comparison is not None and comparison.words.template:
         st.markdown(plain(t(comparison.words)))
-    kept, size, speed = st.columns([1.15, 1, 1])
-    _show_kept(kept, result, report)
+    _show_kept(result, report)
+    size, speed = st.columns(2)
     share = t("{part} of the original", part=number_format.part(result.size_share(report.source)))
     _figure(size, t("Size"), number_format.size(result.size_bytes), share, explanations.SHARE_HELP)
     latency = None if comparison is None else comparison.latency_ms
@@ -65,17 +65,17 @@ def _show_figures(result: OutcomeEntry, report: Report) -> None:
     st.markdown("\n".join(f"- {plain(t(sentence))}" for sentence in sentences if sentence is not None))
 
 
-def _show_kept(place: DeltaGenerator, result: OutcomeEntry, report: Report) -> None:
+def _show_kept(result: OutcomeEntry, report: Report) -> None:
     """How far it keeps the original's answers; where nothing was decoded, how similar its numbers are."""
     comparison = result.comparison
     agreement = None if comparison is None else comparison.agreement
     if agreement is not None:
         title, explanation = AGREEMENT_TITLES[agreement.metric], AGREEMENT_HELP[agreement.metric]
         about = t(explanations.counted(agreement, report))
-        _figure(place, t(title), percent(agreement.value), about, explanation)
+        _figure(st.container(), t(title), percent(agreement.value), about, explanation)
     elif agreement_metric(report) is None:
         value = number_format.similarity(None if comparison is None else comparison.cosine)
-        _figure(place, t(SIMILARITY_TITLE), value, t("not accuracy"), SIMILARITY_HELP)
+        _figure(st.container(), t(SIMILARITY_TITLE), value, t("not accuracy"), SIMILARITY_HELP)
 
 
 def _figure(place: DeltaGenerator, name: str, value: str, about: str, explanation: Text) -> None:

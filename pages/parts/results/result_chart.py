@@ -36,6 +36,7 @@ _FORMAT_COLORS = ("#1D8475", "#D9822B", "#5B6FB5", "#A4508B")
 """Of the formats, in the order of the targets."""
 
 _INK = {"light": "#1F2A2E", "dark": "#E7ECEA"}
+_PAGE = {"light": "#FBFAF7", "dark": "#14191B"}
 _LINE, _LETTER, _IDEOGRAPH = 15, 7, 12
 """Height of a line, and widths of a Latin letter and of a Chinese one, in pixels."""
 
@@ -84,6 +85,14 @@ class _Measure:
     """Shown in per cent."""
 
 
+def chart_title(report: Report) -> Text:
+    """What the chart shows."""
+    measure = _measure(report)
+    if measure.is_truth:
+        return say("Size and accuracy")
+    return say("Size and agreement") if measure.is_share else say("Size and similarity")
+
+
 def show_chart(report: Report) -> None:
     """Draw the chart: figures against labels where there are any; else how far files keep the original's answers."""
     measure = _measure(report)
@@ -92,14 +101,18 @@ def show_chart(report: Report) -> None:
         return
     frame = _frame(points)
     x, y = _x(frame), _y("accuracy", measure, frame)
-    labels = [
-        _label(point, offset, x=x, y=y) for point, offset in zip(points, _label_offsets(points, frame), strict=True)
-    ]
+    labels = (
+        layer
+        for point, offset in zip(points, _label_offsets(points, frame), strict=True)
+        for layer in _label(point, offset, x=x, y=y)
+    )
     layers = [_intervals(points, x=x, y=_y("low", measure, frame)), _dots(points, measure, x=x, y=y), *labels]
     if measure.is_truth:
-        layers.insert(0, _original_line(measure))
+        layers.insert(0, _original_line(measure, y))
     st.altair_chart(alt.layer(*layers).properties(height=_HEIGHT), alt=t("Size and accuracy of each file"))
-    st.caption(t(_explanation(measure)))
+    explanation = _explanation(measure, has_bars=any(point.low < point.high for point in points))
+    if explanation is not None:
+        st.caption(t(explanation))
 
 
 def _x(frame: _Frame) -> alt.X:
@@ -115,12 +128,14 @@ def _y(field: str, measure: _Measure, frame: _Frame) -> alt.Y:
     return alt.Y(f"{field}:Q", title=measure.title, scale=scale, axis=axis)
 
 
-def _explanation(measure: _Measure) -> Text:
+def _explanation(measure: _Measure, *, has_bars: bool) -> Text | None:
+    if not measure.is_share:
+        return say("Similarity of numbers is not accuracy.")
     if measure.is_truth:
+        if not has_bars:
+            return say("The dashed line is the original.")
         return say("The dashed line is the original. The bars are 95% confidence intervals of the difference from it.")
-    if measure.is_share:
-        return say("The bars are 95% confidence intervals: the more test pictures, the shorter.")
-    return say("Similarity of numbers is not accuracy.")
+    return say("The bars are 95% confidence intervals: the more test pictures, the shorter.") if has_bars else None
 
 
 def _measure(report: Report) -> _Measure:
@@ -183,11 +198,11 @@ def _frame(points: Sequence[_Point]) -> _Frame:
     return _Frame(max(point.megabytes for point in points) * 1.15, lowest - margin, highest + margin)
 
 
-def _original_line(measure: _Measure) -> alt.Chart:
+def _original_line(measure: _Measure, y: alt.Y) -> alt.Chart:
     line: alt.Chart = (
         alt.Chart(pd.DataFrame([{"accuracy": measure.of_original}]))
         .mark_rule(strokeDash=[6, 4], color=_ORIGINAL_COLOR)
-        .encode(y=alt.Y("accuracy:Q"))
+        .encode(y=y)
     )
     return line
 
@@ -227,14 +242,14 @@ def _dots(points: Sequence[_Point], measure: _Measure, *, x: alt.X, y: alt.Y) ->
     return dots
 
 
-def _label(point: _Point, offset: int, *, x: alt.X, y: alt.Y) -> alt.Chart:
-    """The name of one point: a layer of its own, since a layer has one offset for all its points."""
-    label: alt.Chart = (
-        alt.Chart(pd.DataFrame([point]))
-        .mark_text(dy=offset, fontSize=12, color=_INK[theme()])
-        .encode(x=x, y=y, text=alt.Text("name:N"))
-    )
-    return label
+def _label(point: _Point, offset: int, *, x: alt.X, y: alt.Y) -> tuple[alt.Chart, alt.Chart]:
+    """The name of one point: layers of its own, since a layer has one offset for all its points."""
+    base = alt.Chart(pd.DataFrame([point])).encode(x=x, y=y, text=alt.Text("name:N"))
+    # Text on its own outline in the colour of the page can be read over lines.
+    page = _PAGE[theme()]
+    outline: alt.Chart = base.mark_text(dy=offset, fontSize=12, color=page, stroke=page, strokeWidth=4)
+    name: alt.Chart = base.mark_text(dy=offset, fontSize=12, color=_INK[theme()])
+    return outline, name
 
 
 def _label_offsets(points: Sequence[_Point], frame: _Frame) -> list[int]:

@@ -18,8 +18,8 @@ from core.report.wording import (
     TRUTH_HELP,
     TRUTH_TITLES,
     agreement_metric,
-    difference,
     percent,
+    short_difference,
     truth_of,
     with_interval,
 )
@@ -30,7 +30,7 @@ from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.served_files import theme
 
-_DIFFERENCE = say("Difference")
+_DIFFERENCE = say("Difference, in points")
 
 _TEXT_COLORS = {
     "light": {"green": "#146C43", "orange": "#8A5300", "red": "#B3261E", "gray": "#5F6B70"},
@@ -51,21 +51,12 @@ def show_table(report: Report) -> None:
             t(SIMILARITY_HELP if metric is None else AGREEMENT_HELP[metric]),
         ),
         **_truth_headings(report),
-        "size": (t("Size"), None),
-        "share": (t("Compared with the original"), t(explanations.SHARE_HELP)),
+        "size": (t("Size"), t(explanations.SHARE_HELP)),
         "speed": (t("Speed"), t(explanations.SPEED_HELP)),
     }
     config: dict[str, Any] = {
         key: st.column_config.TextColumn(heading, help=help_text) for key, (heading, help_text) in headings.items()
     }
-    largest = max((row["share"] for row in rows if row["share"] is not None), default=100.0)
-    config["share"] = st.column_config.ProgressColumn(
-        headings["share"][0],
-        help=headings["share"][1],
-        format="%.0f%%",
-        min_value=0.0,
-        max_value=max(100.0, largest),
-    )
     colors = ["", *(f"color: {_TEXT_COLORS[theme()][sign(result).color]}" for result in report.outcomes)]
     table = pd.DataFrame(rows).style.apply(lambda _: colors, subset=["status"])
     st.dataframe(table, hide_index=True, column_config=config, column_order=list(headings), height="content")
@@ -89,22 +80,26 @@ def _original_row(report: Report) -> dict[str, Any]:
         "right": percent(source.truth[0].value) if source.truth else number_format.NOTHING,
         "difference": "",
         "size": number_format.size(source.size_bytes),
-        "share": 100.0,
         "speed": number_format.times(1.0),
     }
 
 
 def _row(result: OutcomeEntry, report: Report, metric: AgreementName | None) -> dict[str, Any]:
-    share, shown = result.size_share(report.source), sign(result)
+    shown = sign(result)
     return {
         "name": t(target_by_id(result.target).title),
         "status": f"{shown.letter} {t(shown.word)}",
         "kept": _kept(result, metric),
         **_right(result, report.source.truth),
-        "size": number_format.size(result.size_bytes),
-        "share": None if share is None else 100 * share,
+        "size": _size(result, report),
         "speed": number_format.times(result.speed_up(report.source)),
     }
+
+
+def _size(result: OutcomeEntry, report: Report) -> str:
+    share = result.size_share(report.source)
+    own = number_format.size(result.size_bytes)
+    return own if share is None else f"{own} ({number_format.part(share)})"
 
 
 def _kept(result: OutcomeEntry, metric: AgreementName | None) -> str:
@@ -121,5 +116,4 @@ def _right(result: OutcomeEntry, source: tuple[TruthFigure, ...]) -> dict[str, s
     figure = truth_of(own, source[0].metric) if source else None
     if figure is None:
         return {"right": number_format.NOTHING, "difference": ""}
-    by = difference(figure)
-    return {"right": percent(figure.value), "difference": "" if by is None else t(by)}
+    return {"right": percent(figure.value), "difference": t(short_difference(figure))}

@@ -104,7 +104,7 @@ def test_hostile_names_stay_text(name):
 
 
 def test_classes_without_names_are_numbers():
-    assert texts(drawn(objects(1), class_names=())) == ["0 90%"]
+    assert texts(drawn(objects(1), class_names=())) == ["#0 90%"]
 
 
 def test_what_changed_is_told_by_sign_and_dashes_not_by_colour_alone():
@@ -163,7 +163,7 @@ def test_a_map_lies_where_its_region_is_the_picture():
     with Image.open(io.BytesIO(base64.b64decode(image.get("href").split(",")[1]))) as overlay:
         opacity = np.asarray(overlay.convert("RGBA"))[..., 3]
     assert opacity[0, 0] == 0 and 0 < opacity[0, 1] < 255
-    assert texts(svg) == ["1", "2"]
+    assert texts(svg) == ["#1", "#2"]
 
 
 def test_a_class_0_with_the_name_of_a_thing_is_drawn():
