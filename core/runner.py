@@ -88,7 +88,7 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
         ncnn_calibration=job.ncnn_calibration,
     )
     preflight = _preflight(job, context)
-    task = _recognize_task(job, context)
+    task = context.task = recognize_task_of(job, context)
 
     made = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made)
     artifacts = [result for result in made if isinstance(result, UnverifiedArtifact)]
@@ -112,8 +112,13 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
     )
 
 
-def _recognize_task(job: Job, context: ConversionContext) -> AnyTask:
-    """The task that the person chose, or the one that the source's outputs show."""
+def recognize_task_of(job: Job, context: ConversionContext) -> AnyTask:
+    """The task that the person chose, or the one that the source's outputs show.
+
+    Raises:
+        OptionError: the outputs do not fit the task that the person chose.
+        SourceError: the source does not run.
+    """
     predictor = OnnxPredictor(context.source.path, threads=1)
     try:
         outputs = [predictor.run(sample.feeds) for sample in islice(context.test_samples(), _RECOGNITION_SAMPLES)]

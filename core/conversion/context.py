@@ -8,23 +8,31 @@ from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
+import onnx
+
 from core.common.errors import EdgePressError
 from core.common.progress import Progress
 from core.common.text import Text, plural, say
-from core.conversion.prepare import PreparedModel, prepare_model, run_source
+from core.conversion.cut import cut_source, run_model
+from core.conversion.prepare import PreparedModel, load_source, prepare_model, run_source
 from core.inputs.augmentation import augment, augmentation_count
 from core.inputs.dummy_inputs import find_dummy_inputs
 from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import ImageReader, Split
 from core.inputs.samples import Sample, load_samples
 from core.inputs.synthetic import random_arrays, synthetic_images
+from core.job.outcome import PostProcessing
 from core.metrics.reference_check import ReferenceSamples
 from core.ncnn.model import NcnnModel
+from core.onnx_model.attach import attach_tail
+from core.onnx_model.boundary import SELECTING
+from core.onnx_model.cut import Cut
 from core.onnx_model.source import Source
 from core.pnnx.convert import convert
 from core.preprocessing import Preprocessing
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
+from core.tasks.base import AnyTask
 
 _REFERENCE_SAMPLES = 4
 """Test samples on which candidates are compared with the source while they are made."""
@@ -70,6 +78,9 @@ class ConversionContext:
         self.sampled = source.without(self.fixed)
         """The source with only those inputs that differ between samples."""
 
+        self.task: AnyTask | None = None
+        """What the model is for, once it is recognised; by it candidates are judged besides their numbers."""
+
         self._completion: Feeds | None = None
 
     @property
@@ -98,9 +109,44 @@ class ConversionContext:
         return next(self._load_samples(self.split.calibration), None) is not None
 
     @cached_property
+    def cut(self) -> Cut | None:
+        """The source in two parts, if it ends in a post-processing that picks by value; all targets reduce the head."""
+        if not SELECTING & set(self.source.operators):
+            return None
+        return cut_source(load_source(self.source.path), self.example.feeds)
+
+    @cached_property
     def prepared(self) -> PreparedModel:
-        """The cleaned model."""
-        return prepare_model(self.source.path, self.example.feeds, self.expected)
+        """The cleaned model, or its head where the source is cut."""
+        if self.cut is None:
+            return prepare_model(self.source.path, self.example.feeds, self.expected)
+        head = self.cut.head
+        prepared = prepare_model(head, self.example.feeds, run_model(head, self.example.feeds))
+        static, uncleaned = map(self.cut.fixed_head, (prepared.static, prepared.uncleaned))
+        return replace(prepared, static=static, uncleaned=uncleaned)
+
+    def attach_tail(self, model: onnx.ModelProto) -> onnx.ModelProto:
+        """Put the post-processing back behind a model made from :attr:`prepared`.
+
+        Returns:
+            A model with the source's inputs and outputs; the same model where the source is not cut.
+        """
+        return model if self.cut is None else attach_tail(model, self.cut)
+
+    @property
+    def tail_bytes(self) -> int:
+        """Size of the post-processing that :meth:`attach_tail` adds."""
+        return 0 if self.cut is None else self.cut.tail.ByteSize()
+
+    @cached_property
+    def post_processing(self) -> PostProcessing | None:
+        """What ncnn models leave out, as a file in the work folder; None where the source is not cut."""
+        if self.cut is None:
+            return None
+        path = self.folder / "post-processing.onnx"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.cut.fixed_tail.SerializeToString())
+        return PostProcessing(self.cut.boundary, self.cut.operators, path)
 
     @property
     def ncnn_model(self) -> NcnnModel:
@@ -118,19 +164,58 @@ class ConversionContext:
         """The error is cached too, since a failing conversion takes as long as any."""
         candidates = (self.prepared.static, self.prepared.uncleaned)
         try:
-            return convert(candidates, references=self.references, folder=self.folder / "pnnx")
+            return convert(
+                candidates,
+                references=self._fixed_references,
+                keeps_answers=self.keeps_answers,
+                folder=self.folder / "pnnx",
+            )
         except EdgePressError as exc:
             return exc
 
     @cached_property
     def references(self) -> ReferenceSamples:
-        """A few test samples with the source's outputs; with one alone, a detector might find nothing."""
-        predictor = OnnxPredictor(self.source.path, threads=1)
+        """A few test samples with the outputs of the source, or of its head where it is cut.
+
+        With one sample alone, a detector might find nothing.
+        """
+        predictor = OnnxPredictor(self.source.path if self.cut is None else self.cut.head, threads=1)
         try:
-            samples = list(islice(self.test_samples(), _REFERENCE_SAMPLES))
-            return [(sample.feeds, predictor.run(sample.feeds)) for sample in samples]
+            return [(sample.feeds, predictor.run(sample.feeds)) for sample in self._reference_samples()]
         finally:
             predictor.close()
+
+    def _reference_samples(self) -> Iterator[Sample]:
+        return islice(self.test_samples(), _REFERENCE_SAMPLES)
+
+    def keeps_answers(self, outputs: Sequence[Mapping[str, Tensor]]) -> bool:
+        """Whether a candidate gives the source's answers, as far as the reference samples can tell.
+
+        Numbers may be close and answers differ, where they hang on small differences.
+
+        Args:
+            outputs: of the candidate for :attr:`references`.
+        """
+        if self.task is None or not self.has_test_samples:
+            return True
+        metric = self.task.agreement()
+        for sample, (feeds, expected), made in zip(self._reference_samples(), self.references, outputs, strict=True):
+            before, after = (self._finished(feeds, tensors) for tensors in (expected, made))
+            metric.update(self.task.decode(before, sample.placement), self.task.decode(after, sample.placement))
+        agreement = metric.compute()
+        return agreement is None or agreement.high >= self.task.budget.keeps
+
+    def _finished(self, feeds: Feeds, outputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The source's outputs, from those of the head where it is cut."""
+        if self.cut is None:
+            return outputs
+        return {**outputs, **run_model(self.cut.fixed_tail, {**feeds, **outputs})}
+
+    @property
+    def _fixed_references(self) -> ReferenceSamples:
+        """Without the outputs that are sizes, which :attr:`PreparedModel.static` does not have."""
+        names = [value.name for value in self.prepared.static.graph.output]
+        return [(feeds, {name: outputs[name] for name in names}) for feeds, outputs in self.references]
 
     @property
     def calibration_count(self) -> int:

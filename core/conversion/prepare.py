@@ -56,11 +56,11 @@ class PreparedModel:
         return copy_model(self.clean)
 
 
-def prepare_model(path: Path, feeds: Feeds, reference: Mapping[str, Tensor]) -> PreparedModel:
+def prepare_model(source: Path | onnx.ModelProto, feeds: Feeds, reference: Mapping[str, Tensor]) -> PreparedModel:
     """Clean the source as far as its outputs stay the same.
 
     Args:
-        path: the ONNX file; it is only read.
+        source: the ONNX file, which is only read; or a part of it, as :func:`load_source` gives it.
         feeds: one sample, with the shapes that the static model gets.
         reference: the source's outputs for it.
     """
@@ -74,7 +74,7 @@ def prepare_model(path: Path, feeds: Feeds, reference: Mapping[str, Tensor]) -> 
         notes.append(say("{step}: not possible without changing the results, so it was left out.", step=name))
         return model
 
-    loaded = _load(path)
+    loaded = load_source(source) if isinstance(source, Path) else source
     model = _slimmed(loaded, references) or checked(
         clean, loaded, say("Folding of constants and removal of unused steps")
     )
@@ -97,8 +97,12 @@ def run_source(path: Path, feeds: Feeds) -> Mapping[str, Tensor]:
         return OnnxPredictor(path, threads=1).run(feeds)
 
 
-def _load(path: Path) -> onnx.ModelProto:
-    """With external weights, without functions, and without initializers among the inputs."""
+def load_source(path: Path) -> onnx.ModelProto:
+    """Read a model with external weights, without functions, and without initializers among the inputs.
+
+    Raises:
+        SourceError: weights that are in another file cannot be read.
+    """
     try:
         model = inline_functions(onnx.load(str(path)))
     except (OSError, ValueError, onnx.checker.ValidationError) as exc:

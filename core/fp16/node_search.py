@@ -13,7 +13,7 @@ from core.common.progress import Progress
 from core.common.text import say
 from core.fp16.candidates import fp16_candidates
 from core.fp16.onnx_writer import to_fp16
-from core.metrics.reference_check import ReferenceSamples, agrees
+from core.metrics.reference_check import KeepsAnswers, ReferenceSamples, agrees
 
 _TIME_BUDGET = 60.0
 """Seconds for the search."""
@@ -36,6 +36,7 @@ def search_fp16_nodes(
     references: ReferenceSamples,
     *,
     least: float,
+    keeps_answers: KeepsAnswers | None = None,
     progress: Progress,
     seconds: float = _TIME_BUDGET,
 ) -> Fp16Model:
@@ -50,6 +51,7 @@ def search_fp16_nodes(
         model: the clean model.
         references: inputs with the source's outputs.
         least: cosine similarity that every output must reach over all references.
+        keeps_answers: what must hold of the outputs besides.
         progress: callback, called at every trial.
         seconds: time after which the best result so far is taken.
 
@@ -59,7 +61,8 @@ def search_fp16_nodes(
     candidates = fp16_candidates(model)
 
     def agrees_without(in_float: Collection[int]) -> bool:
-        return agrees(to_fp16(model, set(candidates).difference(in_float)), references, least=least)
+        trial = to_fp16(model, set(candidates).difference(in_float))
+        return agrees(trial, references, least=least, keeps_answers=keeps_answers)
 
     if agrees_without(()):
         return Fp16Model(to_fp16(model, candidates), len(candidates), ())

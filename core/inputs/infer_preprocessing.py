@@ -128,7 +128,7 @@ def infer_preprocessing(
     folder = read_folder(images) if images is not None else None
     trial = _Trial.of(source, predictor, folder, start.preprocessing, request)
     start = replace(start, task=trial.task.name, task_reason=trial.task.reason)
-    is_given = source.own_preprocessing is not None or start.preprocessing.color == "gray"
+    is_given = source.own_preprocessing is not None or _is_ultralytics(source) or start.preprocessing.color == "gray"
     if is_given or not trial.images:
         return start
     return _from_images(trial, start)
@@ -205,9 +205,10 @@ def _from_file(source: Source, predictor: OnnxPredictor, given: tuple[int, int] 
                 "Models exported by PaddleOCR, which carry their letters in the file, want pictures of lines like this."
             ),
         )
-    if "stride" in source.metadata and "imgsz" in source.metadata:
+    if _is_ultralytics(source):
+        fit: Fit = "crop" if source.metadata.get("task") == "classify" else "pad"
         return Proposal(
-            replace(default, fit="pad"), say("Models exported by ultralytics (YOLO) want pictures like this.")
+            replace(default, fit=fit), say("Models exported by ultralytics (YOLO) want pictures like this.")
         )
     if source.layout == "nhwc":
         mean, std = COMMON_NORMALIZATIONS["-1 to 1"]
@@ -220,6 +221,11 @@ def _from_file(source: Source, predictor: OnnxPredictor, given: tuple[int, int] 
     if default.color == "gray":
         return Proposal(default, say("Grey pictures from 0 to 1 are usual for models with one colour channel."))
     return Proposal(replace(default, mean=mean, std=std), reason)
+
+
+def _is_ultralytics(source: Source) -> bool:
+    """Their preprocessing is always the same, so nothing has to be tried."""
+    return "stride" in source.metadata and "imgsz" in source.metadata
 
 
 def _default(size: tuple[int, int], source: Source) -> Preprocessing:

@@ -10,6 +10,21 @@ from typing import TypeAlias
 from core.common.text import Text
 from core.job.comparison import Comparison
 from core.job.target_id import TargetId
+from core.onnx_model.source import TensorInfo
+
+
+@dataclass(frozen=True)
+class PostProcessing:
+    """The end of the source that an ncnn model leaves out: what picks the boxes from the tensors that it gives."""
+
+    outputs: tuple[TensorInfo, ...]
+    """The tensors that the file gives in place of some of the source's outputs, with the source's names and shapes."""
+
+    operators: tuple[str, ...]
+    """The operators in it that ncnn has nothing for."""
+
+    model: Path | None = None
+    """It as an ONNX file, which reads ``outputs`` and gives the source's; there while the job is at work."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +37,14 @@ class Artifact:
     """Input name of the source -> blob name in the ncnn model; empty for ONNX, which keeps the names."""
 
     outputs: Mapping[str, str] = field(default_factory=dict)
-    """Output name of the source -> blob name in the ncnn model, in the source's order."""
+    """Output name of the source -> blob name in the ncnn model, in the source's order; where it is cut before its
+    post-processing, the names of the tensors there."""
 
     notes: tuple[Text, ...] = ()
     """What was changed or kept, and why."""
+
+    cut: PostProcessing | None = None
+    """What the file leaves out, if it does."""
 
     @property
     def size_bytes(self) -> int:

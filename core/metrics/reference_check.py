@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import onnx
@@ -16,43 +16,56 @@ from core.runtimes.predictor import Feeds, Predictor, Tensor, all_finite
 ReferenceSamples: TypeAlias = Sequence[tuple[Feeds, Mapping[str, Tensor]]]
 """Inputs with the source's outputs."""
 
+KeepsAnswers: TypeAlias = Callable[[Sequence[Mapping[str, Tensor]]], bool]
+"""Whether outputs for the reference samples, in their order, give the source's answers in the terms of its task."""
 
-def compare_outputs(predictor: Predictor, references: ReferenceSamples) -> tuple[OutputDifference, ...] | None:
+
+def compare_outputs(
+    predictor: Predictor, references: ReferenceSamples, keeps_answers: KeepsAnswers | None = None
+) -> tuple[OutputDifference, ...] | None:
     """Difference of each output from the source's, over all reference samples.
 
     Args:
         predictor: the candidate; it is closed afterwards.
         references: at least one sample.
+        keeps_answers: what must hold besides.
 
     Returns:
-        None if the outputs have other names, order or shapes, or NaN or infinity where the source's are finite.
+        None if the outputs have other names, order or shapes, NaN or infinity where the source's are finite, or other
+        answers.
 
     Raises:
         ConversionError: the candidate does not run.
     """
     similarity = ModelSimilarity(tuple(references[0][1]))
+    made = []
     try:
         for feeds, expected in references:
             outputs = predictor.run(feeds)
             if not _is_comparable(outputs, expected):
                 return None
             similarity.update(expected, outputs)
+            made.append(outputs)
     finally:
         predictor.close()
-    return similarity.compute()
+    return similarity.compute() if keeps_answers is None or keeps_answers(made) else None
 
 
-def measure_similarity(model: onnx.ModelProto, references: ReferenceSamples) -> tuple[OutputDifference, ...] | None:
+def measure_similarity(
+    model: onnx.ModelProto, references: ReferenceSamples, keeps_answers: KeepsAnswers | None = None
+) -> tuple[OutputDifference, ...] | None:
     """:func:`compare_outputs` of an ONNX model; None as well if it does not load or run."""
     try:
-        return compare_outputs(OnnxPredictor(model, threads=1), references)
+        return compare_outputs(OnnxPredictor(model, threads=1), references, keeps_answers)
     except ConversionError:
         return None
 
 
-def agrees(model: onnx.ModelProto, references: ReferenceSamples, *, least: float) -> bool:
-    """Whether it runs, and every output is within ``least`` (a cosine) of the source's."""
-    differences = measure_similarity(model, references)
+def agrees(
+    model: onnx.ModelProto, references: ReferenceSamples, *, least: float, keeps_answers: KeepsAnswers | None = None
+) -> bool:
+    """Whether it runs, keeps the answers, and every output is within ``least`` (a cosine) of the source's."""
+    differences = measure_similarity(model, references, keeps_answers)
     return differences is not None and all(difference.is_within(least) for difference in differences)
 
 

@@ -9,7 +9,7 @@ import onnx
 
 from core.common.errors import ConversionError, VerificationError
 from core.common.text import say
-from core.metrics.reference_check import ReferenceSamples, compare_outputs
+from core.metrics.reference_check import KeepsAnswers, ReferenceSamples, compare_outputs
 from core.ncnn.model import NcnnModel
 from core.ncnn.param import Param
 from core.ncnn.weights import read_weights
@@ -24,12 +24,19 @@ _NEGLIGIBLE_DIFFERENCE = 1e-6
 """Rounding errors of 32-bit sums. Where a detector finds nothing, its outputs are as small and the cosine is noise."""
 
 
-def convert(candidates: Sequence[onnx.ModelProto], *, references: ReferenceSamples, folder: Path) -> NcnnModel:
+def convert(
+    candidates: Sequence[onnx.ModelProto],
+    *,
+    references: ReferenceSamples,
+    keeps_answers: KeepsAnswers | None = None,
+    folder: Path,
+) -> NcnnModel:
     """Convert the first candidate that pnnx accepts and for which ncnn then gives the source's outputs.
 
     Args:
         candidates: the source, prepared in several ways, with every dimension fixed; the most promising first.
         references: samples with the source's outputs.
+        keeps_answers: what must hold of the outputs besides.
         folder: for pnnx's files, one subfolder for each candidate.
 
     Raises:
@@ -38,7 +45,9 @@ def convert(candidates: Sequence[onnx.ModelProto], *, references: ReferenceSampl
     errors: list[ConversionError] = []
     for index, candidate in enumerate(_with_rewrites(candidates)):
         try:
-            return _convert_one(candidate, references=references, folder=folder / str(index))
+            model = _convert_one(candidate, folder / str(index))
+            _verify(model, references, keeps_answers)
+            return model
         except ConversionError as exc:
             errors.append(exc)
     raise errors[0]
@@ -53,22 +62,20 @@ def _with_rewrites(candidates: Sequence[onnx.ModelProto]) -> Iterator[onnx.Model
         yield candidate
 
 
-def _convert_one(candidate: onnx.ModelProto, *, references: ReferenceSamples, folder: Path) -> NcnnModel:
+def _convert_one(candidate: onnx.ModelProto, folder: Path) -> NcnnModel:
     result = run_pnnx(candidate, folder)
-    model = NcnnModel(
+    return NcnnModel(
         param=result.param,
         weights=read_weights(result.param, result.weights),
         inputs=_match_blobs("in", [value.name for value in candidate.graph.input], result.param),
         outputs=_match_blobs("out", [value.name for value in candidate.graph.output], result.param),
     )
-    _verify(model, references)
-    return model
 
 
-def _verify(model: NcnnModel, references: ReferenceSamples) -> None:
-    differences = compare_outputs(NcnnPredictor(model, references[0][1], threads=1), references)
+def _verify(model: NcnnModel, references: ReferenceSamples, keeps_answers: KeepsAnswers | None) -> None:
+    differences = compare_outputs(NcnnPredictor(model, references[0][1], threads=1), references, keeps_answers)
     if differences is None:
-        raise _other_outputs("shapes, NaN or infinity")
+        raise _other_outputs("shapes, NaN, infinity, or other answers")
     cosine = min(difference.worst.cosine for difference in differences)
     if cosine < _LEAST_COSINE and max(difference.largest for difference in differences) > _NEGLIGIBLE_DIFFERENCE:
         raise _other_outputs(f"cosine {cosine:.4f}")

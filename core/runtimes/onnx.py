@@ -33,17 +33,20 @@ class OnnxPredictor:
     Args:
         model: an ONNX file, or a model in memory (below protobuf's 2 GB).
         threads: threads for one run; 0 lets onnxruntime use every core.
+        optimize: whether onnxruntime may fuse nodes; without, parts of a model give the very bits of the whole.
 
     Raises:
         ConversionError: onnxruntime does not load it.
     """
 
-    def __init__(self, model: Path | onnx.ModelProto, *, threads: int = 0) -> None:
+    def __init__(self, model: Path | onnx.ModelProto, *, threads: int = 0, optimize: bool = True) -> None:
         import onnxruntime as ort  # heavy, and pages that run no model import this module too
 
         options = ort.SessionOptions()
         options.log_severity_level = _LOG_FATAL_ONLY
         options.intra_op_num_threads = threads
+        if not optimize:
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         # Spinning gains little on an idle computer and costs much on a busy one.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         content = str(model) if isinstance(model, Path) else model.SerializeToString()

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from core.common.errors import TargetRefused
 from core.common.text import Text, say
-from core.job.outcome import Artifact
+from core.job.outcome import Artifact, PostProcessing
 from core.job.target_id import TargetId
 from core.ncnn.model import NcnnModel
+from core.onnx_model.cut import operators_before_cut
 from core.onnx_model.source import Source
 from core.runtimes.ncnn import NcnnPredictor
+from core.runtimes.post_processed import PostProcessedPredictor
 from core.runtimes.predictor import Predictor, Tensor
 from core.targets.base import ModelFormat
 from core.targets.source_rules import refuse_if_random, refuse_if_reduced
@@ -50,20 +54,53 @@ class NcnnTarget:
         """Operators that ncnn may lack, and sizes that get fixed."""
         return tuple(_notes(source))
 
-    def write(self, model: NcnnModel, folder: Path, stem: str, notes: tuple[Text, ...] = ()) -> Artifact:
-        """Write .param and .bin into ``folder``."""
+    def write(
+        self,
+        model: NcnnModel,
+        folder: Path,
+        stem: str,
+        notes: tuple[Text, ...] = (),
+        *,
+        cut: PostProcessing | None = None,
+    ) -> Artifact:
+        """Write .param and .bin into ``folder``.
+
+        Args:
+            model: the finished model.
+            folder: the target's folder.
+            stem: what the file names begin with.
+            notes: what to tell about it.
+            cut: what it leaves out, which is told too.
+        """
         param_name, bin_name = self.file_names(stem)
         files = model.save(folder / param_name, folder / bin_name)
-        return Artifact(self.id, files, model.inputs, model.outputs, notes)
+        return Artifact(self.id, files, model.inputs, model.outputs, (*notes, *_cut_notes(cut)), cut)
 
     def open(self, artifact: Artifact, expected: Mapping[str, Tensor], *, threads: int) -> Predictor:
-        """Load it in ncnn, which has neither the source's names nor a batch axis: both are restored."""
+        """Load it in ncnn, which has neither the source's names nor a batch axis: both are restored.
+
+        Where it is cut before its post-processing, that is run after it by onnxruntime.
+        """
         model = NcnnModel.load(*artifact.files, inputs=artifact.inputs, outputs=artifact.outputs)
-        return NcnnPredictor(model, expected, threads=threads)
+        if artifact.cut is None or artifact.cut.model is None:
+            return NcnnPredictor(model, expected, threads=threads)
+        given = {tensor.name: np.zeros(tuple(map(int, tensor.shape)), np.float32) for tensor in artifact.cut.outputs}
+        head = NcnnPredictor(model, {**expected, **given}, threads=threads)
+        return PostProcessedPredictor(head, artifact.cut.model, tuple(expected), threads=threads)
+
+
+def _cut_notes(cut: PostProcessing | None) -> Iterator[Text]:
+    if cut is not None:
+        yield say(
+            "The end of the model ({operators}), which ncnn cannot compute, is left out: the file gives {names}, "
+            "from which the results are picked afterwards.",
+            operators=", ".join(cut.operators),
+            names=", ".join(tensor.name for tensor in cut.outputs),
+        )
 
 
 def _notes(source: Source) -> Iterator[Text]:
-    maybe_unsupported = sorted(_MAYBE_UNSUPPORTED & set(source.operators))
+    maybe_unsupported = sorted(_MAYBE_UNSUPPORTED & set(operators_before_cut(source)))
     if maybe_unsupported:
         yield say(
             "ncnn may have nothing for these operators, unless they disappear when constants are folded: {operators}.",
@@ -82,7 +119,7 @@ def refuse_unsupported(source: Source) -> None:
     """
     refuse_if_reduced(source)
     refuse_if_random(source)
-    unsupported = sorted(_UNSUPPORTED & set(source.operators)) + list(source.foreign_operators)
+    unsupported = sorted(_UNSUPPORTED & set(operators_before_cut(source))) + list(source.foreign_operators)
     if unsupported:
         raise TargetRefused(
             say("ncnn has nothing for these operators of the model: {operators}.", operators=", ".join(unsupported)),

@@ -13,7 +13,7 @@ from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.onnx_model.source import Source
 from core.targets.base import Effort
-from core.targets.onnx_target import OnnxTarget, save
+from core.targets.onnx_target import OnnxTarget, save, tail_notes
 
 _SEARCH_COSINE = 0.9995
 """Above the target's least cosine, since the evaluation uses more samples than the search."""
@@ -46,10 +46,15 @@ class OnnxFp16(OnnxTarget):
         """Convert, and find by trials which nodes have to stay in 32 bit."""
         progress(0.0, say("Turning the weights into 16 bit"))
         found = search_fp16_nodes(
-            context.prepared.fresh(), context.references, least=_SEARCH_COSINE, progress=portion(progress, 0.1, 0.9)
+            context.prepared.fresh(),
+            context.references,
+            least=_SEARCH_COSINE,
+            keeps_answers=context.keeps_answers,
+            progress=portion(progress, 0.1, 0.9),
         )
         (name,) = self.file_names(context.stem)
-        return Artifact(self.id, (save(found.model, folder / name),), notes=_notes(found))
+        whole = context.attach_tail(found.model)
+        return Artifact(self.id, (save(whole, folder / name),), notes=(*_notes(found), *tail_notes(context.cut)))
 
 
 def _notes(found: Fp16Model) -> tuple[Text, ...]:

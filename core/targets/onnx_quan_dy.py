@@ -13,7 +13,7 @@ from core.job.target_id import TargetId
 from core.onnx_model.source import Source
 from core.quantization.onnx.dynamic import DynamicModel, quantize_dynamic
 from core.targets.base import Effort
-from core.targets.onnx_target import OnnxTarget, save
+from core.targets.onnx_target import OnnxTarget, save, tail_notes
 
 _MIN_WEIGHTS = 100
 """Fewer weights than this are smaller than the nodes that 8 bit would add."""
@@ -48,13 +48,14 @@ class OnnxQuanDy(OnnxTarget):
         best = quantize_dynamic(
             context.prepared.fresh,
             context.references,
-            max_bytes=context.source.size_bytes,
+            max_bytes=context.source.size_bytes - context.tail_bytes,
             scratch=folder / name,
             progress=progress,
         )
         if best is None:
             raise _nothing_to_store()
-        return Artifact(self.id, (save(best.model, folder / name),), notes=_notes(best))
+        whole = context.attach_tail(best.model)
+        return Artifact(self.id, (save(whole, folder / name),), notes=(*_notes(best), *tail_notes(context.cut)))
 
 
 def _nothing_to_store() -> TargetRefused:

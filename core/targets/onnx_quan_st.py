@@ -17,7 +17,7 @@ from core.quantization.onnx.calibration import collect_statistics
 from core.quantization.onnx.layers import add_biases, name_nodes
 from core.quantization.onnx.static import QUANTIZED_OPERATORS, quantize_static
 from core.targets.base import Effort
-from core.targets.onnx_target import OnnxTarget, save
+from core.targets.onnx_target import OnnxTarget, save, tail_notes
 
 _BRANCHES = frozenset({"If", "Loop", "Scan"})
 """Tensors inside them cannot be made outputs of the model, so that their ranges cannot be measured."""
@@ -72,8 +72,8 @@ class OnnxQuanSt(OnnxTarget):
         if not any(tensor.data_type == onnx.TensorProto.INT8 for tensor in quantized.graph.initializer):
             raise _nothing_to_compute()
         (name,) = self.file_names(context.stem)
-        notes = context.calibration_notes + _notes(excluded)
-        return Artifact(self.id, (save(quantized, folder / name),), notes=notes)
+        notes = (*context.calibration_notes, *_notes(excluded), *tail_notes(context.cut))
+        return Artifact(self.id, (save(context.attach_tail(quantized), folder / name),), notes=notes)
 
 
 def _nothing_to_compute() -> TargetRefused:

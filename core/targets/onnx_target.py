@@ -10,6 +10,7 @@ import onnx
 from core.common.errors import ConversionError, TargetRefused
 from core.common.text import Text, say
 from core.job.outcome import Artifact
+from core.onnx_model.cut import Cut
 from core.onnx_model.source import Source
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Predictor, Tensor
@@ -57,6 +58,13 @@ def _notes(source: Source) -> Iterator[Text]:
         )
     if "float64" in source.weight_dtypes:
         yield say("Some weights are 64 bit and stay so; export the model in 32 bit for a smaller file.")
+
+
+def tail_notes(cut: Cut | None) -> tuple[Text, ...]:
+    """The note on the post-processing, which is attached again as it was."""
+    if cut is None:
+        return ()
+    return (say("The end of the model ({operators}) stays in 32 bit.", operators=", ".join(cut.operators)),)
 
 
 def refuse_unsupported(source: Source) -> None:

@@ -5,9 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.tasks.base import Evidence
+from core.tasks.heads import (
+    after_suppression,
+    boxes_and_scores,
+    detr,
+    end_to_end,
+    yolo_grids,
+    yolov5,
+    yolov8,
+)
 from core.tasks.heads.base import Head
 
-_RECOGNIZERS: tuple[Callable[[Evidence], Head | None], ...] = ()
+_RECOGNIZERS: tuple[Callable[[Evidence], Head | None], ...] = (
+    after_suppression.recognize,
+    end_to_end.recognize,
+    detr.recognize,
+    boxes_and_scores.recognize,
+    yolov5.recognize,
+    yolov8.recognize,
+    yolo_grids.recognize,
+)
 """One for each family, the ones that are hardest to mistake first."""
 
 

@@ -1,0 +1,143 @@
+"""Infer the shapes of a model's tensors from the file alone, through sizes that are computed in the graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper, shape_inference
+from onnx.reference import ReferenceEvaluator
+
+from core.onnx_model.graph import ONNX_DOMAINS, replace_nodes
+
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
+"""Tensor name -> its sizes."""
+
+_NOT_FOLDED = frozenset({"If", "Loop", "Scan", "RandomNormal", "RandomUniform", "Bernoulli", "Multinomial"})
+_MAX_PASSES = 40
+_MAX_SHAPE_ELEMENTS = 64
+"""Size up to which a constant may be a shape that later shapes are computed from."""
+
+SIDE = 224
+"""Assumed for free heights and widths of images."""
+
+_LENGTH = 128
+"""Assumed for all other free dimensions."""
+
+
+def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the shapes of its tensors, as far as they can be inferred.
+
+    Exporters compute sizes in the graph, which onnx's shape inference does not follow; so shape inference and
+    constant folding of small tensors alternate until nothing new is found. Folded tensors become initializers.
+
+    Args:
+        model: with the sizes of its inputs fixed; may be changed.
+    """
+    known: dict[str, NDArray[Any]] = {}
+    for _ in range(_MAX_PASSES):
+        try:
+            inferred = shape_inference.infer_shapes(model, data_prop=True)
+        except (RuntimeError, ValueError):  # shapes that contradict each other, or more than 2 GB
+            return model
+        found = _folded(inferred.graph, known)
+        if not found:
+            return inferred
+        known |= found
+        model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in found.items())
+        nodes = [node for node in model.graph.node if not set(node.output) & set(found)]
+        replace_nodes(model.graph, nodes)
+    return inferred
+
+
+def _folded(graph: onnx.GraphProto, known: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Output name -> value, for the nodes whose inputs are small constants or values ``known`` from earlier passes."""
+    shapes = dict(known_shapes(graph))
+    values = dict(known)
+    for tensor in graph.initializer:
+        if math.prod(tensor.dims) <= _MAX_SHAPE_ELEMENTS and tensor.name not in values:
+            with suppress(ValueError, TypeError, KeyError):  # a damaged constant stays unknown
+                values[tensor.name] = numpy_helper.to_array(tensor)
+    found: dict[str, NDArray[Any]] = {}
+    for node in graph.node:
+        value = _value(node, shapes, values)
+        if value is not None and value.size <= _MAX_SHAPE_ELEMENTS:
+            found[node.output[0]] = values[node.output[0]] = value
+    return found
+
+
+def _value(node: onnx.NodeProto, shapes: Shapes, values: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
+    if node.op_type == "Shape" and node.input[0] in shapes and not node.attribute:
+        return np.array(shapes[node.input[0]], np.int64)
+    if node.domain not in ONNX_DOMAINS or len(node.output) != 1 or node.op_type in _NOT_FOLDED:
+        return None
+    if not all(name in values for name in node.input if name):
+        return None
+    try:
+        (value,) = ReferenceEvaluator(node).run(None, {name: values[name] for name in node.input if name})
+    except Exception:  # noqa: BLE001 - the reference evaluator raises anything; the value stays unknown
+        return None
+    return np.asarray(value)
+
+
+def drop_data(graph: onnx.GraphProto) -> None:
+    """Drop the data of large constants: shape inference then takes milliseconds, and needs no external data."""
+    constants = [attribute.t for node in graph.node for attribute in node.attribute if attribute.HasField("t")]
+    for tensor in (*graph.initializer, *constants):
+        if math.prod(tensor.dims) > _MAX_SHAPE_ELEMENTS or tensor.data_location == TensorProto.EXTERNAL:
+            for field in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "external_data"):
+                tensor.ClearField(field)
+            tensor.ClearField("data_location")
+
+
+def assume_sizes(graph: onnx.GraphProto, size: tuple[int, int]) -> None:
+    """Fix every free dimension of the inputs, and drop the recorded shapes, which were those of free dimensions."""
+    weights = {tensor.name for tensor in graph.initializer}
+    for value in graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if value.name in weights:
+            continue
+        for axis, dim in enumerate(dims):
+            if dim.dim_value <= 0:
+                dim.dim_value = _assumed_size(axis, len(dims), size, last=dims[-1].dim_value)
+    del graph.value_info[:]
+    for value in graph.output:
+        value.type.tensor_type.ClearField("shape")
+
+
+def _assumed_size(axis: int, rank: int, size: tuple[int, int], *, last: int) -> int:
+    if axis == 0:
+        return 1
+    if rank != 4:
+        return _LENGTH
+    first = 1 if last in (1, 3) else 2  # NHWC, as in TensorFlow
+    return size[axis - first] if axis - first in (0, 1) else 3
+
+
+def fix_sizes(graph: onnx.GraphProto, sizes: Shapes) -> None:
+    """Give the inputs these sizes, and drop the recorded shapes, which were those of free dimensions."""
+    for value in graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if len(dims) == len(sizes.get(value.name, ())):
+            for dim, size in zip(dims, sizes[value.name], strict=True):
+                dim.dim_value = size
+    del graph.value_info[:]
+    for output in graph.output:
+        output.type.tensor_type.ClearField("shape")
+
+
+def known_shapes(graph: onnx.GraphProto) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Name and sizes of every tensor of the main graph whose sizes are all known."""
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        dims = value.type.tensor_type.shape.dim
+        if value.type.tensor_type.HasField("shape") and all(
+            dim.dim_value >= 0 and dim.HasField("dim_value") for dim in dims
+        ):
+            yield value.name, tuple(dim.dim_value for dim in dims)
+    for tensor in graph.initializer:
+        yield tensor.name, tuple(tensor.dims)

@@ -1,0 +1,1 @@
+"""What the tasks that find objects share: detection, instance segmentation and pose."""
