@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from core.common.errors import EdgePressError
-from core.common.text import plural
 from core.queue.supervisor import get_supervisor
 from core.report.schema import Report
-from core.targets import target_by_id
 from pages.parts.paths.folder_opener import can_open, open_folder
 from pages.parts.results.gallery import show_gallery
+from pages.parts.results.gallery_entry import read_entries
+from pages.parts.results.headline import show_headline
+from pages.parts.results.layer_chart import show_layers
 from pages.parts.results.result_card import show_card
-from pages.parts.results.result_chart import show_chart
+from pages.parts.results.result_chart import chart_title, show_chart
 from pages.parts.results.result_table import show_table
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
@@ -36,62 +36,17 @@ def _page() -> None:
         return
     if done is None:
         return
-    _show_headline(done)
+    show_headline(done)
     _offer_everything(done)
     _show_notes(done.report)
     st.subheader(t("At a glance"), anchor=False)
     show_table(done.report)
-    st.subheader(t("Size and accuracy"), anchor=False)
+    st.subheader(t(chart_title(done.report)), anchor=False)
     show_chart(done.report)
+    show_layers(done.report)
     st.subheader(t("The files"), anchor=False)
     _show_cards(done.report)
     _show_pictures(done)
-
-
-def _show_headline(done: Done) -> None:
-    report, source = done.report, done.report.source
-    made = [result for result in report.converted if result.size_bytes is not None]
-    columns = st.columns(4)
-    columns[0].metric(
-        t("Files made"),
-        t("{made} of {all}", made=len(report.converted), all=len(report.outcomes)),
-        t("from {size}", size=number_format.size(source.size_bytes)),
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-        height="stretch",
-    )
-    if made:
-        smallest = min(made, key=lambda result: result.size_bytes or 0)
-        _headline(
-            columns[1],
-            t("Smallest"),
-            number_format.part(smallest.size_share(source)),
-            t(target_by_id(smallest.target).title),
-        )
-        fastest = max(made, key=lambda result: result.speed_up(source) or 0.0)
-        _headline(
-            columns[2],
-            t("Fastest here"),
-            number_format.times(fastest.speed_up(source)),
-            t(target_by_id(fastest.target).title),
-        )
-    _headline(columns[3], t("Compared on"), str(report.images.test or number_format.NOTHING), _test_samples(done))
-
-
-def _test_samples(done: Done) -> str:
-    """What the files were compared on."""
-    count = done.report.images.test
-    takes_image = done.job.model is None or done.job.model.takes_image
-    if not count:
-        return t("random inputs instead of pictures") if takes_image else t("random inputs")
-    if takes_image:
-        return t(plural("test picture", "test pictures", count=count))
-    return t(plural("test example", "test examples", count=count))
-
-
-def _headline(column: DeltaGenerator, label: str, value: str, about: str) -> None:
-    column.metric(label, value, about, delta_color="off", delta_arrow="off", border=True, height="stretch")
 
 
 def _offer_everything(done: Done) -> None:
@@ -134,12 +89,11 @@ def _show_cards(report: Report) -> None:
 
 def _show_pictures(done: Done) -> None:
     store = get_supervisor().store
-    entries = store.gallery(done.id)
-    targets = tuple(result.target for result in done.report.converted)
-    if not entries or not targets:
+    entries = read_entries(store.gallery(done.id))
+    if not entries or not done.report.converted:
         return
     st.subheader(t("Picture by picture"), anchor=False)
-    show_gallery(store.folder(done.id) / "gallery", entries, targets)
+    show_gallery(store.folder(done.id) / "gallery", entries, done.report)
 
 
 _page()

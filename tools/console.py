@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TextIO
 
@@ -16,10 +16,21 @@ from rich.table import Column, Table
 
 from core.common.console import Console
 from core.common.text import Language, Text, say
-from core.job.comparison import Latency
+from core.job.comparison import AgreementName, Latency, TruthFigure
 from core.job.preflight_result import PreflightResult
 from core.preflight.estimate import duration_text, memory_text
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report, SourceEntry
+from core.report.wording import (
+    AGREEMENT_TITLES,
+    SIMILARITY_TITLE,
+    TRUTH_TITLES,
+    agreement_metric,
+    light_word,
+    percent,
+    points,
+    truth_of,
+    with_interval,
+)
 from core.targets import target_by_id
 
 _MEGABYTE = 1e6
@@ -123,56 +134,57 @@ def _headline(result: PreflightResult) -> Text:
 
 def print_results_table(report: Report, console: ToolConsole) -> None:
     """One row for the source and one for each target."""
+    metric = agreement_metric(report)
+    truths = report.source.truth[:1]
     headings = (
         say("File"),
         say("Size"),
-        say("Similarity"),
-        say("SQNR"),
-        say("Same answer"),
-        say("Top-1"),
+        say("Verdict"),
+        SIMILARITY_TITLE if metric is None else AGREEMENT_TITLES[metric],
+        *(TRUTH_TITLES[figure.metric] for figure in truths),
         say("Time, 1 thread"),
     )
-    rows = [_translated(cells, console.language) for cells in (headings, *_results(report))]
-    _print_rows(rows, console.rich)
+    source = _source_row(report.source, truths)
+    outcomes = (_row(outcome, report, metric) for outcome in report.outcomes)
+    _print_rows([_translated(cells, console.language) for cells in (headings, source, *outcomes)], console.rich)
 
 
-def _results(report: Report) -> Iterator[Sequence[Text | str]]:
-    source = report.source
-    yield (
-        say("Original"),
-        _size(source.size_bytes, 1.0),
-        "",
-        "",
-        "",
-        _percent(source.top1),
-        _time(source.latency_ms, 1.0),
-    )
-    for outcome in report.outcomes:
-        title = target_by_id(outcome.target).title
-        if outcome.comparison is not None:
-            yield title, *_figures(outcome, outcome.comparison, source)
-        else:
-            yield title, say("not possible") if outcome.status == "refused" else say("failed")
+def _source_row(source: SourceEntry, truths: Sequence[TruthFigure]) -> Sequence[Text | str]:
+    shares = (percent(figure.value) for figure in truths)
+    return say("Original"), _size(source.size_bytes, 1.0), "", "", *shares, _time(source.latency_ms, 1.0)
 
 
-def _figures(outcome: OutcomeEntry, comparison: ComparisonEntry, source: SourceEntry) -> Sequence[str]:
+def _row(outcome: OutcomeEntry, report: Report, metric: AgreementName | None) -> Sequence[Text | str]:
+    title, comparison, source = target_by_id(outcome.target).title, outcome.comparison, report.source
+    if comparison is None:
+        return title, "", say("not possible") if outcome.status == "refused" else say("failed")
     speed_up = outcome.speed_up(source)
     return (
+        title,
         _size(outcome.size_bytes, outcome.size_share(source)),
-        f"{comparison.cosine:.5f}",
-        "" if comparison.sqnr_db is None else f"{comparison.sqnr_db:.1f} dB",
-        _percent(comparison.agreement),
-        _percent(comparison.top1),
+        light_word(comparison),
+        _kept(comparison, metric),
+        *(_right(truth_of(comparison.truth, figure.metric)) for figure in source.truth[:1]),
         _time(comparison.latency_ms, None if speed_up is None else 1 / speed_up),
     )
 
 
+def _kept(comparison: ComparisonEntry, metric: AgreementName | None) -> Text | str:
+    """The agreement with its interval; for a job without one the similarity of outputs."""
+    if metric is None:
+        return f"{comparison.cosine:.5f}"
+    return "" if comparison.agreement is None else with_interval(comparison.agreement)
+
+
+def _right(figure: TruthFigure | None) -> str:
+    """A figure against the labels, and by how much it differs from the source's."""
+    if figure is None:
+        return ""
+    return percent(figure.value) + ("" if figure.difference is None else f" ({points(figure.difference)})")
+
+
 def _size(size: int | None, share: float | None) -> str:
     return "" if size is None or share is None else f"{size / _MEGABYTE:.2f} MB ({share:.0%})"
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
 
 
 def _time(latency: Latency | None, ratio: float | None) -> str:

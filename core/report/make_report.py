@@ -99,6 +99,7 @@ def _task_entry(task: AnyTask, split: Split) -> TaskEntry:
         budget=task.budget,
         class_names=task.class_names,
         labels=None if split.labels is None else str(split.labels.description),
+        labels_words=None if split.labels is None else split.labels.description,
     )
 
 

@@ -79,6 +79,9 @@ class TaskEntry:
     labels: str | None = None
     """Which labels were found and used, in English; None without any."""
 
+    labels_words: Text | None = None
+    """The same, for translation."""
+
 
 @dataclass(frozen=True)
 class LayerEntry:

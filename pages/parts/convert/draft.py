@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.common.paths import home
 from core.job.target_id import TargetId
+from core.job.task_name import TaskName
 from core.preprocessing import Preprocessing
 from pages.parts.convert.sample import is_sample
 from pages.parts.paths.uploads import is_upload
@@ -26,6 +27,12 @@ class Draft:
     test_images: Path | None = None
     preprocessing: Preprocessing | None = None
     """As the person changed it; None: as proposed."""
+
+    task: TaskName | None = None
+    """What the model is for; None: as recognised."""
+
+    score: float | None = None
+    """Least score of an object, a point or a decision, 0 to 1; None: the task's own."""
 
     unwanted: tuple[TargetId, ...] = ()
     """Targets that the person unticked; all others are made where they can be."""
@@ -44,7 +51,7 @@ def change(**choices: Any) -> Draft:
     """Change the draft; a new model or new examples reset what was chosen for the old ones."""
     draft = replace(current(), **choices)
     if "source" in choices:
-        draft = replace(draft, preprocessing=None, unwanted=(), out=None)
+        draft = replace(draft, preprocessing=None, task=None, score=None, unwanted=(), out=None)
     if "images" in choices:
         draft = replace(draft, preprocessing=None)
     st.session_state[_KEY] = draft

@@ -94,7 +94,8 @@ def _submit(
         OptionError: the results cannot be written, or the job cannot be saved.
     """
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    out = draft.current().out or draft.default_out(source.path, stamp)
+    choices = draft.current()
+    out = choices.out or draft.default_out(source.path, stamp)
     check_output_folder(out)
     return get_supervisor().submit(
         Job(
@@ -104,6 +105,8 @@ def _submit(
             out=out,
             images=None if examples.folder is None else examples.folder.path,
             test_images=None if examples.test is None else examples.test.path,
+            task=choices.task,
+            score=choices.score,
             model=source,
             preflight=targets,
         )

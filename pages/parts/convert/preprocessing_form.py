@@ -24,6 +24,7 @@ _FITS: Mapping[Fit, Text] = {
     "crop": say("Cut off the border"),
     "stretch": say("Stretch to fit"),
     "pad": say("Add a grey border"),
+    "pad-corner": say("Grey border right and below"),
 }
 _COLORS: Mapping[Color, Text] = {
     "rgb": say("Red, green, blue (usual)"),

@@ -1,9 +1,8 @@
-"""Step 3 of Convert: the preprocessing of pictures; inferred, shown, and open to change."""
+"""Step 3 of Convert: the task and the preprocessing of pictures; inferred, shown, and open to change."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -11,18 +10,18 @@ from core.common.errors import EdgePressError, ImagesError
 from core.common.text import say
 from core.inputs.images import open_image
 from core.inputs.infer_in_subprocess import infer_in_subprocess
+from core.inputs.infer_preprocessing import Proposal, TaskRequest
+from core.job.task_name import TaskName
 from core.onnx_model.source import Source
 from core.preprocessing import Preprocessing
 from pages.parts.convert import draft
 from pages.parts.convert.example_folder import ExampleFolder
 from pages.parts.convert.preprocessing_form import ask_preprocessing
+from pages.parts.convert.task_form import ask_task
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.step import step_heading
-
-if TYPE_CHECKING:
-    from core.inputs.infer_preprocessing import Proposal
 
 _PROPOSAL = "proposal"
 _ROUND = "preprocessing-round"
@@ -39,13 +38,14 @@ def choose_preprocessing(source: Source, examples: ExampleFolder | None) -> Prep
         proposal = _proposal(source, examples)
         if proposal is None:
             return None
+        # New keys with every proposal, so that the fields start from it.
+        key = str(st.session_state.get(_ROUND, 0))
+        ask_task(proposal, key)
         st.caption(plain(t(proposal.reason)))
         preview = st.container()
         with st.expander(t("Change how pictures are prepared (preprocessing)"), icon=":material/tune:"):
             now = draft.current().preprocessing or proposal.preprocessing
-            # New keys with every proposal, so that the fields start from it.
-            key = f"preprocessing-{st.session_state.get(_ROUND, 0)}"
-            chosen = ask_preprocessing(source, now, key, on_reset=_reset)
+            chosen = ask_preprocessing(source, now, f"preprocessing-{key}", on_reset=_reset)
         if chosen is None:
             return None
         draft.change(preprocessing=None if chosen == proposal.preprocessing else chosen)
@@ -55,13 +55,13 @@ def choose_preprocessing(source: Source, examples: ExampleFolder | None) -> Prep
 
 
 def _proposal(source: Source, examples: ExampleFolder | None) -> Proposal | None:
-    """Inferred once for each model and folder; it runs the model, so it takes some seconds."""
-    images = None if examples is None else examples.path
-    key = (source.path, source.path.stat().st_mtime_ns, images)
+    """Inferred once for each model, folder and chosen task; it runs the model, so it takes some seconds."""
+    images, task = None if examples is None else examples.path, draft.current().task
+    key = (source.path, source.path.stat().st_mtime_ns, images, task)
     known_key, result = st.session_state.get(_PROPOSAL, (None, None))
     if known_key != key:
         with st.spinner(t("Trying the model out to find how it wants its pictures")):
-            result = _infer(source, images)
+            result = _infer(source, images, task)
         st.session_state[_PROPOSAL] = (key, result)
         st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     if not isinstance(result, EdgePressError):
@@ -70,23 +70,22 @@ def _proposal(source: Source, examples: ExampleFolder | None) -> Proposal | None
     return _default(source)
 
 
-def _infer(source: Source, images: Path | None) -> Proposal | EdgePressError:
+def _infer(source: Source, images: Path | None, task: TaskName | None) -> Proposal | EdgePressError:
     try:
-        return infer_in_subprocess(source, images, timeout=_INFERENCE_SECONDS)
+        return infer_in_subprocess(source, images, request=TaskRequest(task), timeout=_INFERENCE_SECONDS)
     except EdgePressError as exc:
         return exc
 
 
 def _default(source: Source) -> Proposal:
     """A start for setting everything by hand, where inference failed."""
-    from core.inputs.infer_preprocessing import Proposal
-
     height, width = (side if isinstance(side, int) else 224 for side in source.image_size)
     channels = source.inputs[0].shape[3 if source.layout == "nhwc" else 1]
     start = Preprocessing((height, width), layout=source.layout or "nchw")
     if channels == 1:
         start = start.with_color("gray")
-    return Proposal(start, say("Please set how the pictures are to be prepared."))
+    task = draft.current().task or "tensors"
+    return Proposal(start, say("Please set how the pictures are to be prepared."), task)
 
 
 def _reset() -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from core.common.text import Text, plural, say
-from core.report.schema import OutcomeEntry, SourceEntry
+from core.job.comparison import Agreement
+from core.report.schema import OutcomeEntry, Report, SourceEntry
+from core.report.wording import TRUTH_TITLES, difference, percent, truth_of
 from pages.parts.widgets import number_format
 
-SIMILARITY_HELP = say(
-    "How similar the outputs are to the original's (cosine similarity, worst output). 1 means exactly the same "
-    "direction; above 0.99 the difference hardly matters."
-)
-AGREEMENT_HELP = say(
-    "On how many of the test pictures its first answer is the same as the original's (top-1 agreement)."
-)
-RIGHT_HELP = say("On how many of the labelled test pictures its first answer is the right one (top-1 accuracy).")
 SPEED_HELP = say(
     "How many times as fast as the original on this computer, with one processor core. On a phone or a small board it "
     "may differ, above all for ncnn, which is made for those."
@@ -23,39 +19,37 @@ SHARE_HELP = say("How large the file is, compared with the original.")
 _EQUAL_SPEED_TOLERANCE = 0.05
 
 
-def agreement(result: OutcomeEntry) -> Text | None:
-    """How often its predictions, or how closely its outputs, are the original's; None where it was not compared."""
-    comparison = result.comparison
-    if comparison is None:
-        return None
-    if comparison.agreement is not None and comparison.images:
-        same = round(comparison.agreement * comparison.images)
-        if same == comparison.images:
-            return plural(
-                "The same answer as the original on the one test picture.",
-                "The same answer as the original on all {count} test pictures.",
-                count=same,
+def counted(agreement: Agreement, report: Report) -> Text:
+    """On how much an agreement was measured."""
+    takes_pictures = any(len(tensor.shape) == 4 for tensor in report.source.inputs) or not report.source.inputs
+    if takes_pictures:
+        samples = plural("{count} picture", "{count} pictures", count=agreement.samples)
+    else:
+        samples = plural("{count} example", "{count} examples", count=agreement.samples)
+    if agreement.metric in ("box-f1", "mask-f1", "pose-f1"):
+        things = plural("{count} object", "{count} objects", count=agreement.counted)
+        return say("{things} on {samples}", things=things, samples=samples)
+    return samples
+
+
+def truths(result: OutcomeEntry, source: SourceEntry) -> Iterator[Text]:
+    """Each figure against the labels, with the original's; none where no labels are known."""
+    if result.comparison is None:
+        return
+    for figure in result.comparison.truth:
+        before, by = truth_of(source.truth, figure.metric), difference(figure)
+        title, own = TRUTH_TITLES[figure.metric], percent(figure.value)
+        if before is None or by is None:
+            yield say("{title}: {own}.", title=title, own=own)
+        else:
+            original = percent(before.value)
+            yield say(
+                "{title}: {own}, the original {before}; {difference}.",
+                title=title,
+                own=own,
+                before=original,
+                difference=by,
             )
-        return plural(
-            "Another answer than the original on the one test picture.",
-            "The same answer as the original on {same} of {count} test pictures.",
-            count=comparison.images,
-            same=same,
-        )
-    return say(
-        "The similarity of its outputs to the original's is {similarity} of 1.",
-        similarity=number_format.similarity(comparison.cosine),
-    )
-
-
-def accuracy(result: OutcomeEntry, source: SourceEntry) -> Text | None:
-    """Its top-1 accuracy, compared with the original's; None where no labels are known."""
-    if result.comparison is None or result.comparison.top1 is None or source.top1 is None:
-        return None
-    own, before = number_format.percent(result.comparison.top1), number_format.percent(source.top1)
-    if own == before:
-        return say("Right on {own} of the labelled pictures, like the original.", own=own)
-    return say("Right on {own} of the labelled pictures; the original on {before}.", own=own, before=before)
 
 
 def speed(result: OutcomeEntry, source: SourceEntry) -> Text | None:

@@ -2,32 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from core.job.target_id import TargetId
-from core.targets import target_by_id
-from pages.parts.widgets import number_format
+from core.report.schema import Report
+from pages.parts.results.gallery_entry import GalleryEntry
+from pages.parts.results.gallery_grid import COLUMNS, show_row
+from pages.parts.results.gallery_pair import choose_pairing, is_changed, show_pair
 from pages.parts.widgets.language import t
-from pages.parts.widgets.markdown import plain
 
-_PAGE = 12
-_COLUMNS = 4
-_SHOWN = "gallery-shown"
+_DRAWN = frozenset({"objects", "points", "map", "image"})
+"""Kinds of predictions that are drawn over their pictures, each beside the original's; others fit on a line."""
+
+_GRID_PAGE, _PAIR_PAGE = 12, 6
+"""Pictures that are shown at first."""
 
 
-def show_gallery(folder: Path, entries: list[dict[str, Any]], targets: tuple[TargetId, ...]) -> None:
-    """Draw the gallery.
+def show_gallery(folder: Path, entries: Sequence[GalleryEntry], report: Report) -> None:
+    """Draw the gallery; only what is seen is drawn.
 
     Args:
-        folder: where the thumbnails are.
-        entries: of ``gallery.json``.
-        targets: whose predictions are shown.
+        folder: where the pictures are.
+        entries: what is known of each.
+        report: whose files are shown.
     """
-    changed = [entry for entry in entries if _changed(entry, targets)]
+    st.fragment(_draw)(folder, entries, report)
+
+
+def _draw(folder: Path, entries: Sequence[GalleryEntry], report: Report) -> None:
+    if any(entry.source.get("kind") in _DRAWN for entry in entries):
+        _draw_pairs(folder, entries, report)
+    else:
+        _draw_grid(folder, entries, report)
+
+
+def _draw_pairs(folder: Path, entries: Sequence[GalleryEntry], report: Report) -> None:
+    pairing = choose_pairing(entries, report, key=folder.parent.name)
+    changed = [entry for entry in entries if is_changed(entry, pairing)]
+    wanted, key = _choose(entries, changed, f"{folder.parent.name}-{pairing.target}")
+    for entry in wanted[: _count(key, _PAIR_PAGE)]:
+        show_pair(folder, entry, pairing)
+    _offer_more(key, len(wanted), _PAIR_PAGE)
+
+
+def _draw_grid(folder: Path, entries: Sequence[GalleryEntry], report: Report) -> None:
+    targets = tuple(result.target for result in report.converted)
+    changed = [entry for entry in entries if _changes(entry, targets)]
+    wanted, key = _choose(entries, changed, folder.parent.name)
+    shown = wanted[: _count(key, _GRID_PAGE)]
+    # Lines of text must not be cut off at their ends.
+    is_text = any(entry.source.get("kind") == "text" for entry in entries)
+    with st.container(key="gallery-lines" if is_text else "gallery"):
+        for start in range(0, len(shown), COLUMNS):
+            show_row(folder, shown[start : start + COLUMNS], targets)
+    _offer_more(key, len(wanted), _GRID_PAGE)
+
+
+def _changes(entry: GalleryEntry, targets: Sequence[TargetId]) -> bool:
+    return any(entry.answers[target].changed for target in targets if target in entry.answers)
+
+
+def _choose(
+    entries: Sequence[GalleryEntry], changed: Sequence[GalleryEntry], key: str
+) -> tuple[Sequence[GalleryEntry], str]:
+    """The pictures that the reader wants to see, those that changed or all, and the key of how many are shown."""
     choice = st.segmented_control(
         t("Pictures"),
         ["changed", "all"],
@@ -38,62 +79,23 @@ def show_gallery(folder: Path, entries: list[dict[str, Any]], targets: tuple[Tar
             if name == "changed"
             else t("All pictures ({count})", count=len(entries))
         ),
-        key=f"gallery-filter-{folder.parent.name}",
+        key=f"gallery-filter-{key}",
         label_visibility="collapsed",
     )
-    shown = changed if choice == "changed" else entries
-    if not shown:
-        st.caption(t("Every file gave the original's answer to every picture."))
-        return
-    key = f"{_SHOWN}-{folder.parent.name}-{choice}"
-    count = st.session_state.get(key, _PAGE)
-    with st.container(key="gallery"):
-        for start in range(0, min(count, len(shown)), _COLUMNS):
-            columns = st.columns(_COLUMNS)
-            for column, entry in zip(columns, shown[start : min(start + _COLUMNS, count)], strict=False):
-                with column:
-                    _show_entry(folder, entry, targets)
-    if count < len(shown) and st.button(t("Show more"), key="gallery-more", icon=":material/expand_more:"):
-        st.session_state[key] = count + _PAGE
+    wanted = changed if choice == "changed" else entries
+    if not wanted:
+        st.caption(t("Here the answers to all pictures are the original's."))
+    return wanted, f"gallery-shown-{key}-{choice}"
+
+
+def _count(key: str, page: int) -> int:
+    """How many pictures are shown."""
+    count: int = st.session_state.get(key, page)
+    return count
+
+
+def _offer_more(key: str, all_of_them: int, page: int) -> None:
+    count = _count(key, page)
+    if count < all_of_them and st.button(t("Show more"), key="gallery-more", icon=":material/expand_more:"):
+        st.session_state[key] = count + page
         st.rerun()
-
-
-def _changed(entry: Mapping[str, Any], targets: tuple[TargetId, ...]) -> int:
-    answers = entry.get("answers", {})
-    return sum(bool(answers.get(target, {}).get("changed")) for target in targets)
-
-
-def _show_entry(folder: Path, entry: Mapping[str, Any], targets: tuple[TargetId, ...]) -> None:
-    with st.container(border=True, height="stretch", gap="small"):
-        # Only the name counts: the list may have been made by hand and point elsewhere.
-        thumbnail = folder / Path(str(entry.get("thumbnail") or "")).name
-        if thumbnail.is_file():
-            st.image(str(thumbnail), width="stretch", alt=str(entry.get("truth") or ""))
-        if entry.get("truth") is not None:
-            st.markdown(t("Right answer: {label}", label=f"**{plain(entry['truth'])}**"))
-        lines = [_line(t("Original"), entry.get("source", {}), changed=None)]
-        answers = entry.get("answers", {})
-        for target in targets:
-            if target in answers:
-                answer = answers[target]
-                lines.append(_line(t(target_by_id(target).title), answer, changed=bool(answer.get("changed"))))
-        st.markdown("  \n".join(line for line in lines if line))
-
-
-def _line(name: str, answer: Mapping[str, Any], *, changed: bool | None) -> str:
-    """One prediction; colours and icons say the same, for readers who cannot distinguish the colours."""
-    if "label" in answer:
-        text = f"{plain(answer['label'])} · {number_format.percent(_share(answer))}"
-    elif "cosine" in answer:
-        text = t("similarity {similarity}", similarity=plain(number_format.similarity(float(answer["cosine"]))))
-    else:
-        return ""
-    if changed is None:
-        return f":small[{name}: {text}]"
-    mark = ":orange[:material/change_circle:]" if changed else ":green[:material/check:]"
-    return f":small[{mark} {name}: {f'**{text}**' if changed else text}]"
-
-
-def _share(answer: Mapping[str, Any]) -> float | None:
-    score = answer.get("score")
-    return float(score) if isinstance(score, (int, float)) else None

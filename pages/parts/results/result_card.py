@@ -8,9 +8,18 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.common.text import Text
-from core.report.schema import OutcomeEntry, Report
+from core.report.schema import ComparisonEntry, OutcomeEntry, Report
+from core.report.wording import (
+    AGREEMENT_HELP,
+    AGREEMENT_TITLES,
+    SIMILARITY_HELP,
+    SIMILARITY_TITLE,
+    agreement_metric,
+    percent,
+)
 from core.targets import target_by_id
 from pages.parts.results import explanations
+from pages.parts.results.light import show_badge
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_detail
 from pages.parts.widgets.language import t
@@ -33,37 +42,40 @@ def show_card(result: OutcomeEntry, report: Report) -> None:
 
 
 def _show_heading(result: OutcomeEntry) -> None:
+    target = target_by_id(result.target)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"**{t(target_by_id(result.target).title)}**", width="content")
-        if result.status == "converted":
-            st.badge(t("ready"), icon=":material/check_circle:", color="green")
-        elif result.status == "refused":
-            st.badge(t("not possible"), icon=":material/block:", color="gray")
-        else:
-            st.badge(t("failed"), icon=":material/error:", color="red")
-    st.caption(t(target_by_id(result.target).sentence))
+        st.markdown(f"**{t(target.title)}**", width="content")
+        show_badge(result)
+    st.caption(t(target.sentence))
 
 
 def _show_figures(result: OutcomeEntry, report: Report) -> None:
-    left, right = st.columns(2)
+    comparison = result.comparison
+    if comparison is not None and comparison.words.template:
+        st.markdown(plain(t(comparison.words)))
+    _show_kept(result, report)
+    size, speed = st.columns(2)
     share = t("{part} of the original", part=number_format.part(result.size_share(report.source)))
-    _figure(left, t("Size"), number_format.size(result.size_bytes), share, explanations.SHARE_HELP)
-    latency = None if result.comparison is None else result.comparison.latency_ms
-    time = None if latency is None else latency.median_one_thread
-    speed = number_format.times(result.speed_up(report.source))
-    _figure(
-        right,
-        t("Speed"),
-        speed,
-        t("{time} a run", time=number_format.milliseconds(time)),
-        explanations.SPEED_HELP,
-    )
-    sentences = (
-        explanations.agreement(result),
-        explanations.accuracy(result, report.source),
-        explanations.speed(result, report.source),
-    )
+    _figure(size, t("Size"), number_format.size(result.size_bytes), share, explanations.SHARE_HELP)
+    latency = None if comparison is None else comparison.latency_ms
+    time = t("{time} a run", time=number_format.milliseconds(None if latency is None else latency.median_one_thread))
+    times = number_format.times(result.speed_up(report.source))
+    _figure(speed, t("Speed"), times, time, explanations.SPEED_HELP)
+    sentences = (*explanations.truths(result, report.source), explanations.speed(result, report.source))
     st.markdown("\n".join(f"- {plain(t(sentence))}" for sentence in sentences if sentence is not None))
+
+
+def _show_kept(result: OutcomeEntry, report: Report) -> None:
+    """How far it keeps the original's answers; where nothing was decoded, how similar its numbers are."""
+    comparison = result.comparison
+    agreement = None if comparison is None else comparison.agreement
+    if agreement is not None:
+        title, explanation = AGREEMENT_TITLES[agreement.metric], AGREEMENT_HELP[agreement.metric]
+        about = t(explanations.counted(agreement, report))
+        _figure(st.container(), t(title), percent(agreement.value), about, explanation)
+    elif agreement_metric(report) is None:
+        value = number_format.similarity(None if comparison is None else comparison.cosine)
+        _figure(st.container(), t(SIMILARITY_TITLE), value, t("not accuracy"), SIMILARITY_HELP)
 
 
 def _figure(place: DeltaGenerator, name: str, value: str, about: str, explanation: Text) -> None:
@@ -104,12 +116,21 @@ def _technical(result: OutcomeEntry) -> str:
     comparison = result.comparison
     if comparison is not None:
         lines += [str(file) for file in result.files]
+        lines += _agreement_lines(comparison)
+        lines += [f"{figure.metric}: {figure.value:.4f} ({figure.samples})" for figure in comparison.truth]
         lines += [f"cosine: {comparison.cosine}", f"SQNR: {number_format.decibels(comparison.sqnr_db)}"]
-        shares = (("top-1", comparison.top1), ("top-5", comparison.top5))
-        lines += [f"{name}: {value:.4f}" for name, value in shares if value is not None]
         if comparison.latency_ms is not None:
             latency = comparison.latency_ms
             lines.append(f"1 thread: {number_format.milliseconds(latency.median_one_thread)}")
             lines.append(f"{latency.threads} threads: {number_format.milliseconds(latency.median_all_threads)}")
         lines.append(f"conversion: {result.seconds:.1f} s")
     return "\n".join(lines)
+
+
+def _agreement_lines(comparison: ComparisonEntry) -> list[str]:
+    agreement = comparison.agreement
+    if agreement is None:
+        return []
+    interval = f"[{agreement.low:.4f}, {agreement.high:.4f}]"
+    details = [f"{name}: {value:.4f}" for name, value in agreement.details.items()]
+    return [f"{agreement.metric}: {agreement.value:.4f} {interval}", *details]

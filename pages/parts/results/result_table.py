@@ -7,56 +7,68 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.common.text import Text, say
+from core.common.text import say
+from core.job.comparison import AgreementName, TruthFigure
 from core.report.schema import OutcomeEntry, Report
+from core.report.wording import (
+    AGREEMENT_HELP,
+    AGREEMENT_TITLES,
+    SIMILARITY_HELP,
+    SIMILARITY_TITLE,
+    TRUTH_HELP,
+    TRUTH_TITLES,
+    agreement_metric,
+    percent,
+    short_difference,
+    truth_of,
+    with_interval,
+)
 from core.targets import target_by_id
 from pages.parts.results import explanations
+from pages.parts.results.light import sign
 from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
+from pages.parts.widgets.served_files import theme
 
-_STATUS: dict[str, Text] = {
-    "converted": say("ready"),
-    "refused": say("not possible"),
-    "failed": say("failed"),
+_DIFFERENCE = say("Difference, in points")
+
+_TEXT_COLORS = {
+    "light": {"green": "#146C43", "orange": "#8A5300", "red": "#B3261E", "gray": "#5F6B70"},
+    "dark": {"green": "#6FD3A3", "orange": "#F0B35C", "red": "#FF9A90", "gray": "#A9B4B8"},
 }
+"""Of the states, with a contrast of 4.5 or more on the table."""
 
 
 def show_table(report: Report) -> None:
-    """Draw one row for the original and one for each target."""
-    rows = [_original_row(report), *(_row(result, report) for result in report.outcomes)]
-    help_texts = {
-        "share": explanations.SHARE_HELP,
-        "similarity": explanations.SIMILARITY_HELP,
-        "agreement": explanations.AGREEMENT_HELP,
-        "right": explanations.RIGHT_HELP,
-        "speed": explanations.SPEED_HELP,
-    }
+    """Draw one row for the original and one for each target; how far it keeps the answers comes first."""
+    metric = agreement_metric(report)
+    rows = [_original_row(report), *(_row(result, report, metric) for result in report.outcomes)]
     headings = {
-        "name": t("File"),
-        "status": t("State"),
-        "size": t("Size"),
-        "share": t("Compared with the original"),
-        "similarity": t("Similarity"),
-        "agreement": t("Same answers"),
-        "right": t("Right answers"),
-        "speed": t("Speed"),
+        "name": (t("File"), None),
+        "status": (t("State"), None),
+        "kept": (
+            t(SIMILARITY_TITLE if metric is None else AGREEMENT_TITLES[metric]),
+            t(SIMILARITY_HELP if metric is None else AGREEMENT_HELP[metric]),
+        ),
+        **_truth_headings(report),
+        "size": (t("Size"), t(explanations.SHARE_HELP)),
+        "speed": (t("Speed"), t(explanations.SPEED_HELP)),
     }
     config: dict[str, Any] = {
-        key: st.column_config.TextColumn(heading, help=t(help_texts[key]) if key in help_texts else None)
-        for key, heading in headings.items()
+        key: st.column_config.TextColumn(heading, help=help_text) for key, (heading, help_text) in headings.items()
     }
-    largest = max((row["share"] for row in rows if row["share"] is not None), default=100.0)
-    config["share"] = st.column_config.ProgressColumn(
-        headings["share"],
-        help=t(explanations.SHARE_HELP),
-        format="%.0f%%",
-        min_value=0.0,
-        max_value=max(100.0, largest),
-    )
-    table = pd.DataFrame(rows)
-    empty = [key for key in ("agreement", "right") if set(table[key]) <= {number_format.NOTHING}]
-    shown = [key for key in headings if key not in empty]
-    st.dataframe(table, hide_index=True, column_config=config, column_order=shown, height="content")
+    colors = ["", *(f"color: {_TEXT_COLORS[theme()][sign(result).color]}" for result in report.outcomes)]
+    table = pd.DataFrame(rows).style.apply(lambda _: colors, subset=["status"])
+    st.dataframe(table, hide_index=True, column_config=config, column_order=list(headings), height="content")
+
+
+def _truth_headings(report: Report) -> dict[str, tuple[str, str]]:
+    """The most important figure against the labels and its difference; the others are on the cards."""
+    return {
+        key: (t(heading), t(TRUTH_HELP))
+        for figure in report.source.truth[:1]
+        for key, heading in (("right", TRUTH_TITLES[figure.metric]), ("difference", _DIFFERENCE))
+    }
 
 
 def _original_row(report: Report) -> dict[str, Any]:
@@ -64,24 +76,44 @@ def _original_row(report: Report) -> dict[str, Any]:
     return {
         "name": t("Original"),
         "status": "",
+        "kept": number_format.NOTHING,
+        "right": percent(source.truth[0].value) if source.truth else number_format.NOTHING,
+        "difference": "",
         "size": number_format.size(source.size_bytes),
-        "share": 100.0,
-        "similarity": "1",
-        "agreement": number_format.NOTHING,
-        "right": number_format.percent(source.top1),
         "speed": number_format.times(1.0),
     }
 
 
-def _row(result: OutcomeEntry, report: Report) -> dict[str, Any]:
-    share, comparison = result.size_share(report.source), result.comparison
+def _row(result: OutcomeEntry, report: Report, metric: AgreementName | None) -> dict[str, Any]:
+    shown = sign(result)
     return {
         "name": t(target_by_id(result.target).title),
-        "status": t(_STATUS[result.status]),
-        "size": number_format.size(result.size_bytes),
-        "share": None if share is None else 100 * share,
-        "similarity": number_format.similarity(None if comparison is None else comparison.cosine),
-        "agreement": number_format.percent(None if comparison is None else comparison.agreement),
-        "right": number_format.percent(None if comparison is None else comparison.top1),
+        "status": f"{shown.letter} {t(shown.word)}",
+        "kept": _kept(result, metric),
+        **_right(result, report.source.truth),
+        "size": _size(result, report),
         "speed": number_format.times(result.speed_up(report.source)),
     }
+
+
+def _size(result: OutcomeEntry, report: Report) -> str:
+    share = result.size_share(report.source)
+    own = number_format.size(result.size_bytes)
+    return own if share is None else f"{own} ({number_format.part(share)})"
+
+
+def _kept(result: OutcomeEntry, metric: AgreementName | None) -> str:
+    if result.comparison is None:
+        return number_format.NOTHING
+    if metric is None:
+        return number_format.similarity(result.comparison.cosine)
+    agreement = result.comparison.agreement
+    return number_format.NOTHING if agreement is None else t(with_interval(agreement))
+
+
+def _right(result: OutcomeEntry, source: tuple[TruthFigure, ...]) -> dict[str, str]:
+    own = result.comparison.truth if result.comparison is not None else ()
+    figure = truth_of(own, source[0].metric) if source else None
+    if figure is None:
+        return {"right": number_format.NOTHING, "difference": ""}
+    return {"right": percent(figure.value), "difference": t(short_difference(figure))}

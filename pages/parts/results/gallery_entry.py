@@ -1,0 +1,74 @@
+"""The entries of ``gallery.json``: a picture with the predictions of the original and of every file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.common.serialization import from_data
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A file's prediction for one picture."""
+
+    prediction: Mapping[str, Any]
+    """As :meth:`core.tasks.base.Task.to_json` gives it."""
+
+    agreement: float = 1.0
+    """With the original's, 0 to 1."""
+
+    cosine: float | None = None
+    changed: bool = False
+
+
+@dataclass(frozen=True)
+class GalleryEntry:
+    """One picture."""
+
+    file: str
+    picture: str
+    """File name in the folder ``gallery``."""
+
+    size: tuple[int, int] | None = None
+    """Height and width of the image in whose pixels predictions are; None in jobs of earlier versions."""
+
+    truth: str | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+
+    def picture_in(self, folder: Path) -> Path:
+        """Where the picture is. Only the name counts: the list may have been made by hand and point elsewhere."""
+        return folder / (Path(self.picture).name or "none")
+
+
+def read_entries(data: Sequence[Mapping[str, Any]]) -> tuple[GalleryEntry, ...]:
+    """Read ``gallery.json`` of this version or an earlier one; damaged entries are left out."""
+    entries = []
+    for entry in data:
+        try:
+            entries.append(from_data(GalleryEntry, _upgraded(entry)))
+        except (ValueError, AttributeError):
+            continue
+    return tuple(entries)
+
+
+def _upgraded(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Up to version 0.1 pictures were thumbnails, and predictions were classes or nothing, beside their figures."""
+    if "thumbnail" not in entry:
+        return entry
+    answers = {target: _upgraded_answer(answer) for target, answer in entry.get("answers", {}).items()}
+    source = _classes(entry.get("source", {}))
+    return {**entry, "picture": entry["thumbnail"], "source": source, "answers": answers}
+
+
+def _upgraded_answer(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    changed = bool(answer.get("changed"))
+    figures = {"agreement": 0.0 if changed else 1.0, "cosine": answer.get("cosine"), "changed": changed}
+    return {"prediction": _classes(answer), **figures}
+
+
+def _classes(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"kind": "classes", "label": answer["label"], "score": answer.get("score")} if "label" in answer else {}

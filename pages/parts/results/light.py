@@ -1,0 +1,54 @@
+"""The verdict on a file as a colour, an icon and a word, which all say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import streamlit as st
+
+from core.common.text import Text, say
+from core.report.schema import OutcomeEntry
+from core.report.wording import light_word
+from pages.parts.widgets.language import t
+
+_Color: TypeAlias = Literal["green", "orange", "red", "gray"]
+
+
+@dataclass(frozen=True)
+class Sign:
+    """How a state is shown."""
+
+    word: Text
+    color: _Color
+    icon: str
+    """Of Material, for badges."""
+
+    letter: str
+    """In its place where there are only letters."""
+
+
+_KINDS: Mapping[str, tuple[_Color, str, str]] = {
+    "keeps": ("green", "check_circle", "✓"),
+    "look": ("orange", "visibility", "△"),
+    "failed": ("red", "error", "✕"),
+}
+
+
+def sign(result: OutcomeEntry) -> Sign:
+    """The sign of one result."""
+    if result.status == "refused":
+        return Sign(say("not possible"), "gray", "block", "–")
+    comparison = result.comparison
+    if comparison is None or result.status == "failed":
+        return Sign(say("failed"), *_KINDS["failed"])
+    if not comparison.words.template:  # a report of an earlier version, without a verdict
+        return Sign(say("ready"), *_KINDS["keeps"])
+    return Sign(light_word(comparison), *_KINDS[comparison.light])
+
+
+def show_badge(result: OutcomeEntry) -> None:
+    """Draw it."""
+    shown = sign(result)
+    st.badge(t(shown.word), icon=f":material/{shown.icon}:", color=shown.color)
