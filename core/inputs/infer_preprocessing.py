@@ -20,6 +20,7 @@ from core.preprocessing import Color, Fit, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
 from core.tasks.base import Task
 from core.tasks.classification import Classification, to_probabilities
+from core.tasks.predictions import ClassTruth
 from core.tasks.recognize import recognize_task
 
 COMMON_NORMALIZATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -152,10 +153,10 @@ def _from_images(source: Source, predictor: OnnxPredictor, folder: ImageFolder, 
             next_step=say("Choose a folder with pictures that open in a picture viewer."),
         )
     example = predictor.run(image_feeds(source, start.preprocessing.tensor(images[0][1])))
-    task = recognize_task(source, example, labels=tuple(folder.labels.values()))
+    task = recognize_task(source, example, labels=tuple(folder.labels.labels if folder.labels else ()))
     if not isinstance(task, Classification) or len(images) < 2:
         return start
-    truths = [task.class_index(folder.labels.get(file, "")) for file, _ in images]
+    truths = [task.class_index(_class_label(folder, file)) for file, _ in images]
 
     def evaluate(candidate: Preprocessing) -> tuple[float, float]:
         outputs = [predictor.run(image_feeds(source, candidate.tensor(image))) for _, image in images]
@@ -169,6 +170,12 @@ def _from_images(source: Source, predictor: OnnxPredictor, folder: ImageFolder, 
     if accuracy == 0.0 and score < _MIN_INCEPTION_SCORE * highest_score:
         return start  # it recognises none of these images, so its predictions are no evidence
     return Proposal(best, say("Of the usual ways, this one gave the most confident predictions on your pictures."))
+
+
+def _class_label(folder: ImageFolder, file: Path) -> str:
+    """Label of the whole image; empty where it has none."""
+    truth = folder.labels.truth(file) if folder.labels else None
+    return truth.label if isinstance(truth, ClassTruth) else ""
 
 
 def _candidates(start: Preprocessing) -> Iterator[Preprocessing]:
