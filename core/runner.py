@@ -22,7 +22,7 @@ from core.evaluation.evaluate import Evaluation, UnverifiedArtifact, evaluate
 from core.inputs.evidence import gather_evidence
 from core.inputs.images import SampleCounts, Split, read_folder, split, test_only
 from core.job.job import Job
-from core.job.outcome import Converted, Failed, Outcome, Refused
+from core.job.outcome import Converted, Failed, Outcome, PostProcessing, Refused
 from core.job.preflight_result import PreflightResult
 from core.onnx_model.inspect import inspect
 from core.onnx_model.source import Source
@@ -98,7 +98,7 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
     )
     gallery.write()
     progress(_EVALUATED, say("Putting the files in their place"))
-    outcomes = [_finish(result, evaluation, context.source, out=job.out, tag=folder.name) for result in made]
+    outcomes = [_finish(result, evaluation, context.source, out=job.out, folder=folder) for result in made]
     return make_report(
         job,
         context.source,
@@ -205,19 +205,30 @@ def _check_calibration(target: Target, context: ConversionContext) -> None:
         )
 
 
-def _finish(made: _MakeResult, evaluation: Evaluation, source: Source, *, out: Path, tag: str) -> Outcome:
+def _finish(made: _MakeResult, evaluation: Evaluation, source: Source, *, out: Path, folder: Path) -> Outcome:
     """Verify what was made, and publish it if it passes."""
     if not isinstance(made, UnverifiedArtifact):
         return made
     try:
         comparison, notes = evaluation.verify(made.target)
-        files = publish(made.artifact.files, out, tag=tag)
+        files = publish(made.artifact.files, out, tag=folder.name)
     except EdgePressError as exc:
         return Failed(made.target.id, exc.reason, exc.next_step, exc.detail, made.seconds)
-    artifact = replace(made.artifact, files=files, notes=(*made.artifact.notes, *notes))
+    cut = _kept(made.artifact.cut, folder)
+    artifact = replace(made.artifact, files=files, cut=cut, notes=(*made.artifact.notes, *notes))
     if artifact.size_bytes > source.size_bytes:
         artifact = replace(artifact, notes=(*artifact.notes, _larger_than_source()))
     return Converted(artifact, comparison, made.seconds)
+
+
+def _kept(cut: PostProcessing | None, folder: Path) -> PostProcessing | None:
+    """The same, with its ONNX file in the job's folder: whoever uses the ncnn file needs it after the job, too."""
+    if cut is None or cut.model is None:
+        return cut
+    kept = folder / cut.model.name
+    if not kept.exists():
+        shutil.copyfile(cut.model, kept)
+    return replace(cut, model=kept)
 
 
 def _larger_than_source() -> Text:

@@ -146,6 +146,7 @@ def _converted(outcome: Converted) -> OutcomeEntry:
         seconds=round(outcome.seconds, 3),
         comparison=_comparison_entry(outcome.comparison),
         words=Texts(notes=artifact.notes),
+        cut=artifact.cut,
     )
 
 

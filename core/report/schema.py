@@ -15,6 +15,7 @@ from core.common.errors import InputError
 from core.common.serialization import from_data
 from core.common.text import Text, say
 from core.job.comparison import Agreement, Latency, LayerPrecision, Light, TruthFigure
+from core.job.outcome import PostProcessing
 from core.job.preflight_result import PreflightStatus
 from core.job.target_id import TargetId
 from core.onnx_model.source import TensorInfo
@@ -167,6 +168,8 @@ class OutcomeEntry:
     seconds: float
     comparison: ComparisonEntry | None
     words: Texts
+    cut: PostProcessing | None = None
+    """What an ncnn file leaves out, and what it gives instead; its ``model`` is an ONNX file in the job's folder."""
 
     def speed_up(self, source: SourceEntry) -> float | None:
         """How many times as fast as the source it is, on one thread."""
