@@ -153,5 +153,5 @@ def exponential(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def with_scores(coordinates: NDArray[np.float32]) -> NDArray[np.float32]:
     """Keypoints x, y, x, y ... of shape (n, 2 x points) as (n, points, 3), each with a score of 1."""
-    places = coordinates.reshape(len(coordinates), -1, 2)
+    places = coordinates.reshape(len(coordinates), coordinates.shape[1] // 2, 2)
     return np.concatenate((places, np.ones((*places.shape[:2], 1), np.float32)), axis=2, dtype=np.float32)

@@ -20,11 +20,11 @@ from core.tasks.base import Evidence
 from core.tasks.heads.activations import best_of_scores, sigmoid
 from core.tasks.heads.base import Candidates
 from core.tasks.heads.grids import from_centres, points, pyramid, rows
-from core.tasks.heads.output_checks import are_distributions, are_scores, cells
+from core.tasks.heads.output_checks import are_distributions, are_scores, cells, follow_cells
 
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64))
-_HIGHEST_CORRELATION = 0.7
-"""Decoded centres follow their cells with 0.95 and more, shifts inside a cell do not."""
+_LARGEST_SHIFT = 8
+"""Of the median centre, in cells."""
 
 
 @dataclass(frozen=True)
@@ -84,34 +84,21 @@ def recognize(evidence: Evidence) -> YoloX | None:
 
 
 def _merged(evidence: Evidence, names: tuple[str, ...], strides: tuple[int, ...], columns: int) -> YoloX | None:
-    values = np.concatenate([rows(outputs, names, columns) for outputs in evidence.outputs])
-    if columns < 6 or not are_scores(values[:, 4:]) or are_distributions(values) or _are_decoded(evidence, values):
+    all_values = [rows(outputs, names, columns) for outputs in evidence.outputs]
+    values = np.concatenate(all_values)
+    if columns < 6 or not are_scores(values[:, 4:]) or are_distributions(values):
+        return None
+    if not _are_raw_boxes(evidence, all_values):
         return None
     return YoloX(strides, columns - 5, merged=names)
 
 
-def _are_decoded(evidence: Evidence, values: NDArray[np.float32]) -> bool:
-    """Whether the first four columns are boxes already, or no boxes at all.
-
-    Else logarithms of sizes are negative at times, and shifts of centres are a few cells at most.
-    """
-    places, _ = points(evidence.input_size or (0, 0), _strides_of(evidence, len(values)), offset=0.5)
-    if bool((values[:, :4] >= 0).all()) or float(np.median(np.abs(values[:, :2]))) > 8:
-        return True
-    repeated = np.tile(places, (len(evidence.outputs), 1))
-    return any(_correlation(values[:, axis], repeated[:, axis]) > _HIGHEST_CORRELATION for axis in (0, 1))
-
-
-def _strides_of(evidence: Evidence, count: int) -> tuple[int, ...]:
-    size = evidence.input_size or (0, 0)
-    return next(strides for strides in _STRIDES if count == len(evidence.outputs) * cells(size, strides))
-
-
-def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """0 where one of them is constant."""
-    if one.std() == 0 or other.std() == 0:
-        return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
+def _are_raw_boxes(evidence: Evidence, all_values: list[NDArray[np.float32]]) -> bool:
+    """Whether the first four columns can be shifts of a few cells, unlike the cells' places, and logarithms."""
+    values = np.concatenate(all_values)[:, :4]
+    centres = np.mean([each[:, :2] for each in all_values], axis=0)
+    near = float(np.median(np.abs(values[:, :2]))) < _LARGEST_SHIFT
+    return near and bool((values < 0).any()) and not follow_cells(centres, evidence.input_size or (0, 0))
 
 
 def _separate(
