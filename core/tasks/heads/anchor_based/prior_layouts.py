@@ -47,6 +47,8 @@ class PriorLayout:
     """Height and width of the model's input, in pixels."""
 
     levels: tuple[Level, ...]
+    clipped_from: int = 4
+    """First of cx, cy, w, h from which on values are at most the side of the input: 4 for none of them."""
 
     @property
     def count(self) -> int:
@@ -55,7 +57,9 @@ class PriorLayout:
 
     def priors(self) -> NDArray[np.float32]:
         """Shape (n, 4): cx, cy, w, h in pixels."""
-        return np.concatenate([level.priors() for level in self.levels])
+        priors = np.concatenate([level.priors() for level in self.levels])
+        priors[:, self.clipped_from :] = np.minimum(priors[:, self.clipped_from :], self.side)
+        return priors
 
 
 def _ssd(
@@ -65,10 +69,11 @@ def _ssd(
     steps: Sequence[float],
     sizes: Sequence[float],
     ratios: Sequence[Sequence[int]],
+    clipped_from: int = 4,
 ) -> PriorLayout:
     """``sizes`` has one more than there are levels, for the last geometric mean."""
     shapes = [_shapes(size, after, some) for (size, after), some in zip(pairwise(sizes), ratios, strict=True)]
-    return PriorLayout(name, side, tuple(map(Level, grids, steps, shapes)))
+    return PriorLayout(name, side, tuple(map(Level, grids, steps, shapes)), clipped_from)
 
 
 def _shapes(size: float, after: float, ratios: Sequence[int]) -> tuple[Shape, ...]:
@@ -104,40 +109,30 @@ _GRIDS512, _STEPS512 = (64, 32, 16, 8, 4, 2, 1), (8, 16, 32, 64, 128, 256, 512)
 _RATIOS512 = ((2,), (2, 3), (2, 3), (2, 3), (2, 3), (2,), (2,))
 _LITE_GRIDS, _LITE_RATIOS = (20, 10, 5, 3, 2, 1), ((2, 3),) * 6
 
-_SSD300 = _ssd("SSD300", 300, _GRIDS300, _STEPS300, (21, 45, 99, 153, 207, 261, 315), _RATIOS300)
-_SSD512 = _ssd("SSD512", 512, _GRIDS512, _STEPS512, (20, 51, 133, 215, 296, 378, 460, 542), _RATIOS512)
+_COCO300, _VOC300 = (21, 45, 99, 153, 207, 261, 315), (30, 60, 111, 162, 213, 264, 315)
+_COCO512 = (20, 51, 133, 215, 296, 378, 460, 542)
+_VOC512 = (35.84, 76.8, 153.6, 230.4, 307.2, 384, 460.8, 537.6)
+_MOBILENET_GRIDS, _MOBILENET_STEPS = (19, 10, 5, 3, 2, 1), (16, 32, 64, 100, 150, 300)
+_MOBILENET = (60, 105, 150, 195, 240, 285, 330)
+_LITE_STEPS = [320 / grid for grid in _LITE_GRIDS]
 
 TENSORFLOW = _tensorflow()
 
 FLAT = (
-    _SSD300,
-    _ssd("SSD300", 300, _GRIDS300, _STEPS300, (30, 60, 111, 162, 213, 264, 315), _RATIOS300),
-    _SSD512,
-    _ssd("SSD512", 512, _GRIDS512, _STEPS512, (35.84, 76.8, 153.6, 230.4, 307.2, 384, 460.8, 537.6), _RATIOS512),
-    _ssd(
-        "MobileNet-SSD",
-        300,
-        (19, 10, 5, 3, 2, 1),
-        (16, 32, 64, 100, 150, 300),
-        (60, 105, 150, 195, 240, 285, 330),
-        _LITE_RATIOS,
-    ),
-    _ssd(
-        "SSDLite",
-        320,
-        _LITE_GRIDS,
-        [320 / grid for grid in _LITE_GRIDS],
-        (64, 112, 160, 208, 256, 304, 320),
-        _LITE_RATIOS,
-    ),
+    _ssd("SSD300", 300, _GRIDS300, _STEPS300, _COCO300, _RATIOS300, 2),
+    _ssd("SSD300", 300, _GRIDS300, _STEPS300, _VOC300, _RATIOS300, 0),
+    _ssd("SSD512", 512, _GRIDS512, _STEPS512, _COCO512, _RATIOS512, 0),
+    _ssd("SSD512", 512, _GRIDS512, _STEPS512, _VOC512, _RATIOS512, 0),
+    _ssd("MobileNet-SSD", 300, _MOBILENET_GRIDS, _MOBILENET_STEPS, _MOBILENET, _LITE_RATIOS, 0),
+    _ssd("SSDLite", 320, _LITE_GRIDS, _LITE_STEPS, (64, 112, 160, 208, 256, 304, 320), _LITE_RATIOS, 2),
     TENSORFLOW,
 )
-"""Models that write all boxes into one output: SSD's own (of COCO, then of VOC; amdegroot/ssd.pytorch, torchvision's
-ssd300_vgg16), pytorch-ssd (qfgaohao), torchvision's ssdlite320_mobilenet_v3, TensorFlow's."""
+"""Models that write all boxes into one output: torchvision's ssd300_vgg16, amdegroot/ssd.pytorch (VOC), the same of 512
+pixels (COCO, VOC), pytorch-ssd (qfgaohao), torchvision's ssdlite320_mobilenet_v3, TensorFlow's."""
 
 BY_LEVEL = (
-    _SSD300,
-    _SSD512,
+    _ssd("SSD300", 300, _GRIDS300, _STEPS300, _COCO300, _RATIOS300),
+    _ssd("SSD512", 512, _GRIDS512, _STEPS512, _COCO512, _RATIOS512),
     _ssd(
         "SSDLite",
         320,

@@ -32,7 +32,7 @@ class FastestDet:
     class_count: int
     name: str = "FastestDet"
     nms_iou: float | None = 0.45
-    default_score: float = 0.5
+    default_score: float = 0.65
 
     def decode(self, outputs: Mapping[str, Tensor], input_size: tuple[int, int], *, least: float) -> Candidates:
         """See :class:`~core.tasks.heads.base.Head`."""

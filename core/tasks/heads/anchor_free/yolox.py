@@ -90,7 +90,7 @@ def _merged(evidence: Evidence, names: tuple[str, ...], strides: tuple[int, ...]
         return None
     if not _are_raw_boxes(evidence, all_values):
         return None
-    return YoloX(strides, columns - 5, merged=names)
+    return YoloX(strides, columns - 5, merged=names, nms_iou=0.45)
 
 
 def _are_raw_boxes(evidence: Evidence, all_values: list[NDArray[np.float32]]) -> bool:
