@@ -50,5 +50,6 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
         for row in rows:
             yield rows.line_num, row["file"].strip(), row["label"].strip()
     except (KeyError, AttributeError, csv.Error) as exc:
+        line = rows.line_num + isinstance(exc, csv.Error)  # raised before the line is counted
         next_step = say("Write two columns with the headings file and label, saved as UTF-8, or remove the file.")
-        raise damaged(path, line=max(1, rows.line_num), detail=repr(exc)[:500], next_step=next_step) from exc
+        raise damaged(path, line=max(1, line), detail=repr(exc)[:500], next_step=next_step) from exc

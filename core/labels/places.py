@@ -55,6 +55,11 @@ class Places:
             self._listings[directory] = self._list(directory)
         return self._listings[directory]
 
+    def said(self, directory: Path) -> str:
+        """A directory for people: ``labels/`` for all below it."""
+        root = next((root for root in self.upwards if directory.is_relative_to(root)), directory)
+        return next(iter(directory.relative_to(root).parts), directory.name) + "/"
+
     def beside(self, picture: Path, names: Sequence[str]) -> Sequence[Mapping[str, Path]]:
         """The files of all directories that may hold the label of a picture, the likeliest first.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from core.common.text import Text, plural
+from core.common.text import Text, plural, say
 
 ProblemName = Literal[
     "clipped",
@@ -93,8 +93,8 @@ _SENTENCES: Mapping[ProblemName, Callable[[int], Text]] = {
         count=count,
     ),
     "colored-mask": lambda count: plural(
-        "{count} mask is coloured instead of holding class numbers and was left out.",
-        "{count} masks are coloured instead of holding class numbers and were left out.",
+        "{count} mask is coloured or damaged instead of holding class numbers, and was left out.",
+        "{count} masks are coloured or damaged instead of holding class numbers, and were left out.",
         count=count,
     ),
     "no-label": lambda count: plural(
@@ -132,6 +132,4 @@ class Problems:
 
     def _text(self, problem: ProblemName) -> Text:
         first = next(iter(self._counts[problem]))
-        return Text(
-            "{problem} ({place})", {"problem": _SENTENCES[problem](self.count(problem)), "place": Path(first).name}
-        )
+        return say("{problem} ({place})", problem=_SENTENCES[problem](self.count(problem)), place=Path(first).name)

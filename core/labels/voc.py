@@ -39,7 +39,7 @@ def find_voc(places: Places, pictures: Pictures) -> Labels | None:
     names = names_in(places, [*directories[:100], *places.upwards])
     problems = Problems()
     problems.note("no-label", places.base, len(pictures.files) - len(files))
-    parts: list[Text | str] = [directories[0].name + "/", *([class_count(len(names))] if names else [])]
+    parts: list[Text | str] = [places.said(directories[0]), *([class_count(len(names))] if names else [])]
     return Labels(
         "objects",
         describe(say("boxes"), len(files), len(pictures.files), "Pascal VOC", *parts),

@@ -58,8 +58,10 @@ def find_yolo(places: Places, pictures: Pictures) -> Labels | None:
     problems = Problems()
     problems.note("no-label", places.base, len(pictures.files) - len(texts))
     reader = _YoloReader(texts, names, keypoints, problems)
-    first = label_folders[0].name + "/"
-    parts: list[Text | str] = [data.name or first, *([class_count(len(names))] if names else [])]
+    parts: list[Text | str] = [
+        data.name or places.said(label_folders[0]),
+        *([class_count(len(names))] if names else []),
+    ]
     return Labels(
         "objects",
         describe(_what(peeked, keypoints), len(texts), len(pictures.files), "YOLO", *parts),
