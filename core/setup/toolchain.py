@@ -80,6 +80,10 @@ _PACKAGES: tuple[_Package, ...] = (
     _Package("psutil", "psutil", say("measuring memory and stopping jobs cleanly")),
     _Package("rich", "Rich", say("progress bars and tables in the terminal")),
     _Package("cattrs", "cattrs", say("writing and reading job files and reports")),
+    _Package("pycocotools", "pycocotools", say("masks and labels of COCO")),
+    _Package("rapidfuzz", "RapidFuzz", say("comparing texts")),
+    _Package("pyyaml", "PyYAML", say("reading lists of classes")),
+    _Package("defusedxml", "defusedxml", say("reading labels in XML safely")),
 )
 
 _OPENMMLAB: Mapping[str, ComponentStatus] = {"ready": "ready", "absent": "missing", "unfinished": "broken"}

@@ -85,8 +85,12 @@ def test_labelled_pictures_give_true_accuracy(tmp_path):
     rows = [f"{path.name},{index % 5}" for index, path in enumerate(sorted(job.images.iterdir()))]
     (job.images / "labels.csv").write_text("file,label\n" + "\n".join(rows), encoding="utf-8")
     report = run(job, tmp_path)
-    assert 0 <= report["source"]["top1"] <= report["source"]["top5"] == 1.0
-    assert report["outcomes"][0]["comparison"]["top1"] is not None
+    first, fifth = report["source"]["truth"]
+    assert (first["metric"], fifth["metric"], fifth["value"]) == ("top-1", "top-5", 1.0)
+    assert 0 <= first["value"] <= 1 and first["difference"] is None
+    (outcome,) = report["outcomes"]
+    assert outcome["comparison"]["truth"][0]["difference"] == 0.0
+    assert report["task"]["name"] == "classification" and "labels.csv" in report["task"]["labels"]
 
 
 def test_a_broken_picture_is_skipped_counted_and_noted(tmp_path):
@@ -102,10 +106,10 @@ def test_the_gallery_has_every_prediction_most_changed_first(tmp_path):
     run(job_for(tmp_path), tmp_path)
     gallery = json.loads((tmp_path / "job" / "gallery.json").read_text(encoding="utf-8"))
     assert len(gallery) == 6
-    changes = [sum(prediction["changed"] for prediction in entry["answers"].values()) for entry in gallery]
+    changes = [sum(answer["changed"] for answer in entry["answers"].values()) for entry in gallery]
     assert changes == sorted(changes, reverse=True)
     for entry in gallery:
-        assert (tmp_path / "job" / "gallery" / entry["thumbnail"]).stat().st_size > 0
+        assert (tmp_path / "job" / "gallery" / entry["picture"]).stat().st_size > 0
         assert set(entry["answers"]) == set(TARGET_IDS) and 0 < entry["source"]["score"] <= 1
 
 

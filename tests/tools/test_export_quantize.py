@@ -60,7 +60,10 @@ def test_the_json_has_its_documented_fields(run, tmp_path):
     keys = {"target", "status", "reason", "next_step", "files", "size_bytes", "inputs", "outputs", "notes", "seconds"}
     assert keys | {"comparison"} <= set(first) and first["status"] == "converted" and first["reason"] is None
     assert second["inputs"] == {"input": "in0"} and second["outputs"] == {"scores": "out0"}
-    assert {"images", "cosine", "sqnr_db", "agreement", "top1", "top5", "latency_ms"} <= set(first["comparison"])
+    fields = {"images", "cosine", "sqnr_db", "agreement", "truth", "layers", "light", "verdict", "latency_ms"}
+    assert fields <= set(first["comparison"])
+    assert first["comparison"]["agreement"]["metric"] == "top-1" and first["comparison"]["light"] == "keeps"
+    assert {"name", "reason", "options", "budget", "class_names"} <= set(report["task"])
     assert first["size_bytes"] == sum(Path(file).stat().st_size for file in first["files"])
 
 

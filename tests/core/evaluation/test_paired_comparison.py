@@ -35,9 +35,7 @@ def compare(path, candidates, samples):
     results = []
     source = OnnxPredictor(path, threads=1)
     metrics = Metrics.empty(TASK, ("scores",))
-    run_paired(
-        samples, source=source, metrics=metrics, candidates=candidates, task=TASK, on_sample=results.append
-    )
+    run_paired(samples, source=source, metrics=metrics, candidates=candidates, task=TASK, on_sample=results.append)
     return metrics, results
 
 

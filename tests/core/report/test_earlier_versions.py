@@ -7,7 +7,8 @@ from core.common.serialization import to_data
 from core.report.earlier_versions import upgraded
 from core.report.schema import read_report
 
-EARLIER = json.loads((Path(__file__).parent / "report-0.1.json").read_text(encoding="utf-8"))
+(EARLIER_JOB,) = (Path(__file__).parents[1] / "queue" / "earlier_version" / "jobs").iterdir()
+EARLIER = json.loads((EARLIER_JOB / "report.json").read_text(encoding="utf-8"))
 
 
 def test_a_report_of_version_0_1_opens_with_its_figures():
