@@ -16,7 +16,7 @@ from core.targets import target_by_id
 from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 
-_HEIGHT = 320
+_HEIGHT = 460
 _COLORS = ("#1D8475", "#D9822B", "#5B6FB5", "#A4508B", "#8A7A1F", "#3E9BB3")
 _GREY = "#8A9499"
 _PRECISIONS: dict[LayerPrecision, Text] = {

@@ -27,7 +27,12 @@ from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.served_files import theme
 
-_HEIGHT = 340
+_HEIGHT = 320
+"""Of the plot, in pixels."""
+
+_AROUND = 130
+"""Height of what stands below the plot, axis and legend, which Streamlit counts as part of the chart."""
+
 _LEAST_WIDTH = 600
 """Of the chart in a narrow window, in pixels; in a wider one the labels are further apart."""
 
@@ -37,8 +42,8 @@ _FORMAT_COLORS = ("#1D8475", "#D9822B", "#5B6FB5", "#A4508B")
 
 _INK = {"light": "#1F2A2E", "dark": "#E7ECEA"}
 _PAGE = {"light": "#FBFAF7", "dark": "#14191B"}
-_LINE, _LETTER, _IDEOGRAPH = 15, 7, 12
-"""Height of a line, and widths of a Latin letter and of a Chinese one, in pixels."""
+_LINE, _LETTER, _IDEOGRAPH, _DOT = 15, 7, 12, 14
+"""Height of a line, and widths of a Latin letter, of a Chinese one and of a point, in pixels."""
 
 _OFFSETS = (-16, 18, -32, 34, -48, 50, -64, 66)
 """Offsets of a label above (negative) or below its point, in pixels; the first free one is taken."""
@@ -109,7 +114,7 @@ def show_chart(report: Report) -> None:
     layers = [_intervals(points, x=x, y=_y("low", measure, frame)), _dots(points, measure, x=x, y=y), *labels]
     if measure.is_truth:
         layers.insert(0, _original_line(measure, y))
-    st.altair_chart(alt.layer(*layers).properties(height=_HEIGHT), alt=t("Size and accuracy of each file"))
+    st.altair_chart(alt.layer(*layers).properties(height=_HEIGHT + _AROUND), alt=t("Size and accuracy of each file"))
     explanation = _explanation(measure, has_bars=any(point.low < point.high for point in points))
     if explanation is not None:
         st.caption(t(explanation))
@@ -253,12 +258,17 @@ def _label(point: _Point, offset: int, *, x: alt.X, y: alt.Y) -> tuple[alt.Chart
 
 
 def _label_offsets(points: Sequence[_Point], frame: _Frame) -> list[int]:
-    """Offsets at which no two labels overlap."""
-    taken: list[tuple[float, float, float]] = []
+    """Offsets at which no label overlaps another one or a point."""
+    places = [
+        (
+            point.megabytes / frame.right * _LEAST_WIDTH,
+            (frame.top - point.accuracy) / (frame.top - frame.floor) * _HEIGHT,
+        )
+        for point in points
+    ]
+    taken = [(across, down, _DOT / 2) for across, down in places]
     offsets = []
-    for point in points:
-        across = point.megabytes / frame.right * _LEAST_WIDTH
-        down = (frame.top - point.accuracy) / (frame.top - frame.floor) * _HEIGHT
+    for point, (across, down) in zip(points, places, strict=True):
         half_width = sum(_LETTER if letter.isascii() else _IDEOGRAPH for letter in point.name) / 2
         offset = next(
             (offset for offset in _OFFSETS if _is_free(taken, across, down + offset, half_width)), _OFFSETS[0]
