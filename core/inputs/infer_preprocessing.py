@@ -180,7 +180,8 @@ class _Trial:
             if truth is not None and label is not None:
                 truth.update(prediction, label)
         figures = () if truth is None else truth.compute()
-        return figures[0].value if figures else 0.0, self.task.confidence(predictions)
+        # All figures: of a few words none may be right, and still more of their letters be.
+        return sum(figure.value for figure in figures), self.task.confidence(predictions)
 
 
 def _readable_images(folder: ImageFolder) -> list[tuple[Path, Image.Image]]:
@@ -293,6 +294,8 @@ def _search(trial: _Trial, start: Preprocessing) -> list[_Scored]:
     fits = (start.fit,) if start.fit == "pad" and trial.task.name == "classification" else _FITS[trial.task.name]
     if trial.task.name == "classification":
         return _ranked(trial, [*_normalized(start, fits)])
+    if trial.task.name == "text" and "character" in trial.source.metadata:
+        return _ranked(trial, [replace(start, fit=fit) for fit in fits])  # PaddleOCR's colours are known
     # Detectors are slow, so one thing at a time is varied instead of trying every combination.
     scored = _ranked(trial, [*_normalized(replace(start, fit=fits[0]), fits[:1], colors=("rgb",))])
     for vary in (_other_colors, partial(_other_fits, fits=fits)):
