@@ -16,6 +16,7 @@ from core.job.outcome import Artifact
 from core.onnx_model.inspect import inspect
 from core.targets import TARGETS
 from core.targets.onnx_fp16 import OnnxFp16
+from detectors import topk_detector
 from small import PREPROCESSING, conv_net, pictures
 
 LAYERS = ["conv1", "conv2", "conv3", "fc"]
@@ -161,3 +162,19 @@ def test_an_output_that_is_not_finite_has_a_finite_figure(job, tmp_path):
     bad = dataclasses.replace(artifact, files=(tmp_path / "infinite.onnx",))
     layers = measure_layers([(kind, bad)], context)["onnx_fp16"]
     assert layers[2].sqnr_db == -100 and math.isfinite(layers[2].cosine)
+
+
+def test_of_a_model_with_a_post_processing_the_layers_before_it_are_measured(tmp_path):
+    (tmp_path / "work").mkdir()
+    parts = split(read_folder(pictures(tmp_path / "pictures", 12)))
+    context = ConversionContext(
+        inspect(topk_detector(tmp_path / "m.onnx")), PREPROCESSING, split=parts, folder=tmp_path / "work"
+    )
+    files = [(target, target.make(context, tmp_path, silent)) for target in TARGETS if target.id != "onnx_quan_dy"]
+    assert context.cut is not None
+    measured = measure_layers(files, context)
+    names = [layer.name for layer in measured["onnx_fp16"]]
+    assert names and all(
+        [layer.name for layer in measured[target]] == names for target in REDUCED if target in measured
+    )
+    assert all(layer.sqnr_db > 40 for layer in measured["onnx_fp16"])
