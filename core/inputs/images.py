@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +12,10 @@ from PIL import Image, ImageOps
 
 from core.common.errors import ImagesError
 from core.common.text import say
+from core.labels.base import Labels
+from core.labels.find import find_labels
+from core.labels.masks import without_masks
+from core.labels.picture_size import MAX_PIXELS
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 """File name endings of images."""
@@ -26,9 +29,6 @@ MAX_CALIBRATION_SAMPLES = 100
 MAX_TEST_SAMPLES = 1000
 """More test samples than this hardly narrow the confidence intervals; they are spread evenly over the folder."""
 
-_MAX_PIXELS = 100_000_000  # a small file can expand to an image that fills the memory
-_LABELS_FILE = "labels.csv"
-
 
 @dataclass(frozen=True)
 class ImageFolder:
@@ -40,8 +40,8 @@ class ImageFolder:
     files: tuple[Path, ...]
     """Every image or array file, subfolders included."""
 
-    labels: Mapping[Path, str] = field(default_factory=dict)
-    """File -> its class, as the person wrote it: a number or a name."""
+    labels: Labels | None = None
+    """What is known of them, where anything is."""
 
     @property
     def holds_images(self) -> bool:
@@ -55,8 +55,8 @@ class Split:
 
     calibration: tuple[Path, ...] = ()
     test: tuple[Path, ...] = ()
-    labels: Mapping[Path, str] = field(default_factory=dict)
-    """Labels of the test samples, where known."""
+    labels: Labels | None = None
+    """Of the folder with the test samples, where there are any."""
 
     duplicates: int = 0
     """Files left out because another one has the same content."""
@@ -114,7 +114,7 @@ def open_image(path: Path) -> Image.Image:
     """
     try:
         with Image.open(path) as lazy:
-            if lazy.width * lazy.height > _MAX_PIXELS:
+            if lazy.width * lazy.height > MAX_PIXELS:
                 raise ValueError(f"{lazy.width} x {lazy.height} pixels")
             lazy.load()
             return ImageOps.exif_transpose(lazy)
@@ -130,11 +130,10 @@ def open_image(path: Path) -> Image.Image:
 def read_folder(folder: Path) -> ImageFolder:
     """List the images below a folder, or its .npy and .npz files where it has none, and find their labels.
 
-    Labels come from a ``labels.csv`` (columns ``file`` and ``label``) in the folder, or else from
-    its subfolders, where every file lies in one.
+    Masks that belong to other images are labels, and no samples.
 
     Raises:
-        ImagesError: there is no such folder, it cannot be read, or it holds no sample.
+        ImagesError: there is no such folder, it cannot be read, or it holds no sample; or its labels are damaged.
     """
     if not folder.is_dir():
         raise ImagesError(
@@ -142,14 +141,14 @@ def read_folder(folder: Path) -> ImageFolder:
             next_step=say("Check the path, or pick the folder again."),
         )
     found = sorted(_walk(folder))
-    files = tuple(path for path in found if path.suffix.lower() in SUFFIXES) or tuple(found)
+    pictures = [path for path in found if path.suffix.lower() in SUFFIXES]
+    files = without_masks(folder, pictures) or tuple(found)
     if not files:
         raise ImagesError(
             say('There are no pictures and no arrays in "{folder}".', folder=folder),
             next_step=say("Pick a folder with pictures (JPG, PNG, BMP, WEBP, TIFF) or with .npy or .npz files."),
         )
-    labels = _labels_from_csv(folder) or _labels_from_subfolders(folder, files)
-    return ImageFolder(folder, files, {path: labels[path] for path in files if path in labels})
+    return ImageFolder(folder, files, find_labels(folder, files))
 
 
 def split(images: ImageFolder, test_images: ImageFolder | None = None) -> Split:
@@ -168,13 +167,13 @@ def split(images: ImageFolder, test_images: ImageFolder | None = None) -> Split:
     seen = {_content_hash(path) for path in calibration}
     unseen = tuple(path for path in test_images.files if _content_hash(path) not in seen)
     test = _evenly_spaced(unseen, MAX_TEST_SAMPLES)
-    return Split(calibration, test, _labels_of(test_images, test), duplicates=len(test_images.files) - len(unseen))
+    return Split(calibration, test, test_images.labels, duplicates=len(test_images.files) - len(unseen))
 
 
 def test_only(images: ImageFolder) -> Split:
     """Use all samples for the test and none for calibration."""
     test = _evenly_spaced(images.files, MAX_TEST_SAMPLES)
-    return Split((), test, _labels_of(images, test))
+    return Split((), test, images.labels)
 
 
 def _split_one(images: ImageFolder) -> Split:
@@ -183,11 +182,7 @@ def _split_one(images: ImageFolder) -> Split:
     calibration = _evenly_spaced(files, min(MAX_CALIBRATION_SAMPLES, (len(files) + 1) // 2))
     chosen = set(calibration)
     test = _evenly_spaced(tuple(path for path in files if path not in chosen), MAX_TEST_SAMPLES)
-    return Split(calibration, test, _labels_of(images, test), duplicates=len(images.files) - len(files))
-
-
-def _labels_of(images: ImageFolder, files: Sequence[Path]) -> dict[Path, str]:
-    return {path: images.labels[path] for path in files if path in images.labels}
+    return Split(calibration, test, images.labels, duplicates=len(images.files) - len(files))
 
 
 def _evenly_spaced(files: Sequence[Path], count: int) -> tuple[Path, ...]:
@@ -210,25 +205,3 @@ def _walk(folder: Path) -> Iterator[Path]:
         for name in names:
             if Path(name).suffix.lower() in SUFFIXES | ARRAY_SUFFIXES and not name.startswith("."):
                 yield Path(parent) / name
-
-
-def _labels_from_csv(folder: Path) -> dict[Path, str]:
-    path = folder / _LABELS_FILE
-    if not path.is_file():
-        return {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            return {folder / row["file"].strip(): row["label"].strip() for row in csv.DictReader(lines)}
-    except (KeyError, AttributeError, UnicodeDecodeError, csv.Error, OSError) as exc:
-        raise ImagesError(
-            say('The labels in "{path}" cannot be read.', path=path),
-            next_step=say("Write two columns with the headings file and label, saved as UTF-8, or remove the file."),
-            detail=repr(exc),
-        ) from exc
-
-
-def _labels_from_subfolders(folder: Path, files: Sequence[Path]) -> dict[Path, str]:
-    if any(path.parent == folder for path in files):
-        return {}
-    labels = {path: path.relative_to(folder).parts[0] for path in files}
-    return labels if len(set(labels.values())) > 1 else {}

@@ -126,7 +126,12 @@ def infer_preprocessing(
     predictor = OnnxPredictor(source.path, threads=1)
     start = _from_file(source, predictor, size)
     folder = read_folder(images) if images is not None else None
-    trial = _Trial.of(source, predictor, folder, start.preprocessing, request)
+    try:
+        trial = _Trial.of(source, predictor, folder, start.preprocessing, request)
+    except ConversionError:
+        if folder is not None:
+            raise
+        return start  # it may run on pictures
     start = replace(start, task=trial.task.name, task_reason=trial.task.reason)
     is_given = source.own_preprocessing is not None or _is_ultralytics(source) or start.preprocessing.color == "gray"
     if is_given or not trial.images:

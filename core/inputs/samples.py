@@ -16,7 +16,6 @@ from core.onnx_model.source import Source
 from core.preprocessing import Placement, Preprocessing
 from core.runtimes.predictor import Feeds, Tensor
 
-
 _NO_IMAGE = Placement.identity((1, 1))
 
 

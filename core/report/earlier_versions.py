@@ -46,7 +46,7 @@ def _agreement(share: float | None, count: int) -> Mapping[str, Any] | None:
 
 def _truth(model: Mapping[str, Any], source: Mapping[str, Any] | None, count: int) -> list[Mapping[str, Any]]:
     """Top-1 and top-5 accuracy; the intervals of their differences are not known."""
-    figures = []
+    figures: list[Mapping[str, Any]] = []
     for metric, key in (("top-1", "top1"), ("top-5", "top5")):
         value, before = model.get(key), None if source is None else source.get(key)
         if value is not None:

@@ -143,7 +143,9 @@ class Task(Protocol[P]):
         """How sure the model is of predictions for several samples; the right preprocessing gives the highest."""
 
     def to_json(self, prediction: P) -> dict[str, Any]:
-        """A prediction as ``gallery.json`` holds it and the pages draw it; small. The key ``kind`` says which:
+        """A prediction as ``gallery.json`` holds it and the pages draw it; small.
+
+        The key ``kind`` says which:
 
         - ``classes``: ``label``, ``score``, and for multi-label models ``present``, a list of names;
         - ``objects``: ``boxes``, ``scores``, ``classes`` (indices), at most 100 of them, and where there are any

@@ -45,7 +45,7 @@ class Detections:
     """Shape (objects,): indices of the model's classes."""
 
     angles: NDArray[np.float32] | None = None
-    """Rotated boxes: shape (objects,), radians clockwise; ``boxes`` then are the unrotated ones about the same centre."""
+    """Rotated boxes: shape (objects,), radians clockwise; ``boxes`` are the unrotated ones about the same centre."""
 
     masks: tuple[Mask, ...] | None = None
     """Instance segmentation: one for each object."""

@@ -13,7 +13,6 @@ from core.queue import supervisor
 from core.queue.state import JobState
 from core.queue.store import JobStore
 from core.queue.supervisor import Supervisor
-from core.runner import run_job
 from small import PREPROCESSING, conv_net, pictures
 
 
@@ -60,6 +59,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def done(store: JobStore, model: Path, folder: Path) -> str:
     """A job that was really run, with two targets that were made and one that was refused."""
+    from core.runner import run_job
+
     job = Job(model, ("onnx_fp16", "onnx_quan_dy", "onnx_quan_st"), PREPROCESSING, model.parent, test_images=folder)
     job_id = store.create(job)
     run_job(job, store.folder(job_id), lambda fraction, message: None)

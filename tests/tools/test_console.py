@@ -5,18 +5,9 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+import report_examples as examples
 from core.common.text import say
-from core.job.comparison import Latency
-from core.report.schema import (
-    ComparisonEntry,
-    ImagesEntry,
-    JobTexts,
-    OutcomeEntry,
-    Report,
-    SourceEntry,
-    Texts,
-)
-from small import PREPROCESSING
+from report_examples import BOX_F1, MAP, MAP_OF_FILE, comparison, made, refused
 from tools.console import JobProgress, ToolConsole, _print_rows, print_notes, print_results_table
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*3\d")
@@ -46,26 +37,14 @@ def surroundings(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def latency(milliseconds):
-    return Latency(milliseconds, milliseconds, milliseconds, milliseconds, threads=2)
+def report(file="model.onnx", *, agreement=BOX_F1, truth=(MAP,)):
+    found = comparison(agreement, truth=(MAP_OF_FILE,) if truth else ())
+    return examples.report(made("onnx_quan_dy", found, Path(file)), refused("ncnn_quan"), truth=truth)
 
 
-def report(file="model.onnx"):
-    source = SourceEntry(Path("net.onnx"), 630_000, 17, 9, (), (), {}, 0.889, None, latency(0.49))
-    comparison = ComparisonEntry(54, 0.99998, 43.1, 1.0, 0.889, None, (), latency(0.52))
-    common = {"reason": None, "next_step": None, "detail": "", "inputs": {}, "outputs": {}, "notes": (), "seconds": 1.0}
-    common["words"] = Texts()
-    made = OutcomeEntry(
-        "onnx_quan_dy", "converted", files=(Path(file),), size_bytes=200_000, comparison=comparison, **common
-    )
-    refused = OutcomeEntry("ncnn_quan", "refused", files=(), size_bytes=None, comparison=None, **common)
-    images = ImagesEntry(54, 54, (), 0)
-    return Report(source, PREPROCESSING, "classification", (), images, (), JobTexts(()), (), (made, refused))
-
-
-def table(language="en", **stream):
+def table(language="en", shown=None, **stream):
     stream = Stream(**stream)
-    print_results_table(report(), ToolConsole(stream, language))
+    print_results_table(shown or report(), ToolConsole(stream, language))
     return stream.text.splitlines()
 
 
@@ -91,9 +70,16 @@ def test_a_pipe_gets_plain_rows_that_are_never_wrapped_whatever_the_environment_
     assert lines[0].split("  ")[0] == "File" and len(lines) == 4
     assert not any("\x1b" in line for line in lines)
     assert " ".join(lines[2].split()) == (
-        "ONNX, 8 bit dynamic 0.20 MB (32%) 0.99998 43.1 dB 100.0% 88.9% 0.52 ms (1.06x)"
+        "ONNX, 8 bit dynamic 0.20 MB (32%) take a look 97.3% (91 to 100) 37.8% (-0.4) 0.52 ms (1.06x)"
     )
     assert "not possible" in lines[3]
+
+
+def test_the_table_is_headed_by_what_was_measured():
+    assert "Same objects" in table()[0] and "Right objects (mAP)" in table()[0]
+    assert not any("0.9999" in line for line in table())
+    without = table(shown=report(agreement=None, truth=()))
+    assert "Similarity of numbers" in without[0] and "Right" not in without[0] and "0.99998" in without[2]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

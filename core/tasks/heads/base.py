@@ -55,7 +55,8 @@ class Head(Protocol):
     @property
     def nms_iou(self) -> float | None:
         """IoU above which the weaker one of two boxes of a class is dropped, as the family's own code has it; None
-        where the model has suppressed already."""
+        where the model has suppressed already.
+        """
 
     @property
     def default_score(self) -> float:

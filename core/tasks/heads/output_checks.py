@@ -73,3 +73,30 @@ def are_centres(boxes: NDArray[np.float32], size: tuple[float, float]) -> bool:
     centres, extents = boxes[:, :2] / wide, boxes[:, 2:] / wide
     plausible = ((centres > -0.25) & (centres < 1.25) & (extents >= 0) & (extents < _LARGEST_EXTENT)).all(axis=1)
     return len(boxes) > 0 and float(plausible.mean()) >= 0.99 and bool((extents > 0).any())
+
+
+def follow_cells(centres: NDArray[np.float32], input_size: tuple[int, int]) -> bool:
+    """Whether centres, shape (n, 2), one for each cell of the grids, lie where their cells lie: the boxes are decoded.
+
+    Before that, they are offsets from the cells, which have little to do with the place in the image. The grids may
+    come in either order.
+    """
+    for strides in STRIDES:
+        if len(centres) == cells(input_size, strides):
+            orders = [_cell_centres(input_size, order) for order in (strides, strides[::-1])]
+            return any(all(_correlation(centres[:, axis], order[:, axis]) > 0.5 for axis in (0, 1)) for order in orders)
+    return False
+
+
+def _cell_centres(input_size: tuple[int, int], strides: Sequence[int]) -> NDArray[np.float32]:
+    """In pixels, x before y, row by row, grid by grid."""
+    parts = []
+    for stride in strides:
+        y, x = np.indices((ceil(input_size[0] / stride), ceil(input_size[1] / stride)))
+        parts.append(np.stack((x.ravel(), y.ravel()), axis=1) * stride + stride / 2)
+    return np.concatenate(parts, dtype=np.float32)
+
+
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    return float((one * other).sum() / (np.sqrt((one**2).sum() * (other**2).sum()) + 1e-9))

@@ -14,16 +14,35 @@ from core.tasks.heads import (
     yolov5,
     yolov8,
 )
+from core.tasks.heads.anchor_based import decoded_ssd, retinanet, ssd, yolov2
+from core.tasks.heads.anchor_free import centernet, distributions, fastestdet, point_distances, pp_yoloe, yolox
 from core.tasks.heads.base import Head
+from core.tasks.heads.faces import blazeface, centerface, retinaface, scrfd, yunet
 
 _RECOGNIZERS: tuple[Callable[[Evidence], Head | None], ...] = (
     after_suppression.recognize,
+    # Several outputs whose numbers of values and cells fit one family only.
+    scrfd.recognize,
+    yunet.recognize,
+    retinaface.recognize,
+    blazeface.recognize,
+    centerface.recognize,
+    decoded_ssd.recognize,
+    ssd.recognize,
+    retinanet.recognize,
+    distributions.recognize,
+    pp_yoloe.recognize,
+    yolox.recognize,
+    point_distances.recognize,
+    centernet.recognize,
+    fastestdet.recognize,
     end_to_end.recognize,
     detr.recognize,
     boxes_and_scores.recognize,
     yolov5.recognize,
     yolov8.recognize,
     yolo_grids.recognize,
+    yolov2.recognize,
 )
 """One for each family, the ones that are hardest to mistake first."""
 

@@ -19,7 +19,15 @@ from core.runtimes.predictor import Tensor
 from core.tasks.base import Evidence
 from core.tasks.heads.base import Candidates
 from core.tasks.heads.boxes import are_shares, to_corners, to_pixels
-from core.tasks.heads.output_checks import are_centres, are_distributions, are_scores, first_image, fits_grids, samples
+from core.tasks.heads.output_checks import (
+    are_centres,
+    are_distributions,
+    are_scores,
+    first_image,
+    fits_grids,
+    follow_cells,
+    samples,
+)
 from core.tasks.heads.ultralytics import NO_EXTRAS, Extras, prototype_output, stated_kind
 
 _COCO = 80
@@ -75,6 +83,9 @@ def recognize(evidence: Evidence) -> YoloV5 | None:
     ):
         return None
     if not anchors:
+        centres = np.mean([values[:, :2] for values in samples(evidence, name)], axis=0)
+        if not follow_cells(centres, evidence.input_size):
+            return None
         return _without_anchors(evidence, name, rows, shares)
     extras = NO_EXTRAS if prototypes is None else Extras("masks", weights, prototypes=prototypes)
     return YoloV5(name, classes, _family(evidence) + extras.suffix, extras, shares)

@@ -23,6 +23,7 @@ from core.tasks.heads.output_checks import (
     are_scores,
     first_image,
     fits_grids,
+    follow_cells,
     names_of_rank,
     samples,
 )
@@ -83,10 +84,10 @@ def recognize(evidence: Evidence) -> YoloV8 | None:
     boxes_first = _boxes_first(evidence, names[0], evidence.input_size)
     if boxes_first is None:
         return None
-    all_columns = samples(evidence, names[0])
-    columns = np.concatenate([values.T if boxes_first else values for values in all_columns], axis=1)
+    all_columns = [values.T if boxes_first else values for values in samples(evidence, names[0])]
+    columns = np.concatenate(all_columns, axis=1)
     found = _split(evidence, columns)
-    if found is None:
+    if found is None or not _are_decoded(evidence, all_columns, evidence.input_size):
         return None
     classes, extras = found
     shares = are_shares(columns[:4])
@@ -150,6 +151,13 @@ def _last_is_angle(columns: NDArray[np.float32], names: int) -> bool:
 def _leading_scores(values: NDArray[np.float32]) -> int:
     """How many of the values after the box are scores, before the first coordinate of a keypoint."""
     return next((index for index, row in enumerate(values) if not are_scores(row)), len(values))
+
+
+def _are_decoded(evidence: Evidence, all_columns: list[NDArray[np.float32]], input_size: tuple[int, int]) -> bool:
+    """Whether boxes lie at their cells; YOLOX's raw outputs have the same shape and similar ranges."""
+    return stated_kind(evidence) is not None or follow_cells(
+        np.mean([each[:2] for each in all_columns], 0).T, input_size
+    )
 
 
 def _are_plausible(columns: NDArray[np.float32], shares: bool, evidence: Evidence) -> bool:

@@ -47,12 +47,11 @@ def ask_preprocessing(
     left, right = st.columns(2, gap="large")
     with left:
         size = _ask_size(source, now, key)
-        fit = st.segmented_control(
+        fit = st.selectbox(
             t("Pictures of another shape"),
             list(_FITS),
-            default=now.fit,
+            index=list(_FITS).index(now.fit),
             format_func=lambda fit: t(_FITS[fit]),
-            required=True,
             key=f"{key}-fit",
         )
     with right:

@@ -19,8 +19,7 @@ from pages.parts.results.gallery_entry import Answer, GalleryEntry
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 
-_DEFAULT_SCORE = 0.25
-"""Least score of what is drawn where the report names none."""
+_MOST_SCORE = 0.99
 
 _DAMAGED = (ValueError, TypeError, KeyError, IndexError)
 """What reading a damaged prediction raises."""
@@ -56,25 +55,30 @@ def choose_pairing(entries: Sequence[GalleryEntry], report: Report, key: str) ->
             format_func=lambda target: t(target_by_id(target).title),
             key=f"gallery-target-{key}",
         )
-    score = report.task.options.score
-    start = _DEFAULT_SCORE if score is None else min(max(score, 0.01), 0.99)
     kinds = {entry.source.get("kind") for entry in entries}
+    score = min(report.task.options.score or 0.0, _MOST_SCORE)
     if kinds & {"objects", "points"}:
         with right:
-            start = st.slider(
-                t("Show what has at least this score"),
-                0.01,
-                0.99,
-                start,
-                0.01,
-                key=f"gallery-score-{key}",
-                help=t(
-                    "The figures above were measured at {score}; the slider changes only the drawings.", score=start
-                ),
-            )
+            score = _ask_score(score, key)
     if "objects" in kinds:
         st.caption(t("Signs: − only in the original, + only in the file, ↔ moved, ≠ of another class."))
-    return Pairing(target, start, report.task.class_names)
+    return Pairing(target, score, report.task.class_names)
+
+
+def _ask_score(measured: float, key: str) -> float:
+    """The least score of what is drawn: at first that of the measurement, below which predictions were not kept."""
+    score: float = st.slider(
+        t("Show what has at least this score"),
+        measured,
+        1.0,
+        measured,
+        0.01,
+        key=f"gallery-score-{key}",
+        help=t(
+            "The figures above were measured at {score}; the slider changes only the drawings.", score=f"{measured:g}"
+        ),
+    )
+    return score
 
 
 def is_changed(entry: GalleryEntry, pairing: Pairing) -> bool:

@@ -18,6 +18,7 @@ from pages.parts.widgets.language import t
 
 _HEIGHT = 320
 _COLORS = ("#1D8475", "#D9822B", "#5B6FB5", "#A4508B", "#8A7A1F", "#3E9BB3")
+_GREY = "#8A9499"
 _PRECISIONS: dict[LayerPrecision, Text] = {
     "8 bit": say("8 bit"),
     "16 bit": say("16 bit"),
@@ -57,7 +58,8 @@ def _chart(results: Sequence[OutcomeEntry]) -> alt.LayerChart | alt.FacetChart:
     ]
     base = alt.Chart(rows)
     lines = base.mark_line(opacity=0.5, strokeWidth=1.5).encode(x=x, y=y, color=color)
-    shape = alt.Shape("precision:N", title=None, legend=alt.Legend(orient="bottom"))
+    shapes = alt.Legend(orient="top", symbolFillColor=_GREY, symbolStrokeColor=_GREY)
+    shape = alt.Shape("precision:N", title=None, legend=shapes)
     dots = base.mark_point(size=55, filled=True).encode(x=x, y=y, color=color, shape=shape, tooltip=tooltip)
     return alt.layer(lines, dots).properties(height=_HEIGHT)
 

@@ -2,14 +2,18 @@ import pytest
 
 from core.common.errors import ConversionError, VerificationError
 from core.common.progress import silent
+from core.common.text import say
 from core.conversion.context import ConversionContext
 from core.evaluation.evaluate import UnverifiedArtifact, evaluate
 from core.inputs.images import Split, read_folder, split
 from core.job.outcome import Artifact
+from core.labels.base import Labels
 from core.onnx_model.inspect import inspect
 from core.targets.onnx_fp16 import OnnxFp16
 from core.targets.onnx_quan_dy import OnnxQuanDy
 from core.tasks.classification import Classification
+from core.tasks.predictions import ClassTruth
+from core.tasks.tensors import Tensors
 from small import PREPROCESSING, conv_net, pictures, scale_scores
 
 TASK = Classification("scores")
@@ -24,7 +28,7 @@ def path(tmp_path):
 @pytest.fixture
 def conversion(path, tmp_path):
     parts = split(read_folder(pictures(tmp_path / "pictures", 8)))
-    labelled = Split(parts.calibration, parts.test, dict.fromkeys(parts.test[:2], "3"))
+    labelled = Split(parts.calibration, parts.test, class_labels(dict.fromkeys(parts.test[:2], "3")))
     return ConversionContext(inspect(path), PREPROCESSING, split=labelled, folder=tmp_path)
 
 
@@ -32,25 +36,32 @@ def unverified(target, path):
     return UnverifiedArtifact(target, Artifact(target.id, (path,)), seconds=0.0)
 
 
-def run(conversion, *artifacts, progress=silent):
+def run(conversion, *artifacts, progress=silent, task=TASK):
     results = []
-    return evaluate(artifacts, conversion, task=TASK, on_sample=results.append, progress=progress), results
+    return evaluate(artifacts, conversion, task=task, on_sample=results.append, progress=progress), results
+
+
+def class_labels(labels):
+    truths = {file: ClassTruth(label) for file, label in labels.items()}
+    return Labels("classes", say("Done."), frozenset(truths), truths.get)
 
 
 def test_a_copy_of_the_source_passes_with_every_measurement(conversion, path):
     evaluation, results = run(conversion, unverified(FP16, path))
     comparison, notes = evaluation.verify(FP16)
-    assert (comparison.images, comparison.agreement, notes) == (4, 1.0, ())
+    assert (comparison.images, comparison.agreement.value, comparison.light, notes) == (4, 1.0, "keeps", ())
     assert comparison.outputs[0].largest == 0 and comparison.latency.median_one_thread > 0
-    assert comparison.accuracy == evaluation.source.accuracy and evaluation.source.labelled == 2
+    for figure, before in zip(comparison.truth, evaluation.source, strict=True):
+        assert (figure.metric, figure.value, figure.samples) == (before.metric, before.value, 2)
+        assert (figure.difference, before.difference) == (0.0, None)
     assert evaluation.source_latency.median_one_thread > 0
     assert [result.sample.file for result in results] == list(conversion.split.test)
-    assert [result.truth for result in results] == [3, 3, None, None]
+    assert [result.truth for result in results] == [ClassTruth("3"), ClassTruth("3"), None, None]
 
 
 def test_a_file_that_differs_too_much_is_refused_and_its_neighbour_is_not(conversion, path, tmp_path):
     negated = scale_scores(path, -1, tmp_path / "negated.onnx")
-    evaluation, _ = run(conversion, unverified(FP16, path), unverified(DYNAMIC, negated))
+    evaluation, _ = run(conversion, unverified(FP16, path), unverified(DYNAMIC, negated), task=Tensors())
     evaluation.verify(FP16)
     with pytest.raises(VerificationError, match=r"similarity is -1\.000 of 1, and at least 0\.9 is needed") as error:
         evaluation.verify(DYNAMIC)
@@ -59,7 +70,7 @@ def test_a_file_that_differs_too_much_is_refused_and_its_neighbour_is_not(conver
 
 def test_a_wrong_scale_is_refused_where_a_high_cosine_is_required(conversion, path, tmp_path):
     larger = scale_scores(path, 1.5, tmp_path / "larger.onnx")
-    evaluation, _ = run(conversion, unverified(FP16, larger), unverified(DYNAMIC, larger))
+    evaluation, _ = run(conversion, unverified(FP16, larger), unverified(DYNAMIC, larger), task=Tensors())
     with pytest.raises(VerificationError):
         evaluation.verify(FP16)
     assert evaluation.verify(DYNAMIC)
@@ -91,13 +102,18 @@ def test_a_file_that_fails_with_several_threads_fails_alone(conversion, path, er
     assert evaluation.verify(DYNAMIC)[0].latency and opened == [1, 1]
 
 
-def test_a_classifier_that_often_changes_its_prediction_gets_a_warning(conversion, path, tmp_path):
-    class Tolerant(OnnxQuanDy):
-        least_cosine = -1.0
-
-    evaluation, _ = run(conversion, unverified(Tolerant(), scale_scores(path, -1, tmp_path / "negated.onnx")))
-    _, (note,) = evaluation.verify(Tolerant())
-    assert "to only 0% of the pictures" in str(note)
+def test_a_classifier_that_changes_its_answers_has_to_be_looked_at_and_with_enough_pictures_fails(path, tmp_path):
+    negated = scale_scores(path, -1, tmp_path / "negated.onnx")
+    for count, fails in ((6, False), (24, True)):
+        parts = split(read_folder(pictures(tmp_path / f"{count} pictures", count)))
+        conversion = ConversionContext(inspect(path), PREPROCESSING, split=parts, folder=tmp_path)
+        evaluation, _ = run(conversion, unverified(DYNAMIC, negated))
+        if fails:
+            with pytest.raises(VerificationError, match="too few of the original's answers: the same class on 0%"):
+                evaluation.verify(DYNAMIC)
+        else:
+            comparison, _ = evaluation.verify(DYNAMIC)
+            assert (comparison.light, comparison.agreement.value) == ("look", 0.0)
 
 
 def test_synthetic_samples_are_no_test_images(path, tmp_path):
@@ -105,13 +121,14 @@ def test_synthetic_samples_are_no_test_images(path, tmp_path):
     evaluation, results = run(conversion, unverified(FP16, path))
     comparison, (note,) = evaluation.verify(FP16)
     assert comparison.images == 0 and len(results) == 8 and "random inputs only" in str(note)
+    assert comparison.light == "look" and "random inputs" in str(comparison.verdict)
 
 
 def test_outputs_near_zero_get_a_warning(path, tmp_path):
     tiny = scale_scores(path, 1e-7, tmp_path / "tiny.onnx")
     parts = split(read_folder(pictures(tmp_path / "pictures", 4)))
     conversion = ConversionContext(inspect(tiny), PREPROCESSING, split=parts, folder=tmp_path)
-    evaluation, _ = run(conversion, unverified(FP16, scale_scores(tiny, -1, tmp_path / "other.onnx")))
+    evaluation, _ = run(conversion, unverified(FP16, scale_scores(tiny, -1, tmp_path / "other.onnx")), task=Tensors())
     _, notes = evaluation.verify(FP16)
     assert "nearly zero" in str(notes[-1])
 

@@ -4,13 +4,13 @@ import weakref
 import numpy as np
 import onnx
 import pytest
+from onnx import helper, numpy_helper
 
-from core.evaluation.paired_comparison import Candidate, run_paired
+from core.evaluation.paired_comparison import Candidate, Metrics, run_paired
 from core.inputs.samples import Sample
-from core.job.comparison import Accuracy
-from core.metrics.similarity import ModelSimilarity
 from core.runtimes.onnx import OnnxPredictor
 from core.tasks.classification import Classification
+from core.tasks.predictions import ClassTruth
 from small import SIZE, conv_net, scale_scores
 
 TASK = Classification("scores")
@@ -27,15 +27,37 @@ def feeds(count, *, seed=0):
 
 
 def candidate(path):
-    return Candidate(OnnxPredictor(path, threads=1), ModelSimilarity(("scores",)))
+    return Candidate(OnnxPredictor(path, threads=1), Metrics.empty(TASK, ("scores",)))
 
 
 def compare(path, candidates, samples):
     """The source's metrics, and the results sample by sample."""
     results = []
     source = OnnxPredictor(path, threads=1)
-    metrics = run_paired(samples, source=source, candidates=candidates, task=TASK, on_sample=results.append)
+    metrics = Metrics.empty(TASK, ("scores",))
+    run_paired(
+        samples, source=source, metrics=metrics, candidates=candidates, task=TASK, on_sample=results.append
+    )
     return metrics, results
+
+
+def with_axes(path):
+    """The scores with two further axes of length 1."""
+    model = onnx.load(str(path))
+    (output,) = model.graph.output
+    model.graph.node[-1].output[0] = "row"
+    model.graph.node.append(helper.make_node("Unsqueeze", ["row", "axes"], [output.name]))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([2, 3], np.int64), "axes"))
+    output.type.tensor_type.ClearField("shape")
+    onnx.save(model, str(path))
+    return path
+
+
+def test_where_a_task_decodes_the_number_of_rows_may_differ_and_numbers_are_then_not_compared(path, tmp_path):
+    more = candidate(conv_net(tmp_path / "more.onnx", classes=7))
+    _, results = compare(path, {"more": more}, [(Sample(one), None) for one in feeds(2)])
+    assert more.error is None and more.metrics.compared == 0
+    assert [result.candidates["more"].cosine for result in results] == [None, None]
 
 
 def renamed(path, to):
@@ -50,17 +72,20 @@ def test_agreement_and_accuracy_are_counted_over_all_samples(path, tmp_path):
     predictor = OnnxPredictor(path, threads=1)
     inputs = feeds(4)
     best = [int(predictor.run(one)["scores"].argmax()) for one in inputs]
-    truths = [best[0], (best[1] + 1) % 5, None, best[3]]
+    truths = [ClassTruth(str(index)) for index in (best[0], (best[1] + 1) % 5)] + [None, ClassTruth(str(best[3]))]
     samples = [(Sample(one), truth) for one, truth in zip(inputs, truths, strict=True)]
     source, results = compare(path, {"same": same, "negated": negated}, samples)
-    assert source.agreement == same.classification.agreement == 1 and negated.classification.agreement == 0
-    assert source.accuracy == same.classification.accuracy == Accuracy(top1=pytest.approx(2 / 3), top5=1.0)
-    assert negated.classification.accuracy.top1 < 2 / 3
+    assert same.metrics.agreement.compute().value == 1 and negated.metrics.agreement.compute().value == 0
+    first, fifth = source.truth.compute()
+    assert (first.value, first.samples, fifth.value) == (pytest.approx(2 / 3), 3, 1.0)
+    assert [figure.value for figure in same.metrics.truth.compute()] == [first.value, fifth.value]
+    assert negated.metrics.truth.compute(source.truth)[0].difference < 0
     assert [result.truth for result in results] == truths
     for result, first in zip(results, best, strict=True):
-        prediction, cosine = result.candidates["same"]
-        assert result.source.ranking[0] == prediction.ranking[0] == first and cosine == pytest.approx(1)
-        assert result.candidates["negated"][1] == pytest.approx(-1)
+        copy, other = result.candidates["same"], result.candidates["negated"]
+        assert result.source.ranking[0] == copy.prediction.ranking[0] == first
+        assert (copy.agreement, other.agreement) == (1.0, 0.0)
+        assert (copy.cosine, other.cosine) == (pytest.approx(1), pytest.approx(-1))
 
 
 def test_similarity_accumulates_over_the_samples(path, tmp_path):
@@ -70,17 +95,17 @@ def test_similarity_accumulates_over_the_samples(path, tmp_path):
     compare(path, {"same": same, "larger": larger}, [(Sample(one), None) for one in inputs])
     source, second = (OnnxPredictor(file, threads=1) for file in (path, changed))
     a, b = (np.concatenate([one.run(each)["scores"].ravel() for each in inputs]) for one in (source, second))
-    (difference,) = larger.similarity.compute()
+    (difference,) = larger.metrics.similarity.compute()
     assert difference.cosine == pytest.approx(1) and difference.largest == pytest.approx(np.abs(a - b).max(), rel=1e-4)
     assert difference.sqnr_db == pytest.approx(20 * np.log10(2), abs=1e-3)  # the error is half the signal
-    assert same.similarity.compute()[0].largest == 0
+    assert same.metrics.similarity.compute()[0].largest == 0
 
 
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
         ("names", "not those of the original"),
-        ("shape", 'output "scores" has the shape (1, 7) instead of (1, 5)'),
+        ("shape", 'output "scores" has the shape (1, 7, 1, 1) instead of (1, 5)'),
         ("nan", "infinite or not numbers"),
         ("infinity", "infinite or not numbers"),
         ("size", "stopped while it was being run"),
@@ -90,23 +115,24 @@ def test_a_candidate_with_other_outputs_is_excluded_and_the_others_go_on(path, t
     to = tmp_path / "bad.onnx"
     make = {
         "names": lambda: renamed(path, to),
-        "shape": lambda: conv_net(to, classes=7),
+        "shape": lambda: with_axes(conv_net(to, classes=7)),
         "nan": lambda: scale_scores(path, np.nan, to),
         "infinity": lambda: scale_scores(path, np.inf, to),
         "size": lambda: conv_net(to, size=2 * SIZE),
     }
     bad, good = candidate(make[kind]()), candidate(path)
-    _, results = compare(path, {"bad": bad, "good": good}, [(Sample(one), 0) for one in feeds(3)])
+    samples = [(Sample(one), ClassTruth("0")) for one in feeds(3)]
+    _, results = compare(path, {"bad": bad, "good": good}, samples)
     assert said in str(bad.error.reason) and bad.error.next_step
     assert [list(result.candidates) for result in results] == [["good"]] * 3
-    assert good.error is None and good.classification.samples == 3 and bad.classification.samples == 0
+    assert good.error is None and good.metrics.compared == 3 and bad.metrics.compared == 0
 
 
 def test_infinities_of_the_source_do_not_exclude_a_candidate_that_has_them_too(path, tmp_path):
     infinite = scale_scores(path, np.inf, tmp_path / "infinite.onnx")
     copy = candidate(infinite)
     compare(infinite, {"copy": copy}, [(Sample(one), None) for one in feeds(1)])
-    assert copy.error is None and copy.similarity.compute()[0].largest == 0
+    assert copy.error is None and copy.metrics.similarity.compute()[0].largest == 0
 
 
 def test_a_candidate_that_fails_later_keeps_out_from_then_on(tmp_path):
@@ -116,7 +142,7 @@ def test_a_candidate_that_fails_later_keeps_out_from_then_on(tmp_path):
     samples = [(Sample(one), None) for one in (fitting, larger, fitting)]
     _, results = compare(free, {"fixed": fixed}, samples)
     assert [list(result.candidates) for result in results] == [["fixed"], [], []]
-    assert fixed.classification.samples == 1 and fixed.error
+    assert fixed.metrics.compared == 1 and fixed.error
 
 
 def test_an_unexpected_error_with_one_file_does_not_cost_the_others(path):
@@ -124,14 +150,14 @@ def test_an_unexpected_error_with_one_file_does_not_cost_the_others(path):
         def run(self, feeds):
             raise KeyError("blob")
 
-    broken, good = Candidate(Broken(path, threads=1), ModelSimilarity(("scores",))), candidate(path)
+    broken, good = Candidate(Broken(path, threads=1), Metrics.empty(TASK, ("scores",))), candidate(path)
     compare(path, {"broken": broken, "good": good}, [(Sample(one), None) for one in feeds(2)])
     assert "KeyError" in str(broken.error.reason) and "Broken" not in str(broken.error.reason) and broken.error.detail
-    assert good.classification.samples == 2
+    assert good.metrics.compared == 2
 
 
 def test_a_candidate_that_was_not_loaded_is_left_out(path):
-    missing = Candidate(None, ModelSimilarity(("scores",)))
+    missing = Candidate(None, Metrics.empty(TASK, ("scores",)))
     _, (result,) = compare(path, {"missing": missing}, [(Sample(feeds(1)[0]), None)])
     assert result.candidates == {}
 
@@ -151,7 +177,12 @@ def test_samples_are_made_one_by_one_and_not_kept(path):
             yield sample, None
 
     source = OnnxPredictor(path, threads=1)
-    metrics = run_paired(
-        samples(), source=source, candidates={"copy": candidate(path)}, task=TASK, on_sample=lambda result: None
+    count = run_paired(
+        samples(),
+        source=source,
+        metrics=Metrics.empty(TASK, ("scores",)),
+        candidates={"copy": candidate(path)},
+        task=TASK,
+        on_sample=lambda result: None,
     )
-    assert metrics.samples == 6 and not alive()
+    assert count == 6 and not alive()

@@ -5,6 +5,7 @@ from PIL import Image
 
 from core.common.errors import ImagesError
 from core.inputs.images import MAX_CALIBRATION_SAMPLES, ImageReader, open_image, read_folder, split
+from core.tasks.predictions import ClassTruth
 from small import pictures
 
 
@@ -43,14 +44,35 @@ def test_labels_come_from_a_csv_file(tmp_path):
     folder = pictures(tmp_path, 3)
     (folder / "labels.csv").write_text("﻿file,label\n000.png,7\n002.png,cat\n", encoding="utf-8")
     images = read_folder(folder)
-    assert {path.name: label for path, label in images.labels.items()} == {"000.png": "7", "002.png": "cat"}
+    labels = {path.name: images.labels.truth(path) for path in images.files}
+    assert labels == {"000.png": ClassTruth("7"), "001.png": None, "002.png": ClassTruth("cat")}
+    assert images.labels.labels == {"7", "cat"}
 
 
 def test_labels_come_from_class_folders(tmp_path):
     pictures(tmp_path / "cat", 2)
     pictures(tmp_path / "狗", 2, seed=1)
     images = read_folder(tmp_path)
-    assert sorted(set(images.labels.values())) == ["cat", "狗"] and len(images.labels) == 4
+    assert images.labels.class_names == ("cat", "狗") and images.labels.count == 4
+    assert all(images.labels.truth(path) == ClassTruth(path.parent.name) for path in images.files)
+
+
+def test_masks_are_labels_and_no_samples(tmp_path):
+    pictures(tmp_path / "images", 3)
+    (tmp_path / "masks").mkdir()
+    for index in range(3):
+        Image.new("L", (48, 40), index).save(tmp_path / "masks" / f"{index:03d}.png")
+    images = read_folder(tmp_path)
+    assert {path.parent.name for path in images.files} == {"images"} and len(images.files) == 3
+    assert [int(images.labels.truth(path).classes[0, 0]) for path in images.files] == [0, 1, 2]
+
+
+def test_a_split_has_the_labels_of_the_folder_with_its_test_samples(tmp_path):
+    pictures(tmp_path / "a" / "cat", 2)
+    pictures(tmp_path / "a" / "dog", 2, seed=1)
+    one, other = read_folder(tmp_path / "a"), read_folder(pictures(tmp_path / "b", 2, seed=2))
+    assert split(one).labels is one.labels and split(other, one).labels is one.labels
+    assert split(other).labels is None
 
 
 def test_a_labels_file_without_the_right_columns_is_a_readable_error(tmp_path):

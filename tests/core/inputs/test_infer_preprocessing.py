@@ -6,9 +6,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from core.common.errors import SourceError
+from core.common.errors import OptionError, SourceError
 from core.common.serialization import from_data, to_data
-from core.inputs.infer_preprocessing import COMMON_NORMALIZATIONS, Proposal, _log_inception_score, infer_preprocessing
+from core.inputs.infer_preprocessing import COMMON_NORMALIZATIONS, Proposal, TaskRequest, infer_preprocessing
 from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from small import conv_net, save
@@ -123,8 +123,22 @@ def test_text_recognition_models_get_padded_lines(tmp_path):
     assert preprocessing.mean == (127.5,) * 3
 
 
-def test_the_inception_score_is_high_for_confident_and_varied_predictions():
-    confident = [np.eye(3)[index] for index in (0, 1, 2)]
-    assert _log_inception_score(confident) == pytest.approx(np.log(3))
-    assert _log_inception_score([np.eye(3)[0]] * 3) == pytest.approx(0.0)
-    assert _log_inception_score([np.full(3, 1 / 3)] * 3) == pytest.approx(0.0)
+def test_the_task_is_proposed_with_the_preprocessing(tmp_path, colour_images):
+    source = inspect(colour_classifier(tmp_path / "colours.onnx", (0, 0, 0), (255, 255, 255)))
+    proposal = infer_preprocessing(source, colour_images)
+    assert proposal.task == "classification" and "3 classes" in str(proposal.task_reason)
+    asked = infer_preprocessing(source, colour_images, request=TaskRequest("tensors"))
+    assert asked.task == "tensors" and asked.preprocessing.mean != proposal.preprocessing.mean
+
+
+def test_a_task_that_the_outputs_do_not_fit_is_a_readable_error(tmp_path, colour_images):
+    source = inspect(colour_classifier(tmp_path / "colours.onnx", (0, 0, 0), (255, 255, 255)))
+    with pytest.raises(OptionError, match="not those of the task") as error:
+        infer_preprocessing(source, colour_images, request=TaskRequest("detection"))
+    assert "scores (1, 3)" in error.value.detail and error.value.next_step
+
+
+def test_labelled_pictures_decide_and_the_reason_says_so(tmp_path, colour_images):
+    mean, std = COMMON_NORMALIZATIONS["ImageNet"]
+    proposal = infer_preprocessing(inspect(colour_classifier(tmp_path / "colours.onnx", mean, std)), colour_images)
+    assert "most right answers on your labelled pictures" in str(proposal.reason)

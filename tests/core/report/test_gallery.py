@@ -1,17 +1,23 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from core.common.json_files import read_json
-from core.evaluation.paired_comparison import SampleResult
+from core.evaluation.paired_comparison import CandidateResult, SampleResult
 from core.inputs.samples import Sample
+from core.report import gallery as module
 from core.report.gallery import Gallery
-from core.tasks.base import Prediction
 from core.tasks.classification import Classification
+from core.tasks.predictions import ClassScores, ClassTruth
 
 TASK = Classification("scores", names=("cat", "dog"))
-CAT, DOG = Prediction((0, 1), "cat", 0.75), Prediction((1, 0), "dog", 0.5)
+CAT, DOG = ClassScores((0, 1), 0.75), ClassScores((1, 0), 0.5)
+
+
+def made(prediction, agreement, cosine):
+    return CandidateResult(prediction, agreement, cosine)
 
 
 def result(name, *, predictions, truth=None, source=CAT, mode="RGB", size=(640, 320)):
@@ -28,39 +34,53 @@ def written(folder, *results):
 
 
 def test_an_entry_holds_the_truth_and_every_prediction(tmp_path):
-    predictions = {"ncnn": (CAT, 0.99), "ncnn_quan": (DOG, 0.5)}
-    (entry,) = written(tmp_path, result("a.png", predictions=predictions, truth=1))
+    predictions = {"ncnn": made(CAT, 1.0, 0.99), "ncnn_quan": made(DOG, 0.0, None)}
+    (entry,) = written(tmp_path, result("a.png", predictions=predictions, truth=ClassTruth("dog")))
+    cat = {"kind": "classes", "label": "cat", "score": 0.75}
+    dog = {"kind": "classes", "label": "dog", "score": 0.5}
     assert entry == {
         "file": "a.png",
-        "thumbnail": "00000.jpg",
+        "picture": "00000.jpg",
+        "size": [320, 640],
         "truth": "dog",
-        "source": {"label": "cat", "score": 0.75},
+        "source": cat,
         "answers": {
-            "ncnn": {"label": "cat", "score": 0.75, "cosine": 0.99, "changed": False},
-            "ncnn_quan": {"label": "dog", "score": 0.5, "cosine": 0.5, "changed": True},
+            "ncnn": {"prediction": cat, "agreement": 1.0, "cosine": 0.99, "changed": False},
+            "ncnn_quan": {"prediction": dog, "agreement": 0.0, "cosine": None, "changed": True},
         },
     }
 
 
 def test_the_most_changed_come_first_and_then_the_least_similar(tmp_path):
+    same, changed = made(CAT, 1.0, 0.9), made(DOG, 0.0, 1.0)
     entries = written(
         tmp_path,
-        result("same", predictions={"a": (CAT, 0.9), "b": (CAT, 0.9)}),
-        result("less similar", predictions={"a": (CAT, 0.9), "b": (CAT, 0.6)}),
-        result("none left", predictions={}),
-        result("one changed", predictions={"a": (CAT, 1.0), "b": (DOG, 1.0)}),
-        result("both changed", predictions={"a": (DOG, 1.0), "b": (DOG, 1.0)}),
+        result("same", predictions={"a": same, "b": same}),
+        result("less similar", predictions={"a": same, "b": made(CAT, 1.0, 0.6)}),
+        result("one changed", predictions={"a": same, "b": changed}),
+        result("both changed", predictions={"a": changed, "b": changed}),
     )
-    assert [entry["file"] for entry in entries] == ["both changed", "one changed", "less similar", "same", "none left"]
+    assert [entry["file"] for entry in entries] == ["both changed", "one changed", "less similar", "same"]
 
 
-def test_thumbnails_are_small_jpegs_of_any_kind_of_image(tmp_path):
+def test_pictures_are_jpegs_of_at_most_1024_pixels_whatever_they_were(tmp_path):
     modes = ("RGB", "L", "RGBA", "P", "1")
-    entries = written(tmp_path, *(result(mode, predictions={}, mode=mode) for mode in modes))
-    assert sorted(entry["thumbnail"] for entry in entries) == [f"0000{index}.jpg" for index in range(5)]
+    entries = written(tmp_path, *(result(mode, predictions={}, mode=mode, size=(2048, 1024)) for mode in modes))
+    assert sorted(entry["picture"] for entry in entries) == [f"0000{index}.jpg" for index in range(5)]
     for entry in entries:
-        with Image.open(tmp_path / "gallery" / entry["thumbnail"]) as thumbnail:
-            assert thumbnail.size == (256, 128) and thumbnail.format == "JPEG"
+        assert entry["size"] == [1024, 2048]
+        with Image.open(tmp_path / "gallery" / entry["picture"]) as picture:
+            assert picture.size == (1024, 512) and picture.format == "JPEG"
+
+
+def test_only_the_most_changed_are_stored(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_MAX_STORED", 2)
+    agreements = (0.9, 0.1, 0.5, 0.7)
+    results = [result(str(one), predictions={"a": made(CAT, one, 1.0)}) for one in agreements]
+    entries = written(tmp_path, *results)
+    assert [entry["file"] for entry in entries] == ["0.1", "0.5"]
+    stored = {path.name for path in (tmp_path / "gallery").iterdir()}
+    assert stored == {entry["picture"] for entry in entries}
 
 
 def test_samples_that_are_no_image_file_are_not_shown(tmp_path):

@@ -7,17 +7,21 @@ from core.common.serialization import to_data
 from core.common.text import say
 from core.evaluation.evaluate import Evaluation
 from core.inputs.images import Split
-from core.job.comparison import Accuracy, Comparison, Latency, OutputDifference
+from core.job.comparison import Agreement, Comparison, Latency, LayerDifference, OutputDifference, TruthFigure
 from core.job.job import Job
 from core.job.outcome import Artifact, Converted, Failed, Refused
 from core.job.preflight_result import PreflightResult
-from core.metrics.classification import ClassificationMetrics
 from core.onnx_model.inspect import inspect
 from core.report.make_report import make_report, outcome_entry
 from core.report.schema import OutcomeEntry, Texts, read_report
+from core.tasks.classification import Classification
 from small import PREPROCESSING, conv_net
 
 LATENCY = Latency(1.0, 2.0, 0.5, 0.7, threads=2)
+AGREEMENT = Agreement("top-1", 0.9, 0.6, 1.0, 7, 7, {"probability_drift": 0.1})
+TRUTH = (TruthFigure("top-1", 0.5, 4, -0.25, -0.5, 0.0),)
+LAYERS = (LayerDifference("conv", "Conv", "8 bit", math.inf, 1.0),)
+TASK = Classification("scores", names=("cat", "dog"))
 NOTE, REASON, STEP = say("starting"), say("The disk is full."), say("Done.")
 
 
@@ -32,7 +36,16 @@ def converted(tmp_path):
         OutputDifference("boxes", 0.99, 20.0, 3.0, scores),
         OutputDifference("exact", 1.0, math.inf, 0.0),
     )
-    comparison = Comparison(7, differences, agreement=0.9, accuracy=Accuracy(0.5, 1.0), latency=LATENCY)
+    comparison = Comparison(
+        7,
+        differences,
+        agreement=AGREEMENT,
+        truth=TRUTH,
+        latency=LATENCY,
+        layers=LAYERS,
+        light="keeps",
+        verdict=say("Done."),
+    )
     return Converted(artifact, comparison, seconds=1.23456)
 
 
@@ -43,7 +56,9 @@ def test_a_converted_target_is_reported_with_its_files_and_metrics(converted):
     assert entry.inputs == {"input": "in0"} and entry.outputs == {"scores": "out0"}
     figures = entry.comparison
     assert (figures.images, figures.cosine, figures.sqnr_db) == (7, 0.8, 4.0)
-    assert (figures.agreement, figures.top1, figures.top5, figures.latency_ms) == (0.9, 0.5, 1.0, LATENCY)
+    assert (figures.agreement, figures.truth, figures.latency_ms) == (AGREEMENT, TRUTH, LATENCY)
+    assert (figures.light, figures.verdict, figures.words) == ("keeps", "Done.", say("Done."))
+    assert figures.layers[0].name == "conv" and figures.layers[0].sqnr_db is None
     assert figures.outputs[0].scores.cosine == 0.8 and figures.outputs[0].largest == 3.0
 
 
@@ -64,19 +79,21 @@ def test_a_target_that_was_not_made_says_why_and_has_every_key(converted):
 
 def test_the_whole_report_holds_what_was_measured_and_reads_back(converted, tmp_path):
     source = inspect(conv_net(tmp_path / "net.onnx"))
-    metrics = ClassificationMetrics(samples=4, classified=4, agreeing=4, labelled=4, top1_correct=1, top5_correct=3)
+    source_truth = (TruthFigure("top-1", 0.25, 4), TruthFigure("top-5", 0.75, 4))
     made = make_report(
         Job(source.path, ("ncnn",), PREPROCESSING, tmp_path),
         source,
-        task="classification",
+        task=TASK,
         split=Split((Path("a"),), (Path("b"), Path("c")), duplicates=1),
         skipped={Path("b"): "damaged"},
-        evaluation=Evaluation(metrics, LATENCY, {}, {}, images=2),
+        evaluation=Evaluation(source_truth, LATENCY, {}, None, {}, {}, TASK.budget, images=2),
         outcomes=(converted,),
         notes=(NOTE,),
         preflight=(PreflightResult("ncnn", "cannot", (), REASON, STEP),),
     )
-    assert (made.source.top1, made.source.top5, made.source.latency_ms) == (0.25, 0.75, LATENCY)
+    assert (made.source.truth, made.source.latency_ms) == (source_truth, LATENCY)
+    assert (made.task.name, made.task.class_names, made.task.budget) == ("classification", ("cat", "dog"), TASK.budget)
+    assert made.task.reason == str(made.task.words)
     assert (made.images.calibration, made.images.test, made.images.duplicates) == (1, 2, 1)
     assert [(one.file, one.why) for one in made.images.skipped] == [("b", "damaged")]
     assert made.notes == ("starting",) and made.words.notes == (NOTE,)

@@ -4,20 +4,11 @@ from pathlib import Path
 
 import pytest
 
+import report_examples as examples
 from core.common.errors import InputError
 from core.common.serialization import to_data
 from core.job.comparison import Latency
-from core.preprocessing import Preprocessing
-from core.report.schema import (
-    ComparisonEntry,
-    ImagesEntry,
-    JobTexts,
-    OutcomeEntry,
-    Report,
-    SourceEntry,
-    Texts,
-    read_report,
-)
+from core.report.schema import OutcomeEntry, SourceEntry, Texts, read_report
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,17 +18,12 @@ def latency(milliseconds):
 
 
 def source(*, size=1000, milliseconds=6.0):
-    return SourceEntry(Path("net.onnx"), size, 13, 9, (), (), {"Conv": 1}, None, None, latency(milliseconds))
+    return SourceEntry(Path("net.onnx"), size, 13, 9, (), (), {"Conv": 1}, latency(milliseconds))
 
 
 def outcome(status="converted", *, size=250, milliseconds=2.0):
-    comparison = ComparisonEntry(4, 0.99, None, None, None, None, (), latency(milliseconds))
-    return OutcomeEntry("ncnn", status, None, None, "", (), size, {}, {}, (), 0.0, comparison, Texts())
-
-
-def report(*outcomes):
-    images = ImagesEntry(4, 4, (), 0)
-    return Report(source(), Preprocessing((8, 8)), "tensors", (), images, (), JobTexts(()), (), outcomes)
+    found = examples.comparison(latency_ms=latency(milliseconds))
+    return OutcomeEntry("ncnn", status, None, None, "", (), size, {}, {}, (), 0.0, found, Texts())
 
 
 def test_size_and_speed_are_told_against_the_source():
@@ -51,11 +37,11 @@ def test_without_a_measurement_there_is_no_ratio():
 
 def test_only_files_count_as_converted():
     made, failed = outcome(), outcome("failed")
-    assert report(failed, made).converted == (made,)
+    assert examples.report(failed, made).converted == (made,)
 
 
 def test_a_report_is_read_back_as_it_was_written():
-    assert read_report(to_data(report(outcome()))) == report(outcome())
+    assert read_report(to_data(examples.report(outcome()))) == examples.report(outcome())
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"source": {}}], ids=repr)

@@ -1,10 +1,14 @@
 import numpy as np
 
-from core.tasks.base import Prediction
+from core.preprocessing import Placement
+from core.tasks.predictions import NoPrediction
 from core.tasks.tensors import Tensors
 
 
-def test_nothing_is_decoded_and_there_are_no_classes():
+def test_nothing_is_decoded_compared_or_drawn():
     task = Tensors()
-    assert task.decode({"y": np.ones((1, 5))}) == Prediction() and Prediction().to_json() == {}
-    assert (task.class_index("3"), task.class_name(3)) == (None, "3")
+    prediction = task.decode({"y": np.ones((1, 5))}, Placement.identity((1, 1)))
+    metric = task.agreement()
+    metric.update(prediction, prediction)
+    assert prediction == NoPrediction() and task.to_json(prediction) == {}
+    assert metric.compute() is None and task.truth() is None

@@ -55,7 +55,7 @@ def test_the_family_that_fits_is_found():
     rows[..., :4] = 20, 30, 10, 12
     assert recognize_head(evidence({"output": rows})).name == "YOLOv5"
     columns = np.zeros((1, 9, len(cells())), np.float32)
-    columns[0, :4] = 30
+    columns[0, :4] = np.array([((c + 0.5) * s, (r + 0.5) * s, 30, 30) for s, r, c in cells()]).T
     assert recognize_head(evidence({"output": columns})).name == "YOLOv8"
     assert recognize_head(evidence({"output": columns.transpose(0, 2, 1)})).name == "YOLOv8"
 

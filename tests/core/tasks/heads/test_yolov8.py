@@ -174,6 +174,20 @@ def test_other_outputs_are_not_mistaken():
     assert recognize(evidence({"o": values}, metadata=classifier)) is None
 
 
+def test_offsets_from_the_cells_are_no_decoded_boxes():
+    values = output(OBJECTS)
+    values[0, :2] = np.random.default_rng(0).normal(0.4, 0.3, (2, BOXES))
+    values[0, 2:4] = np.random.default_rng(1).normal(1.8, 0.3, (2, BOXES))
+    assert recognize(evidence({"o": values})) is None  # YOLOX's raw output
+    assert recognize(evidence({"o": output(OBJECTS)[:, :, ::-1]})) is None
+
+
+def test_the_largest_stride_may_come_first():
+    order = [index for stride in (32, 16, 8) for index, cell in enumerate(cells()) if cell[0] == stride]
+    values = {"o": output(OBJECTS)[:, :, order]}
+    check(recognize(evidence(values)).decode(values, SIZE, least=0.1), OBJECTS)
+
+
 def test_a_large_output_is_decoded_in_milliseconds():
     values = np.random.default_rng(0).uniform(0, 0.3, (1, 84, 8400)).astype(np.float32)
     head, times = YoloV8("o", 80), []

@@ -56,7 +56,13 @@ def test_exactly_one_model_is_taken(names, home):
 
 
 def test_a_folder_keeps_its_subfolders_and_labels_and_nothing_else():
-    files = [upload("pets/cat/1.PNG"), upload("pets/dog/1.png"), upload("pets/labels.csv"), upload("pets/data.yaml"), upload("pets/virus.exe")]
+    files = [
+        upload("pets/cat/1.PNG"),
+        upload("pets/dog/1.png"),
+        upload("pets/labels.csv"),
+        upload("pets/data.yaml"),
+        upload("pets/virus.exe"),
+    ]
     folder = uploads.save_examples(files)
     assert folder.name == "pets"
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())

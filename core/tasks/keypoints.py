@@ -1,0 +1,228 @@
+"""Keypoints of one person, face or hand: from heatmaps, SimCC or coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.common.text import Text, plural
+from core.job.task_name import TaskName
+from core.metrics.oks import oks, oks_sigmas
+from core.preprocessing import Placement
+from core.runtimes.predictor import Tensor
+from core.tasks.base import Budget, Evidence, TaskOptions
+from core.tasks.mean_metrics import Compared, MeanAgreement, MeanTruth
+from core.tasks.predictions import Keypoints, ObjectTruth, Truth
+
+_COUNTS = frozenset({5, 9, 14, 15, 16, 17, 20, 21, 23, 26, 29, 37, 42, 68, 98, 106, 133, 136, 194})
+"""Numbers of points of the usual data sets."""
+
+_WORDS = ("keypoint", "kpt", "landmark", "lmk", "joint")
+_LEAST_EXTENT = 0.1
+"""Of the image's own size: points that all lie in one place would make every distance infinite."""
+
+_MOVED = 0.05
+"""Share of the extent from which a point counts as moved."""
+
+
+class PointDecoder(Protocol):
+    """One way in which models write points."""
+
+    def __call__(
+        self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Points in pixels of the model's input, shape (points, 2) as x, y; and their scores, shape (points,)."""
+
+
+class KeypointDetection:
+    """The points of the one person, face or hand that an image was cropped to.
+
+    Args:
+        decoder: of the model's outputs.
+        count: number of points.
+        reason: why the model is taken for one of keypoints.
+    """
+
+    name: ClassVar[TaskName] = "keypoints"
+    budget: ClassVar[Budget] = Budget(keeps=0.97, floor=0.7)
+    options = TaskOptions()
+
+    def __init__(self, decoder: PointDecoder, count: int, *, reason: Text) -> None:
+        self._decoder = decoder
+        self._sigmas = oks_sigmas(count)
+        self.class_names: tuple[str, ...] = ()
+        self.reason = reason
+
+    def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> Keypoints:
+        """The points in pixels of the image."""
+        points, scores = self._decoder(outputs, placement.input_size)
+        found = placement.points_to_image(points)
+        height, width = placement.image_size
+        extent = float(np.sqrt(np.prod(np.ptp(found, axis=0)))) if len(found) else 0.0
+        return Keypoints(found, scores, max(extent, _LEAST_EXTENT * float(np.sqrt(height * width))))
+
+    def agreement(self) -> MeanAgreement[Keypoints]:
+        """Mean object keypoint similarity to the source's points."""
+        return MeanAgreement("oks", self._compare)
+
+    def truth(self) -> MeanTruth[Keypoints]:
+        """Mean OKS on images that show one person."""
+        return MeanTruth(("oks",), self._score)
+
+    def confidence(self, predictions: Sequence[Keypoints]) -> float:
+        """Mean score of the points: the height of the peaks."""
+        return float(np.mean([prediction.scores.mean() for prediction in predictions])) if predictions else 0.0
+
+    def to_json(self, prediction: Keypoints) -> dict[str, Any]:
+        """The points, rounded to a tenth of a pixel."""
+        return {
+            "kind": "points",
+            "points": np.round(prediction.points.astype(np.float64), 1).tolist(),
+            "scores": np.round(prediction.scores.astype(np.float64), 3).tolist(),
+        }
+
+    def _compare(self, source: Keypoints, other: Keypoints) -> Compared:
+        distances = np.linalg.norm(source.points - other.points, axis=1)
+        details = {
+            "mean_distance": float(distances.mean()),
+            "moved_points": float((distances > _MOVED * source.extent).mean()),
+        }
+        return self._similarity(source.points, other.points, source.extent**2), len(distances), details
+
+    def _similarity(
+        self,
+        true: NDArray[np.float32],
+        points: NDArray[np.float32],
+        area: float,
+        counted: NDArray[np.bool_] | None = None,
+    ) -> float:
+        areas = np.array([area], dtype=np.float32)
+        chosen = None if counted is None else counted[None]
+        return float(oks(true[None], points[None], areas, counted=chosen, sigmas=self._sigmas)[0, 0])
+
+    def _score(self, prediction: Keypoints, truth: Truth) -> tuple[float] | None:
+        if not isinstance(truth, ObjectTruth) or truth.keypoints is None or len(truth.keypoints) != 1:
+            return None
+        points = truth.keypoints[0]
+        if len(points) != len(prediction.points) or not (points[:, 2] > 0).any():
+            return None
+        return (self._similarity(points[:, :2], prediction.points, float(truth.areas[0]), points[:, 2] > 0),)
+
+
+def recognize(evidence: Evidence, options: TaskOptions) -> KeypointDetection | None:
+    """A model that takes images and gives SimCC, one heatmap for each point, or coordinates that are called so."""
+    size = evidence.input_size
+    if size is None:
+        return None
+    found = _simcc(evidence.outputs[0], size) or _heatmaps(evidence, size) or _coordinates(evidence)
+    if found is None:
+        return None
+    decoder, count = found
+    reason = plural("It gives {count} point.", "It gives {count} points.", count=count)
+    return KeypointDetection(decoder, count, reason=reason)
+
+
+class SimCC:
+    """One distribution along x and one along y for each point (Li et al., 2022)."""
+
+    def __init__(self, x: str, y: str) -> None:
+        self._x, self._y = x, y
+
+    def __call__(
+        self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The bins of the highest values, divided by the bins of one pixel; the score is the lower of the two."""
+        x, y = outputs[self._x][0], outputs[self._y][0]
+        bins = np.stack([x.argmax(axis=1), y.argmax(axis=1)], axis=1)
+        split = np.array([x.shape[1] / input_size[1], y.shape[1] / input_size[0]])
+        return (bins / split).astype(np.float32), np.minimum(x.max(axis=1), y.max(axis=1)).astype(np.float32)
+
+
+class Heatmaps:
+    """One map for each point, whose highest cell it is, moved a quarter cell towards the higher neighbour (HRNet)."""
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+
+    def __call__(
+        self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The cells with the highest values, in pixels of the input."""
+        maps = outputs[self._output][0].astype(np.float32)
+        count, height, width = maps.shape
+        best = maps.reshape(count, -1).argmax(axis=1)
+        rows, columns = np.divmod(best, width)
+        index = np.arange(count)
+        padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)), mode="edge")
+        right_minus_left = padded[index, rows + 1, columns + 2] - padded[index, rows + 1, columns]
+        below_minus_above = padded[index, rows + 2, columns + 1] - padded[index, rows, columns + 1]
+        inside_x = (columns > 0) & (columns < width - 1)
+        inside_y = (rows > 0) & (rows < height - 1)
+        x = columns + 0.25 * np.sign(right_minus_left) * inside_x
+        y = rows + 0.25 * np.sign(below_minus_above) * inside_y
+        scale = np.array([input_size[1] / width, input_size[0] / height])
+        return (np.stack([x, y], axis=1) * scale).astype(np.float32), maps[index, rows, columns]
+
+
+class Coordinates:
+    """x and y of each point as numbers, in pixels of the input or in shares of its size."""
+
+    def __init__(self, output: str, *, dimensions: int, in_pixels: bool) -> None:
+        self._output, self._dimensions, self._in_pixels = output, dimensions, in_pixels
+
+    def __call__(
+        self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The coordinates as they are; all scores are 1."""
+        points = outputs[self._output][0].astype(np.float32).reshape(-1, self._dimensions)[:, :2]
+        if not self._in_pixels:
+            points = points * np.array([input_size[1], input_size[0]], np.float32)
+        return points, np.ones(len(points), np.float32)
+
+
+def _simcc(outputs: Mapping[str, Tensor], size: tuple[int, int]) -> tuple[SimCC, int] | None:
+    if len(outputs) != 2:
+        return None
+    (x_name, x), (y_name, y) = outputs.items()
+    if x.ndim != 3 or y.ndim != 3 or x.shape[:2] != y.shape[:2]:
+        return None
+    split = x.shape[2] / size[1]
+    return (SimCC(x_name, y_name), x.shape[1]) if split >= 1 and split == y.shape[2] / size[0] else None
+
+
+def _heatmaps(evidence: Evidence, size: tuple[int, int]) -> tuple[Heatmaps, int] | None:
+    """A grid of a quarter (or half, or eighth) of the input, with a usual number of maps that have one peak each."""
+    for name, tensor in evidence.outputs[0].items():
+        if tensor.ndim != 4 or tensor.shape[1] not in _COUNTS:
+            continue
+        steps = (size[0] / tensor.shape[2], size[1] / tensor.shape[3])
+        if steps[0] == steps[1] and steps[0] in (2, 4, 8) and _has_peaks([each[name] for each in evidence.outputs]):
+            return Heatmaps(name), tensor.shape[1]
+    return None
+
+
+def _has_peaks(samples: Sequence[Tensor]) -> bool:
+    """Whether cells do not belong to one map each, as they do where maps are classes.
+
+    In maps of classes some map wins large connected areas: the most frequent winner has far more cells than its share
+    and each map's high values fill an area. Maps of points are near one level nearly everywhere.
+    """
+    maps = np.concatenate([sample[0].reshape(sample.shape[1], -1) for sample in samples]).astype(np.float64)
+    low, high = np.percentile(maps, 10, axis=1), maps.max(axis=1)
+    share = (maps > ((low + high) / 2)[:, None]).mean(axis=1)
+    return bool(np.median(share) < 0.1)
+
+
+def _coordinates(evidence: Evidence) -> tuple[Coordinates, int] | None:
+    for name, tensor in evidence.outputs[0].items():
+        if not any(word in name.casefold() for word in _WORDS) or not 2 <= tensor.ndim <= 3 or tensor.shape[0] != 1:
+            continue
+        dimensions = tensor.shape[2] if tensor.ndim == 3 else 2
+        if dimensions not in (2, 3) or tensor.size % dimensions or not np.issubdtype(tensor.dtype, np.floating):
+            continue
+        in_pixels = max(float(np.abs(sample[name]).max()) for sample in evidence.outputs) > 2.0
+        return Coordinates(name, dimensions=dimensions, in_pixels=in_pixels), tensor.size // dimensions
+    return None

@@ -1,0 +1,215 @@
+"""The Results page with reports and galleries of several tasks, made by hand: nothing is run."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from defusedxml.ElementTree import fromstring
+from page_reading import page_text
+from PIL import Image
+
+import report_examples as examples
+from core.common.json_files import write_json
+from core.common.serialization import to_data
+from core.common.text import say
+from core.job.comparison import Agreement, TruthFigure
+from core.job.job import Job
+from core.queue.state import JobState
+from report_examples import MAP, MAP_OF_FILE, comparison, layer, made, refused
+from small import PREPROCESSING
+
+OBJECTS = {"kind": "objects", "boxes": [[2, 2, 20, 20], [30, 2, 50, 20]], "scores": [0.9, 0.6], "classes": [0, 1]}
+LESS = {"kind": "objects", "boxes": [[2, 2, 20, 20]], "scores": [0.8], "classes": [0]}
+
+
+@pytest.fixture
+def shown(opened, store, model, tmp_path):
+    """Opens the page with a report and a gallery."""
+
+    def show(report, gallery=(), **options):
+        job_id = store.create(Job(model, ("onnx_fp16",), PREPROCESSING, tmp_path))
+        folder = store.folder(job_id)
+        write_json(folder / "report.json", to_data(report))
+        write_json(folder / "gallery.json", list(gallery))
+        (folder / "gallery").mkdir()
+        Image.new("RGB", (60, 40)).save(folder / "gallery" / "00000.jpg")
+        store.write_state(job_id, JobState("done", 1.0, created=1.7e9, started=1.7e9, finished=1.7e9 + 65))
+        return opened("results", job=job_id, **options)
+
+    return show
+
+
+def entry(source, truth=None, **answers):
+    """Each answer: a prediction and its agreement."""
+    written = {
+        target: {"prediction": prediction, "agreement": agreement, "cosine": 0.99, "changed": agreement < 1}
+        for target, (prediction, agreement) in answers.items()
+    }
+    answered = {"size": [40, 60], "truth": truth, "source": source, "answers": written}
+    return {"file": "/photos/a.jpg", "picture": "00000.jpg", **answered}
+
+
+def detector(**task):
+    first = made("onnx_fp16", comparison(light="keeps", truth=(MAP_OF_FILE,)))
+    second = made("onnx_quan_dy", comparison(truth=(MAP_OF_FILE,)))
+    return examples.report(first, second, refused("onnx_quan_st"), truth=(MAP,), **task)
+
+
+def pictures(app):
+    """The addresses of all pictures on the page."""
+    return [picture.url for element in app.get("image") for picture in element.proto.imgs]
+
+
+def drawings(app):
+    """The SVG documents on the page."""
+    links = [url.split("base64,")[1] for url in pictures(app) if url.startswith("data:image/svg+xml")]
+    return [fromstring(base64.b64decode(link)) for link in links]
+
+
+def labels(svg):
+    return [element.text for element in svg.iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "Taken for: **Objects and where they are (detection)**. Its output has 4 numbers for a box."),
+        ("zh", "识别为：**有哪些物体、在哪里（目标检测）**。"),
+    ],
+)
+def test_the_headline_says_what_the_model_was_taken_for_and_why(shown, language, sentence):
+    assert sentence in page_text(shown(detector(), language=language))
+
+
+def test_the_headline_names_the_samples_and_the_labels(shown):
+    words = say("YOLO text files: {count} boxes", count=30)
+    assert "8 test pictures" in page_text(shown(detector()))
+    assert "YOLO text files: 30 boxes" in page_text(shown(detector(labels=str(words), labels_words=words)))
+    unlabelled = examples.report(made("onnx_fp16", comparison()))
+    assert "no labels: files are compared with the original" in page_text(shown(unlabelled))
+
+
+def test_the_table_starts_with_what_the_task_counts(shown):
+    table = shown(detector()).dataframe[0].value
+    assert list(table["status"]) == ["", "✓ keeps the answers", "△ take a look", "– not possible"]
+    assert list(table["kept"]) == ["–", "97.3% (91 to 100)", "97.3% (91 to 100)", "–"]
+    assert list(table["right"]) == ["38.2%", "37.8%", "37.8%", "–"]
+    assert table["difference"][1] == "-0.4 (-1.2 to +0.3)"
+
+
+def test_a_card_has_the_verdict_and_the_figures_of_the_task(shown):
+    text = page_text(shown(detector()))
+    assert "Look at what changed: 97.3% of the objects the same." in text
+    assert "#### 97.3%" in text and "30 objects on 8 pictures" in text
+    assert "Right objects (mAP): 37.8%, the original 38.2%; -0.4 points (-1.2 to +0.3): may be chance." in text
+
+
+def test_the_similarity_of_a_detector_is_in_the_technical_details_only(shown):
+    app = shown(detector())
+    assert "0.9999" not in page_text(app) + app.dataframe[0].value.to_string()
+    assert any("cosine: 0.99998" in code.value and "mean_iou: 0.9300" in code.value for code in app.code)
+
+
+def test_without_a_task_the_similarity_is_shown_and_said_not_to_be_accuracy(shown):
+    numbers = examples.report(made("onnx_fp16", comparison(None, light="keeps")), name="tensors")
+    app = shown(numbers)
+    assert list(app.dataframe[0].value["kept"]) == ["–", "> 0.9999"]
+    assert "Similarity of numbers is not accuracy." in page_text(app)
+    assert "✓ keeps the numbers" in list(app.dataframe[0].value["status"])
+
+
+def test_a_file_that_misses_a_figure_of_the_source_is_shown_without_it(shown):
+    report = examples.report(made("onnx_fp16", comparison(truth=())), truth=(TruthFigure("words", 0.9, 9),))
+    assert list(shown(report).dataframe[0].value["right"]) == ["90%", "–"]
+
+
+def test_layers_are_shown_where_they_were_measured(shown):
+    measured = comparison(layers=(layer("a"), layer("b", None)))
+    with_layers = shown(examples.report(made("onnx_fp16", measured)))
+    without = shown(detector())
+    names = [[expander.label for expander in app.expander] for app in (with_layers, without)]
+    assert "Layer by layer" in names[0] and "Layer by layer" not in names[1]
+
+
+def test_objects_are_drawn_beside_the_originals_and_what_was_lost_is_marked(shown):
+    app = shown(detector(), [entry(OBJECTS, onnx_fp16=(OBJECTS, 1.0), onnx_quan_dy=(LESS, 0.67))])
+    assert app.selectbox(key=next(box.key for box in app.selectbox if box.key.startswith("gallery-target"))).value
+    left, right = drawings(app)
+    assert labels(left) == ["− dog 60%", "cat 90%"] and labels(right) == ["cat 80%"]
+    assert "1 lost · 1 object the same" in page_text(app)
+
+
+def test_another_file_can_be_chosen_and_what_did_not_change_is_left_out(shown):
+    app = shown(detector(), [entry(OBJECTS, onnx_fp16=(OBJECTS, 1.0), onnx_quan_dy=(LESS, 0.67))])
+    box = next(box for box in app.selectbox if box.key.startswith("gallery-target"))
+    assert box.value == "onnx_quan_dy"
+    box.set_value("onnx_fp16").run()
+    assert not app.exception
+    assert any(control.options[0] == "Different answers (0)" for control in app.segmented_control)
+    assert "2 objects the same" in page_text(app)
+
+
+def test_the_slider_draws_only_what_scores_enough(shown):
+    app = shown(detector(), [entry(OBJECTS, onnx_fp16=(OBJECTS, 1.0), onnx_quan_dy=(LESS, 0.67))])
+    (slider,) = app.slider
+    assert slider.value == slider.min == 0.25
+    slider.set_value(0.7).run()
+    assert "Here the answers to all pictures are the original's." in page_text(app)
+    next(one for one in app.segmented_control if one.key.startswith("gallery-filter")).set_value("all").run()
+    assert [labels(svg) for svg in drawings(app)] == [["cat 90%"], ["cat 80%"]]
+    assert "1 object the same" in page_text(app) and "lost" not in page_text(app)
+
+
+def test_only_what_is_seen_is_drawn(shown):
+    gallery = [entry(OBJECTS, onnx_fp16=(LESS, 0.67), onnx_quan_dy=(LESS, 0.67)) for _ in range(8)]
+    app = shown(detector(), gallery)
+    assert len(drawings(app)) == 12
+    app.button(key="gallery-more").click().run()
+    assert len(drawings(app)) == 16
+
+
+def test_a_damaged_prediction_leaves_the_picture(shown):
+    broken = {"kind": "objects", "boxes": [[1]], "scores": [], "classes": []}
+    app = shown(detector(), [entry(broken, onnx_fp16=(broken, 0.5), onnx_quan_dy=(LESS, 0.5)), {"picture": 3}])
+    assert len(pictures(app)) == 2
+
+
+def test_texts_are_in_lines_with_those_that_changed_in_full(shown):
+    hotel, wrong = ({"kind": "text", "text": text, "score": 0.9} for text in ("HOTEL", "H0TEL"))
+    agreement = Agreement("same-text", 0.9, 0.6, 0.98, samples=10, counted=10)
+    results = (made("onnx_fp16", comparison(agreement)), made("onnx_quan_dy", comparison(agreement)))
+    report = examples.report(*results, name="text")
+    text = page_text(shown(report, [entry(hotel, "HOTEL", onnx_fp16=(hotel, 1.0), onnx_quan_dy=(wrong, 0.0))]))
+    assert "Right answer: **HOTEL**" in text and "Original: HOTEL · 90.0%" in text
+    assert "ONNX, 8 bit dynamic: **H0TEL · 90.0%**" in text and ":material/check: ONNX, 16 bit: 90.0%" in text.replace(
+        ":green[:material/check:]", ":material/check:"
+    )
+
+
+def test_points_and_maps_are_told_in_words(shown):
+    points = {"kind": "points", "points": [[10, 10], [40, 30]], "scores": [0.9, 0.9]}
+    moved = {**points, "points": [[10, 13], [40, 30]]}
+    report = examples.report(made("onnx_fp16", comparison()), name="keypoints")
+    assert "points 1.5 pixels away on average, 3.0 at most" in page_text(
+        shown(report, [entry(points, onnx_fp16=(moved, 0.9))])
+    )
+
+
+def test_a_gallery_of_an_earlier_version_is_still_shown(shown):
+    old = {
+        "file": "a.png",
+        "thumbnail": "00000.jpg",
+        "truth": "dog",
+        "source": {"label": "cat", "score": 0.75},
+        "answers": {"onnx_fp16": {"label": "dog", "score": 0.5, "cosine": 0.5, "changed": True}},
+    }
+    text = page_text(shown(examples.report(made("onnx_fp16", comparison())), [old]))
+    assert "Original: cat · 75.0%" in text and "ONNX, 16 bit: **dog · 50.0%**" in text
+
+
+def test_hostile_names_do_no_harm(shown):
+    name = "</text><script>alert(1)</script>"
+    app = shown(detector(class_names=(name, name)), [entry(OBJECTS, onnx_fp16=(LESS, 0.5), onnx_quan_dy=(LESS, 0.67))])
+    assert drawings(app)
+    assert all(not list(svg.iter("{http://www.w3.org/2000/svg}script")) for svg in drawings(app))
