@@ -28,6 +28,7 @@ from core.onnx_model.attach import attach_tail
 from core.onnx_model.boundary import SELECTING
 from core.onnx_model.cut import Cut
 from core.onnx_model.source import Source
+from core.pnnx.blob_names import match_blobs
 from core.pnnx.convert import convert
 from core.preprocessing import Preprocessing
 from core.runtimes.onnx import OnnxPredictor
@@ -172,6 +173,17 @@ class ConversionContext:
             )
         except EdgePressError as exc:
             return exc
+
+    @cached_property
+    def blob_names(self) -> Mapping[str, str]:
+        """Tensor of :attr:`prepared`'s clean model -> blob of the ncnn models, for those tensors that ncnn has.
+
+        Raises:
+            EdgePressError: there is no ncnn model, or one of the two does not run.
+        """
+        clean = self.prepared.clean
+        names = [name for node in clean.graph.node for name in node.output if name]
+        return match_blobs(self.ncnn_model, clean, self.references[0][0], names)
 
     @cached_property
     def references(self) -> ReferenceSamples:

@@ -20,6 +20,9 @@ from onnx import TensorProto, helper, numpy_helper
 from core.fp16.candidates import float_tensors, fp16_outputs, takes_fp16
 from core.onnx_model.graph import all_graphs, all_nodes, copy_node, names_read, opset, replace_nodes, subgraphs
 
+FP16_SUFFIX = "_half"
+"""Behind a tensor's name in that of its fp16 copy; underscores follow where the name is taken."""
+
 _LARGEST = float(np.finfo(np.float16).max)
 _SMALLEST = float(np.finfo(np.float16).smallest_subnormal)
 
@@ -170,7 +173,7 @@ class _Writer:
         return helper.make_node("Cast", [name], [result], name=self._unused_name(f"{result}_cast"), to=kind)
 
     def _fp16_name(self, name: str) -> str:
-        return self._unused_name(f"{name}_half")
+        return self._unused_name(f"{name}{FP16_SUFFIX}")
 
     def _unused_name(self, name: str) -> str:
         while name in self.taken:

@@ -20,10 +20,16 @@ _DETECTED = 0.1
 
 
 class SimilarityMetric:
-    """Cosine, SQNR and maximum absolute difference of one output, accumulated in float64."""
+    """Cosine, SQNR and maximum absolute difference of one output, accumulated in float64.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: of the output.
+        finds_scores: whether a detector's columns of scores are looked for and measured by themselves too.
+    """
+
+    def __init__(self, name: str, *, finds_scores: bool = True) -> None:
         self._name = name
+        self._finds_scores = finds_scores
         self._total = _Moments(1)
         self._columns: _ColumnMoments | None = None
 
@@ -33,7 +39,7 @@ class SimilarityMetric:
         b = other.astype(np.float64).reshape(1, -1)
         pair = _Moments(1)
         pair.update(a, b)
-        if self._total.count == 0:
+        if self._total.count == 0 and self._finds_scores:
             self._columns = _column_moments(source)
         self._total.merge(pair)
         if self._columns is not None and not self._columns.update(source, other):

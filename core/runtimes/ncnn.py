@@ -69,12 +69,14 @@ class NcnnPredictor:
                 for name, blob in self._model.outputs.items()
             }
 
-    def extract(self, feeds: Feeds, blobs: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
+    def extract(self, feeds: Feeds, blobs: Iterable[str], *, in_order: bool = False) -> Iterator[tuple[str, Tensor]]:
         """Run one inference and yield intermediate blobs, without the batch axis.
 
         Args:
             feeds: one tensor for each input of the source.
             blobs: names of any blobs, in any order.
+            in_order: whether they come in the order of the graph; then each blob is freed once the next layer has
+                read it, and no more memory is needed than for an ordinary run.
 
         Yields:
             Name and values; the values are ncnn's memory, valid until the next blob is requested.
@@ -83,7 +85,7 @@ class NcnnPredictor:
             ConversionError: ncnn refused the input or failed.
         """
         with self._net.create_extractor() as extractor:
-            extractor.set_light_mode(False)  # else blobs are freed once the next layer has read them
+            extractor.set_light_mode(in_order)  # frees blobs once the next layer has read them
             self._feed(extractor, feeds)
             for blob in blobs:
                 yield blob, np.array(_extract(extractor, blob), copy=False)

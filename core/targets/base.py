@@ -14,6 +14,7 @@ from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.onnx_model.source import Source
 from core.runtimes.predictor import Predictor, Tensor
+from core.targets.layer_reader import LayerReader
 
 
 @dataclass(frozen=True)
@@ -105,4 +106,11 @@ class Target(Protocol):
 
         Raises:
             ConversionError: the runtime does not load it.
+        """
+
+    def layer_reader(self, artifact: Artifact, context: ConversionContext) -> LayerReader:
+        """Look inside one of its artifacts by the names of the source's tensors.
+
+        Raises:
+            EdgePressError: it does not load, or its tensors cannot be found.
         """

@@ -9,6 +9,7 @@ import numpy as np
 
 from core.common.errors import TargetRefused
 from core.common.text import Text, say
+from core.conversion.context import ConversionContext
 from core.job.outcome import Artifact, PostProcessing
 from core.job.target_id import TargetId
 from core.ncnn.model import NcnnModel
@@ -18,6 +19,8 @@ from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.post_processed import PostProcessedPredictor
 from core.runtimes.predictor import Predictor, Tensor
 from core.targets.base import ModelFormat
+from core.targets.layer_reader import LayerReader
+from core.targets.ncnn_layer_reader import NcnnLayerReader
 from core.targets.source_rules import refuse_if_random, refuse_if_reduced
 
 NCNN = ModelFormat("ncnn", ".param")
@@ -87,6 +90,11 @@ class NcnnTarget:
         given = {tensor.name: np.zeros(tuple(map(int, tensor.shape)), np.float32) for tensor in artifact.cut.outputs}
         head = NcnnPredictor(model, {**expected, **given}, threads=threads)
         return PostProcessedPredictor(head, artifact.cut.model, tuple(expected), threads=threads)
+
+    def layer_reader(self, artifact: Artifact, context: ConversionContext) -> LayerReader:
+        """Find tensors by the blobs of the 32-bit conversion, which all ncnn models of a job share."""
+        model = NcnnModel.load(*artifact.files, inputs=artifact.inputs, outputs=artifact.outputs)
+        return NcnnLayerReader(model, context.blob_names)
 
 
 def _cut_notes(cut: PostProcessing | None) -> Iterator[Text]:

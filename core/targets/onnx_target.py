@@ -9,12 +9,15 @@ import onnx
 
 from core.common.errors import ConversionError, TargetRefused
 from core.common.text import Text, say
+from core.conversion.context import ConversionContext
 from core.job.outcome import Artifact
 from core.onnx_model.cut import Cut
 from core.onnx_model.source import Source
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Predictor, Tensor
 from core.targets.base import ModelFormat
+from core.targets.layer_reader import LayerReader
+from core.targets.onnx_layer_reader import OnnxLayerReader
 from core.targets.source_rules import refuse_if_random, refuse_if_reduced
 
 ONNX = ModelFormat("ONNX", ".onnx")
@@ -42,6 +45,10 @@ class OnnxTarget:
     def open(self, artifact: Artifact, expected: Mapping[str, Tensor], *, threads: int) -> Predictor:  # noqa: ARG002
         """Load it in onnxruntime, which keeps names and shapes."""
         return OnnxPredictor(artifact.files[0], threads=threads)
+
+    def layer_reader(self, artifact: Artifact, context: ConversionContext) -> LayerReader:  # noqa: ARG002
+        """Find tensors by their names, which the writers of 8 and 16 bit keep or extend."""
+        return OnnxLayerReader(artifact.files[0])
 
 
 def _notes(source: Source) -> Iterator[Text]:

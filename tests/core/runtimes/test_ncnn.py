@@ -114,3 +114,10 @@ def test_any_blob_can_be_extracted_in_any_order(predictor):
     largest = {blob: np.abs(values).max() for blob, values in extracted}
     assert largest["in0"] == np.abs(tensor).max() and set(largest) == {"6", "in0", "2"}
     assert largest["2"] > largest["6"] > 0
+
+
+def test_blobs_in_the_order_of_the_graph_are_the_same_though_memory_is_freed(predictor):
+    blobs = ["in0", "1", "2", "3", "4", "5", "6", "out0"]
+    kept = {blob: values.copy() for blob, values in predictor.extract({"x0": image(scale=3)}, blobs)}
+    freed = {blob: values.copy() for blob, values in predictor.extract({"x0": image(scale=3)}, blobs, in_order=True)}
+    assert list(freed) == blobs and all(np.array_equal(freed[blob], kept[blob]) for blob in blobs)

@@ -1,0 +1,172 @@
+"""The error of every layer of the new files against the source's, in the order of the graph.
+
+Each layer is compared in the tensor behind its bias and activation, with which runtimes compute it in one step. The
+source and the files run side by side, group of layers by group of layers, so that memory does not grow with the model.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.conversion.context import ConversionContext
+from core.job.comparison import LayerDifference, LayerPrecision
+from core.job.outcome import Artifact
+from core.job.target_id import TargetId
+from core.metrics.similarity import SimilarityMetric
+from core.onnx_model.weighted_layers import WeightedLayer, weighted_layers
+from core.runtimes.inner_tensors import in_groups, tensor_sizes, with_outputs
+from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.predictor import Feeds, Tensor
+from core.targets.base import Target
+from core.targets.layer_reader import LayerReader, TensorRun
+
+_SECONDS = 20.0
+"""Time for all files of a job; layers that are not reached by then are left out."""
+
+_GROUP_BYTES = 64 << 20
+"""Memory for the tensors of one group of layers, for each of the two models that are compared."""
+
+_CHUNK = 1 << 20
+"""Values that are compared at once, in 64 bit."""
+
+_LEAST_SQNR_DB = -100.0
+"""Stands for an error that is not finite: an infinite SQNR means no error."""
+
+
+def measure_layers(
+    artifacts: Sequence[tuple[Target, Artifact]],
+    context: ConversionContext,
+    *,
+    seconds: float = _SECONDS,
+    group_bytes: int = _GROUP_BYTES,
+) -> dict[TargetId, tuple[LayerDifference, ...]]:
+    """Compare the layers of all files with the source's on the reference samples.
+
+    Args:
+        artifacts: the new files with their targets.
+        context: gives the clean source, the samples and the names of ncnn's blobs.
+        seconds: time after which it stops; the first group of layers is measured on one sample in any case.
+        group_bytes: memory for the tensors of one group, for each model that is run.
+
+    Returns:
+        One entry for each file; empty where all its layers are in 32 bit or something went wrong, since figures on
+        layers must not cost a file.
+    """
+    measured: dict[TargetId, tuple[LayerDifference, ...]] = {target.id: () for target, _ in artifacts}
+    deadline = time.monotonic() + seconds
+    try:
+        layers = weighted_layers(context.prepared.clean)
+        files = [file for file in (_open(*one, context, layers) for one in artifacts) if file is not None]
+        if files:
+            _measure(files, context, layers, deadline=deadline, group_bytes=group_bytes)
+        measured.update({file.target: tuple(file.differences(layers)) for file in files})
+    except Exception:  # noqa: BLE001 - see above
+        return measured
+    return measured
+
+
+@dataclass
+class _File:
+    """One file that is compared; it drops out where it fails."""
+
+    target: TargetId
+    reader: LayerReader
+    tensors: Mapping[str, str]
+    """Name of a layer -> the tensor in which it is compared."""
+
+    precisions: Mapping[str, LayerPrecision]
+    metrics: dict[str, SimilarityMetric] = field(default_factory=dict)
+    """Tensor -> its error so far."""
+
+    failed: bool = False
+
+    def compare(self, run: TensorRun, feeds: Feeds, expected: Mapping[str, Tensor]) -> None:
+        """Add one sample."""
+        for name, values in run.run(feeds):
+            if values.size == expected[name].size:
+                _update(
+                    self.metrics.setdefault(name, SimilarityMetric(name, finds_scores=False)), expected[name], values
+                )
+
+    def differences(self, layers: Sequence[WeightedLayer]) -> Iterator[LayerDifference]:
+        """Of the layers that were reached; of none if it failed."""
+        for layer in layers:
+            metric = self.metrics.get(self.tensors.get(layer.name, ""))
+            if metric is not None and not self.failed:
+                found = metric.compute()
+                sqnr = found.sqnr_db if found.sqnr_db > -np.inf else _LEAST_SQNR_DB
+                yield LayerDifference(layer.name, layer.operator, self.precisions[layer.name], sqnr, found.cosine)
+
+
+def _open(
+    target: Target, artifact: Artifact, context: ConversionContext, layers: Sequence[WeightedLayer]
+) -> _File | None:
+    """None where it cannot be looked into, or no layer of it is in 8 or 16 bit."""
+    try:
+        reader = target.layer_reader(artifact, context)
+        found = {layer: next(filter(reader.has, reversed(layer.tensors)), None) for layer in layers}
+        tensors = {layer.name: tensor for layer, tensor in found.items() if tensor is not None}
+        precisions = {
+            layer.name: reader.precision(layer, tensor) for layer, tensor in found.items() if tensor is not None
+        }
+    except Exception:  # noqa: BLE001 - a file that cannot be looked into must not cost the others their figures
+        return None
+    is_reduced = any(precision != "float" for precision in precisions.values())
+    return _File(target.id, reader, tensors, precisions) if is_reduced else None
+
+
+def _measure(
+    files: Sequence[_File],
+    context: ConversionContext,
+    layers: Sequence[WeightedLayer],
+    *,
+    deadline: float,
+    group_bytes: int,
+) -> None:
+    source = context.prepared.clean
+    wanted = {tensor for file in files for tensor in file.tensors.values()}
+    names = list(dict.fromkeys(name for layer in layers for name in layer.tensors if name in wanted))
+    samples = [feeds for feeds, _ in context.references]
+    is_first = True
+    for group in in_groups(names, tensor_sizes(source, names, samples[0]), group_bytes):
+        with ExitStack() as stack:
+            predictor = stack.enter_context(closing(OnnxPredictor(with_outputs(source, group), threads=1)))
+            runs = [(file, run) for file in files if (run := _load(file, group, stack)) is not None]
+            for feeds in samples:
+                if time.monotonic() > deadline and not is_first:
+                    return
+                _compare(runs, feeds, predictor.run(feeds))
+                is_first = False
+
+
+def _load(file: _File, group: Sequence[str], stack: ExitStack) -> TensorRun | None:
+    """The part of the file for this group; None where it has nothing of it, or has failed."""
+    names = [name for name in group if name in set(file.tensors.values())]
+    if not names or file.failed:
+        return None
+    try:
+        return stack.enter_context(closing(file.reader.open(names)))
+    except Exception:  # noqa: BLE001 - likewise
+        file.failed = True
+        return None
+
+
+def _compare(runs: Sequence[tuple[_File, TensorRun]], feeds: Feeds, expected: Mapping[str, Tensor]) -> None:
+    for file, run in runs:
+        if not file.failed:
+            try:
+                file.compare(run, feeds, expected)
+            except Exception:  # noqa: BLE001 - likewise
+                file.failed = True
+
+
+def _update(metric: SimilarityMetric, source: Tensor, other: Tensor) -> None:
+    """Add a pair of tensors chunk by chunk, since the metric computes in 64 bit."""
+    flat, other_flat = source.reshape(-1), other.reshape(-1)
+    for start in range(0, flat.size, _CHUNK):
+        metric.update(flat[start : start + _CHUNK], other_flat[start : start + _CHUNK])
