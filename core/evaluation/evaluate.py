@@ -12,6 +12,7 @@ from core.common.text import Text, say
 from core.common.unexpected_errors import as_conversion_error
 from core.conversion.context import ConversionContext
 from core.evaluation.latency import measure_latency
+from core.evaluation.layer_errors import measure_layers
 from core.evaluation.paired_comparison import Candidate, Metrics, SampleResult, run_paired
 from core.evaluation.verdict import failure, judge_agreement, judge_numbers
 from core.inputs.samples import Sample
@@ -24,8 +25,8 @@ from core.targets.base import Target
 from core.tasks.base import AnyTask, Budget, TruthMetric
 from core.tasks.predictions import Truth
 
-_COMPARED = 0.7
-"""Share of the progress bar for the comparison of outputs; the rest is for measuring latency."""
+_COMPARED, _LAYERS = 0.7, 0.8
+"""Shares of the progress bar when the outputs are compared, and when the layers are; the rest is for the latency."""
 
 ORDER_FREE: frozenset[AgreementName] = frozenset({"box-f1", "mask-f1", "pose-f1"})
 """Agreements of objects, whose rows may change places: numbers compared by position say nothing there."""
@@ -117,14 +118,16 @@ def evaluate(
             predictor.close()
 
     remaining = [one for one in artifacts if candidates[one.target.id].error is None]
-    latencies = _measure_latencies(remaining, candidates, context, portion(progress, _COMPARED, 1.0))
+    progress(_COMPARED, say("Comparing layer by layer"))
+    layers = measure_layers([(one.target, one.artifact) for one in remaining], context)
+    latencies = _measure_latencies(remaining, candidates, context, portion(progress, _LAYERS, 1.0))
     return Evaluation(
         source=() if metrics.truth is None else metrics.truth.compute(),
         source_latency=measure_latency(partial(OnnxPredictor, context.source.path), context.example.feeds),
         candidates=candidates,
         source_truth=metrics.truth,
         latencies=latencies,
-        layers={},
+        layers=layers,
         budget=task.budget,
         images=count if context.has_test_samples else 0,
     )
