@@ -20,7 +20,8 @@ from core.common.unexpected_errors import describe_unexpected_error
 from core.conversion.context import ConversionContext
 from core.evaluation.evaluate import Evaluation, UnverifiedArtifact, evaluate
 from core.inputs.evidence import gather_evidence
-from core.inputs.images import SampleCounts, Split, read_folder, split, test_only
+from core.inputs.images import ImageFolder, SampleCounts, Split, read_folder, split, test_only
+from core.inputs.labels_for_task import with_labels_for
 from core.job.job import Job
 from core.job.outcome import Converted, Failed, Outcome, PostProcessing, Refused
 from core.job.preflight_result import PreflightResult
@@ -77,7 +78,7 @@ def run_job(job: Job, folder: Path, progress: Progress, *, on_targets_made: Call
 def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made: Callable[[int], None]) -> Report:
     progress(0.0, say("Checking the model and the pictures"))
     check_output_folder(job.out)
-    samples = _split(job)
+    samples, test_folder = _split(job)
     context = ConversionContext(
         job.inspected or inspect(job.source),
         job.preprocessing,
@@ -89,6 +90,7 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
     )
     preflight = _preflight(job, context)
     task = context.task = recognize_task_of(job, context)
+    samples = context.split = with_labels_for(task.name, samples, test_folder)
 
     made = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made)
     artifacts = [result for result in made if isinstance(result, UnverifiedArtifact)]
@@ -134,12 +136,13 @@ def recognize_task_of(job: Job, context: ConversionContext) -> AnyTask:
     return recognize_task(evidence, name=job.task, options=TaskOptions(score=job.score))
 
 
-def _split(job: Job) -> Split:
+def _split(job: Job) -> tuple[Split, ImageFolder | None]:
+    """The samples, and the folder of those that the files are tested on."""
     images = None if job.images is None else read_folder(job.images)
     test_images = None if job.test_images is None else read_folder(job.test_images)
     if images is not None:
-        return split(images, test_images)
-    return Split() if test_images is None else test_only(test_images)
+        return split(images, test_images), test_images or images
+    return (Split() if test_images is None else test_only(test_images)), test_images
 
 
 def _preflight(job: Job, context: ConversionContext) -> tuple[PreflightResult, ...]:

@@ -16,6 +16,7 @@ from core.common.errors import ConversionError, ImagesError, SourceError
 from core.common.text import Text, say
 from core.inputs.evidence import gather_evidence
 from core.inputs.images import ImageFolder, ImageReader, read_folder
+from core.inputs.labels_for_task import labels_for
 from core.inputs.samples import image_feeds, image_sample
 from core.inputs.synthetic import synthetic_images
 from core.labels.base import Labels
@@ -167,7 +168,7 @@ class _Trial:
             source, outputs, input_size=start.size, labels=labels, class_names=request.class_names
         )
         task = recognize_task(evidence, name=request.name, options=request.options)
-        return cls(source, predictor, images, labels, task)
+        return cls(source, predictor, images, labels_for(task.name, folder), task)
 
     def score(self, candidate: Preprocessing) -> tuple[float, float]:
         """How good the answers are: against the labels (0 without any), then how sure the model is of them."""
