@@ -55,6 +55,9 @@ class Evaluation:
     latencies: Mapping[TargetId, Latency]
     layers: Mapping[TargetId, tuple[LayerDifference, ...]]
     budget: Budget
+    decodes: bool
+    """Whether the task decodes anything."""
+
     images: int
     """Test samples used; 0 where synthetic samples took their place."""
 
@@ -73,7 +76,7 @@ class Evaluation:
         if agreement is not None and (self.images or agreement.metric in ORDER_FREE):
             light, verdict = judge_agreement(agreement, self.budget)
         else:
-            light, verdict = judge_numbers(outputs, target.least_cosine, measured=self.images > 0)
+            light, verdict = judge_numbers(outputs, target.least_cosine, measured=self.images > 0, decodes=self.decodes)
         if light == "failed":
             raise failure(verdict, outputs)
         comparison = Comparison(
@@ -129,6 +132,7 @@ def evaluate(
         latencies=latencies,
         layers=layers,
         budget=task.budget,
+        decodes=task.name != "tensors",
         images=count if context.has_test_samples else 0,
     )
 

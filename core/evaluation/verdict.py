@@ -61,13 +61,16 @@ def judge_agreement(agreement: Agreement, budget: Budget) -> tuple[Light, Text]:
     return "look", say("Look at what changed: {same}.", same=same)
 
 
-def judge_numbers(outputs: Sequence[OutputDifference], least_cosine: float, *, measured: bool) -> tuple[Light, Text]:
+def judge_numbers(
+    outputs: Sequence[OutputDifference], least_cosine: float, *, measured: bool, decodes: bool
+) -> tuple[Light, Text]:
     """The verdict where nothing was decoded: outputs as plain numbers.
 
     Args:
         outputs: differences of all outputs.
         least_cosine: below, the file failed.
         measured: whether there were test samples of the person's.
+        decodes: whether a task decodes the outputs; then it found nothing that could be compared.
     """
     if not all(output.is_within(least_cosine) for output in outputs):
         return "failed", say(
@@ -78,6 +81,10 @@ def judge_numbers(outputs: Sequence[OutputDifference], least_cosine: float, *, m
         )
     if not measured:
         return "look", say("Only tried on random inputs: how well it keeps the answers was not measured.")
+    if decodes:
+        return "look", say(
+            "The original finds nothing on these test pictures, so answers cannot be compared: choose others."
+        )
     if all(output.is_within(_KEPT_COSINE) for output in outputs):
         return "keeps", say("Its numbers are practically the original's.")
     return "look", say(

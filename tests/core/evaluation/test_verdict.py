@@ -49,14 +49,22 @@ def test_a_share_below_one_is_never_rounded_up_to_all():
     ],
 )
 def test_without_a_task_the_numbers_decide_and_random_inputs_prove_nothing(outputs, least, measured, light):
-    assert judge_numbers(outputs, least, measured=measured)[0] == light
+    assert judge_numbers(outputs, least, measured=measured, decodes=False)[0] == light
 
 
 def test_numbers_are_never_called_accuracy():
     for cosine in (0.9999, 0.95):
-        assert "answers was not measured" in str(judge_numbers(numbers(cosine), 0.9, measured=True)[1]) or cosine > 0.99
+        assert (
+            "answers was not measured" in str(judge_numbers(numbers(cosine), 0.9, measured=True, decodes=False)[1])
+            or cosine > 0.99
+        )
 
 
 def test_a_failure_names_every_output():
-    error = failure(judge_numbers(numbers(0.2), 0.9, measured=True)[1], numbers(0.2))
+    error = failure(judge_numbers(numbers(0.2), 0.9, measured=True, decodes=False)[1], numbers(0.2))
     assert "0.200 of 1" in str(error.reason) and "y: 0.2" in error.detail and error.next_step
+
+
+def test_where_the_original_finds_nothing_that_is_said_and_not_taken_for_kept_answers():
+    light, verdict = judge_numbers(numbers(1.0), 0.9, measured=True, decodes=True)
+    assert light == "look" and "finds nothing" in str(verdict)
