@@ -97,7 +97,8 @@ def instances(head: object, parts: list, features: torch.Tensor, meta: list, cfg
     from mmdet.models.dense_heads import RTMDetHead
 
     scores, boxes, kernels = parts[:3]
-    priors = torch.cat(head.prior_generator.grid_priors([part.shape[-2:] for part in scores], with_stride=True))
+    sizes = [part.shape[-2:] for part in scores]
+    priors = torch.cat(head.prior_generator.grid_priors(sizes, device="cpu", with_stride=True))
     weights = torch.cat([part[0].permute(1, 2, 0).reshape(-1, head.num_gen_params) for part in kernels])
     best = torch.cat([part[0].permute(1, 2, 0).reshape(-1, head.cls_out_channels) for part in scores]).max(1)
     kept = best.values.sigmoid() >= LEAST
