@@ -8,7 +8,7 @@ the centerness.
   classes, h, w) and deltas (1, anchors x 4, h, w), with ATSS the centerness (1, 1, h, w); anchors about the upper left
   corner of a cell; ATSS' deltas have the variances 0.1 and 0.2.
 - torchvision (models/detection/retinanet.py, anchor_utils.py): logits (1, n, classes) and deltas (1, n, 4) of all
-  strides; the same anchors with their corners rounded.
+  strides; sizes are cut and corners rounded to whole pixels, and cells lie input / rows pixels apart, rounded down.
 - yhenon/pytorch-retinanet: the same shapes, scores after the sigmoid, the variances 0.1 and 0.2, and anchors about the
   middle of a cell. Recognised by scores after the sigmoid in one output.
 """
@@ -51,7 +51,9 @@ class RetinaNet:
     offset: float = 0.0
     """Of the anchors' centre in its cell, in strides."""
 
-    rounded: bool = False
+    whole_pixels: bool = False
+    """Whether sizes, corners and the distance of cells are whole numbers, as in torchvision."""
+
     variances: tuple[float, float] = (1.0, 1.0)
     name: str = "RetinaNet"
     nms_iou: float | None = 0.5
@@ -74,9 +76,22 @@ class RetinaNet:
         shapes = np.array(_ATSS if self.quality else _RETINANET, np.float32)
         places, strides = points(input_size, _STRIDES, offset=self.offset)
         cell = kept // len(shapes)
-        sizes = shapes[kept % len(shapes)] * strides[cell]
-        sizes = 2 * np.round(sizes / 2) if self.rounded else sizes
-        return np.concatenate((places[cell], sizes), axis=1, dtype=np.float32)
+        places, strides = places[cell], strides[cell]
+        if not self.whole_pixels:
+            sizes = shapes[kept % len(shapes)] * strides
+        else:
+            sizes = _whole_sizes(strides[:, 0], kept % len(shapes))
+            sides = np.array((input_size[1], input_size[0]), np.float32)
+            places = places / strides * (sides // np.ceil(sides / strides))
+        return np.concatenate((places, sizes), axis=1, dtype=np.float32)
+
+
+def _whole_sizes(strides: NDArray[np.float32], numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Width and height of anchors by their stride and their number in the cell, as torchvision computes them."""
+    sizes = np.floor(strides[:, None] * np.array(_SIZES))[np.arange(len(strides)), numbers % len(_SIZES)]
+    roots = np.sqrt(np.array(_RATIOS, np.float32))[numbers // len(_SIZES)]
+    half = np.stack((sizes / roots, sizes * roots), axis=1).astype(np.float32) / 2
+    return np.asarray(2 * np.round(half), np.float32)
 
 
 def recognize(evidence: Evidence) -> RetinaNet | None:
@@ -109,7 +124,7 @@ def _flat(evidence: Evidence, input_size: tuple[int, int]) -> RetinaNet | None:
         return RetinaNet(
             tuple(deltas), (scores,), columns, activated=True, offset=0.5, variances=(0.1, 0.2), default_score=0.5
         )
-    return RetinaNet(tuple(deltas), (scores,), columns, rounded=True)
+    return RetinaNet(tuple(deltas), (scores,), columns, whole_pixels=True)
 
 
 def _by_level(evidence: Evidence, found: Pyramid) -> RetinaNet | None:

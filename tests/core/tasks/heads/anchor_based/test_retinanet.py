@@ -16,8 +16,11 @@ OBJECTS = known_objects(6, CLASSES, seed=13)
 def retinanet_anchor(stride, row, column, number, offset=0.0, rounded=False):
     ratio, scale = (0.5, 1, 2)[number // 3], 4 * 2 ** (number % 3 / 3)
     width, height = stride * scale / math.sqrt(ratio), stride * scale * math.sqrt(ratio)
-    if rounded:  # torchvision rounds the corners about zero
-        width, height = 2 * round(width / 2), 2 * round(height / 2)
+    if rounded:  # torchvision cuts sizes and rounds corners about the middle, and moves cells
+        size = int(stride * scale)
+        width, height = 2 * round(size / math.sqrt(ratio) / 2), 2 * round(size * math.sqrt(ratio) / 2)
+        step_x, step_y = SIZE[1] // math.ceil(SIZE[1] / stride), SIZE[0] // math.ceil(SIZE[0] / stride)
+        return (column * step_x, row * step_y, width, height)
     return ((column + offset) * stride, (row + offset) * stride, width, height)
 
 
