@@ -52,7 +52,7 @@ RIGHT: dict[str, tuple[TaskName, ...]] = {
     "persian-encoder": ("tensors", "embedding"),
     "nmp": ("scores",),
     "modelA_paper": ("scores",),
-    "spindle-detector-eeg": ("scores",),
+    "spindle-detector-eeg": ("scores", "tensors"),  # its outputs are logits
     "captcha_crnn": ("text",),
     "best_v2_carbons": ("tensors",),
     "common": ("text",),

@@ -25,6 +25,9 @@ _DEFAULTS = TaskOptions()
 _DEFAULT_SCORE = 0.5
 _LEAST_CELLS, _MOST_CLASSES = 8, 256
 _ASPECT_TOLERANCE = 0.05
+_MOST_UNLIKE = 100.0
+"""Ratio of the spreads of two channels up to which both may be scores of classes."""
+
 _DRAWN_SIDE = 256
 
 
@@ -233,6 +236,8 @@ def recognize(evidence: Evidence, options: TaskOptions) -> Segmentation | None:
         )
     if len(maps) > 1 or (channels == 3 and not _are_distributions(values)):
         return None  # pictures and pyramids of features look alike
+    if not is_integer and not _are_alike(values):
+        return None
     count = max(int(value.max()) for value in values) + 1 if is_integer else channels
     reason = plural("It gives a map of {count} class.", "It gives a map of {count} classes.", count=count)
     names = evidence.class_names if len(evidence.class_names) >= count else ()
@@ -271,6 +276,12 @@ def _channels_first(tensor: Tensor, is_last: bool) -> Tensor:
 def _says_mask(name: str, evidence: Evidence) -> bool:
     words = f"{name} {evidence.source.path.stem}".casefold()
     return any(word in words for word in ("mask", "seg", "u2net", "matte", "salien"))
+
+
+def _are_alike(values: Sequence[Tensor]) -> bool:
+    """Whether all channels spread over about the same range, as scores of classes do, unlike scores beside angles."""
+    spreads = np.stack([value.reshape(len(value), -1).std(axis=1) for value in values]).max(axis=0)
+    return bool(spreads.max() <= _MOST_UNLIKE * np.maximum(spreads.min(), 1e-12))
 
 
 def _are_distributions(values: Sequence[Tensor]) -> bool:

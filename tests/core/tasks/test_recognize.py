@@ -108,6 +108,11 @@ def test_one_map_of_probabilities_is_segmentation_and_so_are_class_scores_over_t
     assert recognize_task(evidence(source, normal(1, 7, 2, 2))).name == "tensors"
 
 
+def test_channels_of_different_units_are_no_classes(source):
+    mixed = normal(1, 4, SIZE, SIZE) * np.array([0.001, 3, 1, 1], np.float32)[:, None, None]
+    assert recognize_task(evidence(source, mixed)).name == "tensors"
+
+
 def test_maps_with_one_peak_each_are_keypoints(source):
     maps = np.full((1, 17, 16, 12), 0.01, np.float32)
     for point in range(17):
