@@ -372,6 +372,6 @@ def _relative_error(source: Path, made: Path, feeds) -> float:
 
 def _error_of(expected, output) -> float:
     """Infinities in the expected output, and rounding errors of 32-bit arithmetic, do not count."""
-    if not np.isfinite(expected).all() or np.abs(output - expected).max() <= 1e-5:
+    if not np.isfinite(expected).all() or np.abs(output - expected).max(initial=0.0) <= 1e-5:
         return 0.0
     return float(np.linalg.norm(output - expected) / np.linalg.norm(expected))

@@ -77,5 +77,8 @@ def test_damaged_files_come_out_right_or_are_explained():
         changes=byte_changes,
         keep=st.sampled_from([1.0] * 8 + [0.99, 0.01]),
     )
-    assert share_right(outcomes, "onnx_fp16", 300) > 0.16, outcomes  # 0.25 to 0.47
-    assert share_right(outcomes, "onnx_quan_dy", 300) > 0.08, outcomes  # 0.12 to 0.24
+    # How many files no runtime takes varies a lot, so the shares are those of the others.
+    whole = 300 - sum(count for (target, _), count in outcomes.items() if target == "source")
+    assert whole > 40, outcomes  # 92 to 103
+    assert share_right(outcomes, "onnx_fp16", whole) > 0.53, outcomes  # 0.79 to 0.82
+    assert share_right(outcomes, "onnx_quan_dy", whole) > 0.16, outcomes  # 0.24 to 0.34

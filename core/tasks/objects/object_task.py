@@ -22,6 +22,9 @@ from core.tasks.predictions import Detections
 
 _DEFAULTS = TaskOptions()
 
+STORED_SHARE = 0.5
+"""Share of the threshold from which objects are stored."""
+
 _MOST_DRAWN = 100
 
 _EXPECTED = 10
@@ -85,8 +88,11 @@ class ObjectTask:
         return sum(_confidence(prediction) for prediction in predictions) / max(len(predictions), 1)
 
     def to_json(self, prediction: Detections) -> dict[str, Any]:
-        """The best objects that score enough, at most 100, numbers rounded to a tenth of a pixel."""
-        shown = prediction.above(self.score)
+        """The best objects, at most 100, numbers rounded to a tenth of a pixel.
+
+        Down to half the score, so that the threshold can be moved to both sides where they are drawn.
+        """
+        shown = prediction.above(STORED_SHARE * self.score)
         shown = shown.take(np.arange(min(len(shown), _MOST_DRAWN)))
         data: dict[str, Any] = {
             "kind": "objects",

@@ -14,6 +14,7 @@ from core.report.drawing.changes import Mark, compare_objects, compare_points
 from core.report.drawing.picture import draw
 from core.report.schema import Report
 from core.targets import target_by_id
+from core.tasks.objects.object_task import STORED_SHARE
 from pages.parts.results.changed_words import changes
 from pages.parts.results.gallery_entry import Answer, GalleryEntry
 from pages.parts.widgets.language import t
@@ -66,10 +67,10 @@ def choose_pairing(entries: Sequence[GalleryEntry], report: Report, key: str) ->
 
 
 def _ask_score(measured: float, key: str) -> float:
-    """The least score of what is drawn: at first that of the measurement, below which predictions were not kept."""
+    """The least score of what is drawn: at first that of the measurement; predictions were kept from half of it on."""
     score: float = st.slider(
         t("Show what has at least this score"),
-        measured,
+        round(STORED_SHARE * measured, 2),
         1.0,
         measured,
         0.01,

@@ -37,12 +37,18 @@ def test_a_class_has_its_name_in_any_spelling_or_its_number():
     assert [task.class_index(label) for label in ("cat", "4", "-1", "1.0")] == [None] * 4
 
 
-def test_unsure_objects_are_decoded_but_neither_compared_nor_shown():
+def test_unsure_objects_are_decoded_but_neither_compared_nor_stored():
     task = detection()
     prediction = task.decode(table((10, 10, 50, 50, 0.6, 1), (60, 60, 90, 90, 0.2, 0)), PLACEMENT)
     assert len(prediction) == 2 and task.to_json(prediction)["classes"] == [1]
     metric = task.agreement()
     assert metric.update(prediction, prediction.above(0.5)) == 1.0
+
+
+def test_objects_are_stored_from_half_the_score_on_so_that_it_can_be_moved():
+    task = detection()
+    prediction = task.decode(table((10, 10, 50, 50, 0.6, 1), (60, 60, 90, 90, 0.3, 0)), PLACEMENT)
+    assert task.to_json(prediction)["scores"] == [0.6, 0.3] and task.options.score == 0.5
 
 
 def test_a_score_below_the_least_keeps_what_it_asks_for():
