@@ -1,4 +1,4 @@
-"""How alike two images are: SSIM, PSNR, and the errors of depth maps."""
+"""How alike two images are: SSIM, PSNR, and the errors of depth maps; how alike the channels of one are."""
 
 from __future__ import annotations
 
@@ -49,6 +49,24 @@ def depth_errors(depth: NDArray[np.float32], other: NDArray[np.float32]) -> tupl
     a = np.maximum(depth.astype(np.float64), _LEAST_DEPTH)
     b = np.maximum(other.astype(np.float64), _LEAST_DEPTH)
     return float(np.mean(np.abs(a - b) / a)), float(np.mean(np.maximum(a / b, b / a) < 1.25))
+
+
+def channel_correlation(image: NDArray[np.float32]) -> float:
+    """Mean correlation of each channel with each other one.
+
+    Those of pictures rise and fall together with the light, those of classes compete for each pixel.
+
+    Args:
+        image: shape (channels, height, width), at least two channels.
+
+    Returns:
+        -1 to 1; 0 where a channel is the same everywhere.
+    """
+    channels = image.reshape(len(image), -1).astype(np.float64)
+    channels = channels - channels.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(channels, axis=1)
+    products = channels @ channels.T / np.maximum(np.outer(lengths, lengths), 1e-30)
+    return float(products[np.triu_indices(len(image), 1)].mean())
 
 
 def _window_mean(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:

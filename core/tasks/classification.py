@@ -121,9 +121,15 @@ class Classification:
         return float(index in prediction.ranking[:1]), float(index in prediction.ranking)
 
 
-def recognize(evidence: Evidence, options: TaskOptions) -> Classification | None:
-    """A model with one row of scores: any for an image, probabilities for anything else."""
-    found = _scores_of(evidence)
+def recognize(evidence: Evidence, options: TaskOptions, *, is_chosen: bool = False) -> Classification | None:
+    """A model with one row of scores: any for an image, probabilities for anything else.
+
+    Args:
+        evidence: what is known of the model.
+        options: what the person chose.
+        is_chosen: whether the person says that it classifies: then any row of scores will do.
+    """
+    found = _scores_of(evidence, is_chosen=is_chosen)
     if found is None:
         return None
     name, samples = found
@@ -166,7 +172,7 @@ def _entropy(row: NDArray[np.float64]) -> float:
     return float(-(positive * np.log(positive)).sum())
 
 
-def _scores_of(evidence: Evidence) -> tuple[str, list[Tensor]] | None:
+def _scores_of(evidence: Evidence, *, is_chosen: bool) -> tuple[str, list[Tensor]] | None:
     """Name of the output with the scores, and its rows for all samples."""
     rows = {}
     for name, tensor in evidence.outputs[0].items():
@@ -174,9 +180,10 @@ def _scores_of(evidence: Evidence) -> tuple[str, list[Tensor]] | None:
         if is_row and np.issubdtype(tensor.dtype, np.floating):
             rows[name] = [sample[name].ravel() for sample in evidence.outputs]
     shares = [name for name, samples in rows.items() if all(map(_are_shares, samples))]
-    if evidence.source.takes_image and len(evidence.outputs[0]) == 1 and rows:
-        return next(iter(rows.items()))
-    return (shares[0], rows[shares[0]]) if shares else None
+    if shares:
+        return shares[0], rows[shares[0]]
+    is_only = evidence.source.takes_image and len(evidence.outputs[0]) == 1
+    return next(iter(rows.items()), None) if is_only or is_chosen else None
 
 
 def _are_shares(scores: Tensor) -> bool:

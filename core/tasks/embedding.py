@@ -20,9 +20,16 @@ from core.tasks.predictions import EmbeddingVector
 _FEWEST, _MOST = 32, 8192
 """Dimensions."""
 
+_USUAL = frozenset({96, 128, 192, 256, 320, 384, 512, 640, 768, 1024, 1280, 1536, 2048})
+"""Dimensions of models whose vectors are not called so. Classifiers with as many classes are rare."""
+
+_HIGHEST_PEAK = 4.0
+"""Standard deviations of the highest number above the mean, for vectors: 2.6 to 3.5 where the numbers are distributed
+normally. A trained classifier has 4.5 to 13 (1000 classes), 5.3 with 128 of them."""
+
 _WORDS = ("embed", "feature", "feat", "pooled", "pooler", "descriptor", "last_hidden_state", "arcface", "reid", "clip")
 _TOKENS = ("input_ids", "token")
-_LEAST_SAMPLES = 3
+_LEAST_SAMPLES, _MOST_SAMPLES = 3, 1000
 _SAME = 0.9
 """Quantile of the source's similarities above which two samples count as the same."""
 
@@ -80,8 +87,9 @@ class NeighbourAgreement:
 
     def update(self, source: EmbeddingVector, other: EmbeddingVector) -> float:
         """Add one sample; the cosine of its two vectors."""
-        self._source.append(source.vector)
-        self._other.append(other.vector)
+        if len(self._source) < _MOST_SAMPLES:
+            self._source.append(source.vector)
+            self._other.append(other.vector)
         return max(0.0, min(1.0, float(source.vector @ other.vector)))
 
     def compute(self) -> Agreement | None:
@@ -106,30 +114,68 @@ class NeighbourAgreement:
         return Agreement("neighbours", kept / len(before), low, high, len(before), len(before), details)
 
 
-def recognize(evidence: Evidence, options: TaskOptions) -> Embedding | None:
-    """A model of which an output is a vector that is called so, or always has the length 1."""
+def recognize(evidence: Evidence, options: TaskOptions, *, is_chosen: bool = False) -> Embedding | None:
+    """A model of which an output is a vector that is called so, always has the length 1, or has no peaks.
+
+    Args:
+        evidence: what is known of the model.
+        options: what the person chose.
+        is_chosen: whether the person says that it embeds: then the first vector is taken, or the first row of vectors.
+    """
+    if is_chosen:
+        return _chosen(evidence)
     stem = evidence.source.path.stem.casefold()
     takes_tokens = any(word in tensor.name.casefold() for tensor in evidence.source.inputs for word in _TOKENS)
     for name, tensor in evidence.outputs[0].items():
-        if not _is_vector(tensor, rows=takes_tokens) or _is_classifier(tensor, evidence):
-            continue
+        has_rows = takes_tokens or "last_hidden_state" in name.casefold()
         samples = [sample[name] for sample in evidence.outputs]
+        if not _is_vector(tensor, rows=has_rows) or _is_classifier(samples, evidence):
+            continue
         is_called = any(word in name.casefold() or word in stem for word in _WORDS)
         has_signs = any(float(sample.min()) < 0.0 for sample in samples)
         if has_signs and all(abs(float(np.linalg.norm(sample[0])) - 1.0) < 1e-3 for sample in samples):
             return Embedding(name, reason=say("It gives vectors of length 1."))
         if is_called or (takes_tokens and tensor.ndim == 3):
             return Embedding(name, reason=say('It gives a vector ("{name}").', name=name))
+        if len(evidence.outputs[0]) == 1 and evidence.input_size is not None and _has_no_peak(samples):
+            return Embedding(name, reason=say("It gives {count} numbers of which none stands out.", count=tensor.size))
     return None
 
 
-def _is_vector(tensor: Tensor, *, rows: bool) -> bool:
+def _chosen(evidence: Evidence) -> Embedding | None:
+    """The first output that is a vector, else the first that is a row of vectors."""
+    for has_rows in (False, True):
+        for name, tensor in evidence.outputs[0].items():
+            if _is_vector(tensor, rows=has_rows, fewest=2):
+                return Embedding(name, reason=say('It gives a vector ("{name}").', name=name))
+    return None
+
+
+def _is_vector(tensor: Tensor, *, rows: bool, fewest: int = _FEWEST) -> bool:
     if not np.issubdtype(tensor.dtype, np.floating) or tensor.ndim < 2 or tensor.shape[0] != 1:
         return False
     dimensions = tensor.shape[-1] if rows and tensor.ndim == 3 else tensor.size
     is_one = max(tensor.shape) == tensor.size
-    return (is_one or (rows and tensor.ndim == 3)) and _FEWEST <= dimensions <= _MOST
+    return (is_one or (rows and tensor.ndim == 3)) and fewest <= dimensions <= _MOST
 
 
-def _is_classifier(tensor: Tensor, evidence: Evidence) -> bool:
-    return len(evidence.class_names) == tensor.size or len(evidence.labels) == tensor.size
+def _is_classifier(samples: Sequence[Tensor], evidence: Evidence) -> bool:
+    """Whether there is a name or a label for each number, or the numbers are shares of 1."""
+    count = samples[0].size
+    if count in (len(evidence.class_names), len(evidence.labels)):
+        return True
+    return all(float(sample.min()) >= 0.0 and abs(float(sample.sum()) - 1.0) < 1e-2 for sample in samples)
+
+
+def _has_no_peak(samples: Sequence[Tensor]) -> bool:
+    """Whether there are as many numbers as vectors usually have, and none is far above the others.
+
+    Probabilities of independent classes are no vectors either.
+    """
+    numbers = np.stack([sample.ravel().astype(np.float64) for sample in samples])
+    if numbers.shape[1] not in _USUAL or (numbers.min() >= 0.0 and numbers.max() <= 1.0):
+        return False
+    if numbers.min() >= 0.0:  # after a ReLU; the scores of classes that are not there are negative
+        return True
+    deviations = np.maximum(numbers.std(axis=1), 1e-12)
+    return float(np.mean((numbers.max(axis=1) - numbers.mean(axis=1)) / deviations)) < _HIGHEST_PEAK

@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.common.text import Text, say
 from core.job.task_name import TaskName
-from core.metrics.image_quality import depth_errors, psnr_db, ssim
+from core.metrics.image_quality import channel_correlation, depth_errors, psnr_db, ssim
 from core.preprocessing import Placement
 from core.runtimes.predictor import Tensor
 from core.tasks.base import Budget, Evidence, TaskOptions
@@ -21,6 +21,12 @@ from core.tasks.mean_metrics import Compared, MeanAgreement
 from core.tasks.predictions import OutputImage
 
 _DEPTH = ("depth", "disp", "midas")
+_LEAST_DEPTH_RANGE = 1.5
+"""Highest value from which a map that is nowhere negative cannot hold probabilities."""
+
+_NEAR, _MASK_SHARE = 0.05, 0.8
+"""In a mask, at least this share of the pixels is as near to 0 or 1."""
+
 _DRAWN_SIDE = 256
 _COMPARED_SIDE = 512
 """Larger images are compared in every second, third, ... pixel."""
@@ -30,7 +36,9 @@ class ImageToImage:
     """Decodes an image of one or three channels.
 
     Args:
-        output: name of the output, of shape (1, channels, height, width) or (1, height, width).
+        output: name of the output, of shape (1, channels, height, width), (1, height, width, channels) or
+            (1, height, width).
+        channels_last: whether the channels are its last axis.
         is_depth: whether it is a depth map.
         reason: why the model is taken for one of this task.
     """
@@ -39,17 +47,16 @@ class ImageToImage:
     budget: ClassVar[Budget] = Budget(keeps=0.98, floor=0.8)
     options = TaskOptions()
 
-    def __init__(self, output: str, *, is_depth: bool = False, reason: Text) -> None:
+    def __init__(self, output: str, *, channels_last: bool = False, is_depth: bool = False, reason: Text) -> None:
         self._output = output
+        self._channels_last = channels_last
         self._is_depth = is_depth
         self.class_names: tuple[str, ...] = ()
         self.reason = reason
 
     def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> OutputImage:
         """The image; of a batch the first one."""
-        tensor = outputs[self._output][0]
-        if tensor.ndim == 2:
-            tensor = tensor[None]
+        tensor = _channels_first(outputs[self._output], self._channels_last)
         step = max(1, -(-max(tensor.shape[1:]) // _COMPARED_SIDE))
         return OutputImage(np.moveaxis(tensor[:, ::step, ::step], 0, -1).astype(np.float32))
 
@@ -84,32 +91,76 @@ class ImageToImage:
         return max(0.0, ssim(source.pixels, other.pixels, value_range)), 1, details
 
 
-def recognize(evidence: Evidence, options: TaskOptions) -> ImageToImage | None:
-    """A model that takes an image, and of which the only output is an image of the same shape, enlarged or not."""
-    size = evidence.input_size
-    if size is None or len(evidence.outputs[0]) != 1:
+def recognize(evidence: Evidence, options: TaskOptions, *, is_chosen: bool = False) -> ImageToImage | None:
+    """A model that takes an image, and of which the only output is an image of the same shape, enlarged or not.
+
+    Maps of depth are recognised by their name, or by numbers that are nowhere negative and no probabilities.
+
+    Args:
+        evidence: what is known of the model.
+        options: what the person chose.
+        is_chosen: whether the person says that it gives images: then the first image of any size will do.
+    """
+    size, outputs = evidence.input_size, evidence.outputs[0]
+    if size is None or (len(outputs) != 1 and not is_chosen):
         return None
-    ((name, tensor),) = evidence.outputs[0].items()
-    channels = _channels(tensor, size)
-    if channels is None or not np.issubdtype(tensor.dtype, np.floating):
+    found = {name: layout for name, tensor in outputs.items() if (layout := _layout(tensor)) is not None}
+    if not found:
         return None
-    words = f"{name} {evidence.source.path.stem}".casefold()
-    if channels == 1 and any(word in words for word in _DEPTH):
-        return ImageToImage(name, is_depth=True, reason=say("It gives a map of depth."))
-    layout = evidence.source.layout
-    taken = evidence.source.inputs[0].shape[1 if layout == "nchw" else 3]
-    if channels == taken and channels in (1, 3):
-        return ImageToImage(name, reason=say("It gives a picture of the shape that it takes."))
+    name, is_last = next(iter(found.items()))
+    images = [_channels_first(sample[name], is_last) for sample in evidence.outputs]
+    factor = images[0].shape[1] / size[0]
+    is_fitting = factor == images[0].shape[2] / size[1] and factor >= 1 and factor == int(factor)
+    if len(images[0]) == 1 and _is_depth(images, f"{name} {evidence.source.path.stem}", is_fitting, evidence):
+        return ImageToImage(name, channels_last=is_last, is_depth=True, reason=say("It gives a map of depth."))
+    if is_chosen:
+        return ImageToImage(name, channels_last=is_last, reason=say("It gives a picture."))
+    is_same = len(images[0]) == _taken_channels(evidence)
+    if is_same and is_fitting and (factor > 1 or not _are_classes(images)):
+        return ImageToImage(name, channels_last=is_last, reason=say("It gives a picture of the shape that it takes."))
     return None
 
 
-def _channels(tensor: Tensor, size: tuple[int, int]) -> int | None:
-    """Number of channels of an image that is as large as the input, or a whole multiple of it."""
-    shape = tensor.shape if tensor.ndim == 4 else (*tensor.shape[:1], 1, *tensor.shape[1:])
-    if len(shape) != 4 or shape[0] != 1:
+def _layout(tensor: Tensor) -> bool | None:
+    """Whether the channels come last; None if it is no image of one or three channels."""
+    if not np.issubdtype(tensor.dtype, np.floating) or tensor.shape[:1] != (1,):
         return None
-    down, right = shape[2] / size[0], shape[3] / size[1]
-    return shape[1] if down == right and down >= 1 and down == int(down) else None
+    if tensor.ndim == 3:
+        return False
+    if tensor.ndim != 4 or (tensor.shape[1] not in (1, 3) and tensor.shape[3] not in (1, 3)):
+        return None
+    return tensor.shape[1] not in (1, 3)
+
+
+def _channels_first(tensor: Tensor, is_last: bool) -> Tensor:
+    """Of the first sample, shape (channels, height, width)."""
+    if tensor.ndim == 3:
+        return tensor[:1]
+    return np.moveaxis(tensor[0], -1, 0) if is_last else tensor[0]
+
+
+def _taken_channels(evidence: Evidence) -> int | str:
+    shape = evidence.source.inputs[0].shape
+    return shape[3] if evidence.source.layout == "nhwc" else shape[1]
+
+
+def _is_depth(images: Sequence[Tensor], names: str, is_fitting: bool, evidence: Evidence) -> bool:
+    if any(word in names.casefold() for word in _DEPTH):
+        return is_fitting
+    if not is_fitting or _taken_channels(evidence) == 1:
+        return False
+    lowest, highest = min(float(image.min()) for image in images), max(float(image.max()) for image in images)
+    return lowest >= 0.0 and highest > _LEAST_DEPTH_RANGE
+
+
+def _are_classes(images: Sequence[Tensor]) -> bool:
+    """Whether these rather are masks or scores of classes: segmentation."""
+    if len(images[0]) > 1:
+        return float(np.mean([channel_correlation(image) for image in images])) < 0.0
+    values = np.concatenate([image.ravel() for image in images])
+    if values.min() < 0.0 or values.max() > 1.0:
+        return False
+    return bool(np.mean((values < _NEAR) | (values > 1 - _NEAR)) >= _MASK_SHARE)
 
 
 def _range(pixels: NDArray[np.float32]) -> float:

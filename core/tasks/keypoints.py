@@ -20,9 +20,13 @@ from core.tasks.predictions import Keypoints, ObjectTruth, Truth
 _COUNTS = frozenset({5, 9, 14, 15, 16, 17, 20, 21, 23, 26, 29, 37, 42, 68, 98, 106, 133, 136, 194})
 """Numbers of points of the usual data sets."""
 
-_WORDS = ("keypoint", "kpt", "landmark", "lmk", "joint")
+_WORDS = ("keypoint", "kpt", "landm", "lmk", "joint")
 _LEAST_EXTENT = 0.1
 """Of the image's own size: points that all lie in one place would make every distance infinite."""
+
+_PEAK_AREA, _OWN_PEAKS = 0.1, 0.5
+"""Of heatmaps: most of a map that is above half its height; least share of the maps that are the highest one at their
+own peak."""
 
 _MOVED = 0.05
 """Share of the extent from which a point counts as moved."""
@@ -65,7 +69,7 @@ class KeypointDetection:
         return Keypoints(found, scores, max(extent, _LEAST_EXTENT * float(np.sqrt(height * width))))
 
     def agreement(self) -> MeanAgreement[Keypoints]:
-        """Mean object keypoint similarity to the source's points."""
+        """Object keypoint similarity to the source's points, each by the source's score: hidden ones are anywhere."""
         return MeanAgreement("oks", self._compare)
 
     def truth(self) -> MeanTruth[Keypoints]:
@@ -90,18 +94,14 @@ class KeypointDetection:
             "mean_distance": float(distances.mean()),
             "moved_points": float((distances > _MOVED * source.extent).mean()),
         }
-        return self._similarity(source.points, other.points, source.extent**2), len(distances), details
-
-    def _similarity(
-        self,
-        true: NDArray[np.float32],
-        points: NDArray[np.float32],
-        area: float,
-        counted: NDArray[np.bool_] | None = None,
-    ) -> float:
-        areas = np.array([area], dtype=np.float32)
-        chosen = None if counted is None else counted[None]
-        return float(oks(true[None], points[None], areas, counted=chosen, sigmas=self._sigmas)[0, 0])
+        weights = np.maximum(source.scores.astype(np.float64), 0.0)
+        if not weights.any():
+            weights = np.ones_like(weights)
+        areas = np.full(len(weights), source.extent**2)
+        # Each row has one point that counts, so that this is the similarity of each point by itself.
+        rows = np.broadcast_to(source.points, (len(weights), *source.points.shape))
+        each = oks(rows, other.points[None], areas, counted=np.eye(len(weights), dtype=np.bool_), sigmas=self._sigmas)
+        return float(np.average(each[:, 0], weights=weights)), len(distances), details
 
     def _score(self, prediction: Keypoints, truth: Truth) -> tuple[float] | None:
         if not isinstance(truth, ObjectTruth) or truth.keypoints is None or len(truth.keypoints) != 1:
@@ -109,15 +109,28 @@ class KeypointDetection:
         points = truth.keypoints[0]
         if len(points) != len(prediction.points) or not (points[:, 2] > 0).any():
             return None
-        return (self._similarity(points[:, :2], prediction.points, float(truth.areas[0]), points[:, 2] > 0),)
+        counted = points[None, :, 2] > 0
+        score = oks(points[None], prediction.points[None], truth.areas[:1], counted=counted, sigmas=self._sigmas)
+        return (float(score[0, 0]),)
 
 
-def recognize(evidence: Evidence, options: TaskOptions) -> KeypointDetection | None:
-    """A model that takes images and gives SimCC, one heatmap for each point, or coordinates that are called so."""
+def recognize(evidence: Evidence, options: TaskOptions, *, is_chosen: bool = False) -> KeypointDetection | None:
+    """A model that takes images and gives SimCC, one heatmap for each point, or coordinates that are called so.
+
+    Args:
+        evidence: what is known of the model.
+        options: what the person chose.
+        is_chosen: whether the person says that it gives points: then any maps or pairs of numbers will do.
+    """
     size = evidence.input_size
     if size is None:
         return None
-    found = _simcc(evidence.outputs[0], size) or _heatmaps(evidence, size) or _coordinates(evidence)
+    found = (
+        _simcc(evidence.outputs[0], size)
+        or _heatmaps(evidence, size, is_chosen=is_chosen)
+        or _coordinates(evidence, is_named=True)
+        or (_coordinates(evidence, is_named=False) if is_chosen else None)
+    )
     if found is None:
         return None
     decoder, count = found
@@ -142,16 +155,23 @@ class SimCC:
 
 
 class Heatmaps:
-    """One map for each point, whose highest cell it is, moved a quarter cell towards the higher neighbour (HRNet)."""
+    """One map for each point, whose highest cell it is, moved a quarter cell towards the higher neighbour (HRNet).
 
-    def __init__(self, output: str) -> None:
-        self._output = output
+    Points near the edge stay in the middle of their cell as in HRNet's own code and MMPose's.
+
+    Args:
+        output: name of the output.
+        channels_last: whether the maps are along its last axis.
+    """
+
+    def __init__(self, output: str, *, channels_last: bool = False) -> None:
+        self._output, self._channels_last = output, channels_last
 
     def __call__(
         self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The cells with the highest values, in pixels of the input."""
-        maps = outputs[self._output][0].astype(np.float32)
+        maps = _maps_of(outputs[self._output], self._channels_last).astype(np.float32)
         count, height, width = maps.shape
         best = maps.reshape(count, -1).argmax(axis=1)
         rows, columns = np.divmod(best, width)
@@ -159,8 +179,8 @@ class Heatmaps:
         padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)), mode="edge")
         right_minus_left = padded[index, rows + 1, columns + 2] - padded[index, rows + 1, columns]
         below_minus_above = padded[index, rows + 2, columns + 1] - padded[index, rows, columns + 1]
-        inside_x = (columns > 0) & (columns < width - 1)
-        inside_y = (rows > 0) & (rows < height - 1)
+        inside_x = (columns > 1) & (columns < width - 1) & (rows > 0)
+        inside_y = (rows > 1) & (rows < height - 1) & (columns > 0)
         x = columns + 0.25 * np.sign(right_minus_left) * inside_x
         y = rows + 0.25 * np.sign(below_minus_above) * inside_y
         scale = np.array([input_size[1] / width, input_size[0] / height])
@@ -193,35 +213,48 @@ def _simcc(outputs: Mapping[str, Tensor], size: tuple[int, int]) -> tuple[SimCC,
     return (SimCC(x_name, y_name), x.shape[1]) if split >= 1 and split == y.shape[2] / size[0] else None
 
 
-def _heatmaps(evidence: Evidence, size: tuple[int, int]) -> tuple[Heatmaps, int] | None:
+def _heatmaps(evidence: Evidence, size: tuple[int, int], *, is_chosen: bool) -> tuple[Heatmaps, int] | None:
     """A grid of a quarter (or half, or eighth) of the input, with a usual number of maps that have one peak each."""
     for name, tensor in evidence.outputs[0].items():
-        if tensor.ndim != 4 or tensor.shape[1] not in _COUNTS:
+        if tensor.ndim != 4 or tensor.shape[0] != 1 or not np.issubdtype(tensor.dtype, np.floating):
             continue
-        steps = (size[0] / tensor.shape[2], size[1] / tensor.shape[3])
-        if steps[0] == steps[1] and steps[0] in (2, 4, 8) and _has_peaks([each[name] for each in evidence.outputs]):
-            return Heatmaps(name), tensor.shape[1]
+        for is_last in (False, True):
+            maps = [_maps_of(sample[name], is_last) for sample in evidence.outputs]
+            steps = (size[0] / maps[0].shape[1], size[1] / maps[0].shape[2])
+            if steps[0] != steps[1] or steps[0] not in (2, 4, 8):
+                continue
+            if is_chosen or (len(maps[0]) in _COUNTS and _are_peaks(maps)):
+                return Heatmaps(name, channels_last=is_last), len(maps[0])
     return None
 
 
-def _has_peaks(samples: Sequence[Tensor]) -> bool:
-    """Whether cells do not belong to one map each, as they do where maps are classes.
+def _maps_of(tensor: Tensor, is_last: bool) -> Tensor:
+    """Of the first sample, shape (points, height, width)."""
+    return np.moveaxis(tensor[0], -1, 0) if is_last else tensor[0]
 
-    In maps of classes some map wins large connected areas: the most frequent winner has far more cells than its share
-    and each map's high values fill an area. Maps of points are near one level nearly everywhere.
+
+def _are_peaks(samples: Sequence[Tensor]) -> bool:
+    """Whether each map has a peak of its own, and is near one level everywhere else.
+
+    Maps of classes fill areas. Those of classes that are not in the picture may have small peaks too, but there
+    another class has the higher score, while a point's map is the highest one where the point is.
     """
-    maps = np.concatenate([sample[0].reshape(sample.shape[1], -1) for sample in samples]).astype(np.float64)
+    flat = [sample.reshape(len(sample), -1).astype(np.float64) for sample in samples]
+    maps = np.concatenate(flat)
     low, high = np.percentile(maps, 10, axis=1), maps.max(axis=1)
     share = (maps > ((low + high) / 2)[:, None]).mean(axis=1)
-    return bool(np.median(share) < 0.1)
+    wins = [each[:, each.argmax(axis=1)].argmax(axis=0) == np.arange(len(each)) for each in flat]
+    return bool(np.median(share) < _PEAK_AREA and np.mean(wins) >= _OWN_PEAKS)
 
 
-def _coordinates(evidence: Evidence) -> tuple[Coordinates, int] | None:
+def _coordinates(evidence: Evidence, *, is_named: bool) -> tuple[Coordinates, int] | None:
     for name, tensor in evidence.outputs[0].items():
-        if not any(word in name.casefold() for word in _WORDS) or not 2 <= tensor.ndim <= 3 or tensor.shape[0] != 1:
+        if is_named and not any(word in name.casefold() for word in _WORDS):
+            continue
+        if not 2 <= tensor.ndim <= 3 or tensor.shape[0] != 1 or not np.issubdtype(tensor.dtype, np.floating):
             continue
         dimensions = tensor.shape[2] if tensor.ndim == 3 else 2
-        if dimensions not in (2, 3) or tensor.size % dimensions or not np.issubdtype(tensor.dtype, np.floating):
+        if dimensions not in (2, 3) or tensor.size % dimensions:
             continue
         in_pixels = max(float(np.abs(sample[name]).max()) for sample in evidence.outputs) > 2.0
         return Coordinates(name, dimensions=dimensions, in_pixels=in_pixels), tensor.size // dimensions

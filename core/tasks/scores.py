@@ -72,9 +72,15 @@ class Scores:
         return float((before == after).mean()), int((before | after).sum()), details
 
 
-def recognize(evidence: Evidence, options: TaskOptions) -> Scores | None:
-    """A model of which an output lies between 0 and 1 for every sample."""
-    if not _SQUASHING & set(evidence.source.operators):
+def recognize(evidence: Evidence, options: TaskOptions, *, is_chosen: bool = False) -> Scores | None:
+    """A model of which an output lies between 0 and 1 for every sample.
+
+    Args:
+        evidence: what is known of the model.
+        options: what the person chose.
+        is_chosen: whether the person says that these are scores: then no operator need show it.
+    """
+    if not is_chosen and not _SQUASHING & set(evidence.source.operators):
         return None
     names = [name for name in evidence.outputs[0] if all(_are_scores(sample[name]) for sample in evidence.outputs)]
     if not names:

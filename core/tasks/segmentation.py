@@ -15,6 +15,7 @@ from PIL import Image
 from core.common.text import Text, plural, say
 from core.job.comparison import Agreement, TruthFigure
 from core.job.task_name import TaskName
+from core.metrics.image_quality import channel_correlation
 from core.metrics.intervals import bootstrap, wilson
 from core.preprocessing import Placement
 from core.runtimes.predictor import Tensor
@@ -24,6 +25,9 @@ from core.tasks.predictions import ClassMap, MaskTruth, Truth
 _DEFAULTS = TaskOptions()
 _DEFAULT_SCORE = 0.5
 _LEAST_CELLS, _MOST_CLASSES = 8, 256
+_SMALLEST_SHARE = 1 / 8
+"""Least height of a map, as a share of the input's."""
+
 _ASPECT_TOLERANCE = 0.05
 _MOST_UNLIKE = 100.0
 """Ratio of the spreads of two channels up to which both may be scores of classes."""
@@ -37,9 +41,10 @@ class Segmentation:
     Args:
         output: name of the output.
         channels_last: whether the classes are its last axis.
-        class_count: number of classes; 2 for one map, whose pixels above the score are class 1.
+        is_one_map: whether it is one map of probabilities, whose pixels above the score are class 1.
+        is_logit: whether these are logits.
         class_names: by index.
-        options: a score of None is 0.5; it counts for one map only.
+        options: a score of None is 0.5; it counts for one map only, and is None for others.
         reason: why the model is taken for one of segmentation.
     """
 
@@ -51,7 +56,7 @@ class Segmentation:
         output: str,
         *,
         channels_last: bool = False,
-        class_count: int,
+        is_one_map: bool = False,
         is_logit: bool = False,
         class_names: Sequence[str] = (),
         options: TaskOptions = _DEFAULTS,
@@ -59,10 +64,9 @@ class Segmentation:
     ) -> None:
         self._output = output
         self._channels_last = channels_last
-        self._count = class_count
         score = _DEFAULT_SCORE if options.score is None else options.score
         self._threshold = float(np.log(score / (1 - score))) if is_logit else score
-        self.options = replace(options, score=score if class_count == 2 else None)
+        self.options = replace(options, score=score if is_one_map else None)
         self.class_names = tuple(class_names)
         self.reason = reason
 
@@ -167,7 +171,7 @@ class MaskIoU:
 
 
 class MeanIoU:
-    """Mean IoU against labelled masks, in the pixels of the image."""
+    """Mean IoU against labelled masks, in those pixels of the image that the model has seen."""
 
     def __init__(self) -> None:
         self._counts = _Counts()
@@ -175,7 +179,8 @@ class MeanIoU:
     def update(self, prediction: ClassMap, truth: Truth) -> None:
         """Add one labelled image; labels that are no masks are ignored."""
         if isinstance(truth, MaskTruth):
-            self._counts.add(truth.classes, in_image(prediction, truth.classes.shape))
+            found = in_image(prediction, truth.classes.shape)
+            self._counts.add(np.where(found >= 0, truth.classes, -1), found)
 
     def compute(self, source: TruthMetric[Any] | None = None) -> tuple[TruthFigure, ...]:
         """The mIoU, with the interval of the paired difference."""
@@ -197,7 +202,7 @@ class MeanIoU:
 
 
 def in_image(prediction: ClassMap, size: Sequence[int]) -> NDArray[np.int32]:
-    """The map in the pixels of the image, by the nearest cell.
+    """The map in the pixels of the image, by the nearest cell; -1 where the image was cropped.
 
     Args:
         prediction: the map.
@@ -205,52 +210,70 @@ def in_image(prediction: ClassMap, size: Sequence[int]) -> NDArray[np.int32]:
     """
     height, width = prediction.classes.shape
     left, top, right, bottom = prediction.region
-    rows = (top + (np.arange(size[0]) + 0.5) / size[0] * (bottom - top)) * height
-    columns = (left + (np.arange(size[1]) + 0.5) / size[1] * (right - left)) * width
-    rows, columns = (
-        np.clip(np.floor(cells).astype(np.int64), 0, count - 1) for cells, count in ((rows, height), (columns, width))
-    )
-    found: NDArray[np.int32] = prediction.classes[rows[:, None], columns]
-    return found
+    rows = np.floor((top + (np.arange(size[0]) + 0.5) / size[0] * (bottom - top)) * height).astype(np.int64)
+    columns = np.floor((left + (np.arange(size[1]) + 0.5) / size[1] * (right - left)) * width).astype(np.int64)
+    found = prediction.classes[np.clip(rows, 0, height - 1)[:, None], np.clip(columns, 0, width - 1)]
+    is_seen = ((rows >= 0) & (rows < height))[:, None] & (columns >= 0) & (columns < width)
+    return np.where(is_seen, found, -1).astype(np.int32)
 
 
-def recognize(evidence: Evidence, options: TaskOptions) -> Segmentation | None:
-    """A model that takes images, of which an output is a map over the image."""
+def recognize(evidence: Evidence, options: TaskOptions, *, is_chosen: bool = False) -> Segmentation | None:
+    """A model that takes images, and of which every output is a map over the image; the first one is decoded.
+
+    Args:
+        evidence: what is known of the model.
+        options: what the person chose.
+        is_chosen: whether the person says that it segments: then the first map will do, whatever its numbers are.
+    """
     size = evidence.input_size
     if size is None:
         return None
     outputs = evidence.outputs[0]
     maps = {name: found for name, tensor in outputs.items() if (found := _layout(tensor, size)) is not None}
-    if not maps or len(maps) < len(outputs):
+    if not maps or (len(maps) < len(outputs) and not is_chosen):
         return None
     name, (channels, is_last) = next(iter(maps.items()))
     values = [_channels_first(sample[name], is_last) for sample in evidence.outputs]
-    is_integer = np.issubdtype(values[0].dtype, np.integer)
-    if channels == 1 and not is_integer:
-        is_logit = min(float(value.min()) for value in values) < 0.0 or max(float(v.max()) for v in values) > 1.0
-        if is_logit and not _says_mask(name, evidence):
-            return None
-        reason = say("It gives one map of probabilities over the picture.")
-        return Segmentation(
-            name, channels_last=is_last, class_count=2, is_logit=is_logit, options=options, reason=reason
-        )
-    if len(maps) > 1 or (channels == 3 and not _are_distributions(values)):
-        return None  # pictures and pyramids of features look alike
-    if not is_integer and not _are_alike(values):
+    if channels == 1 and not np.issubdtype(values[0].dtype, np.integer):
+        return _one_map(name, is_last, values, options, is_named=is_chosen or _says_mask(name, evidence))
+    if not is_chosen and (len({outputs[one].shape for one in maps}) > 1 or _is_picture(values, size)):
+        return None  # pyramids of features look alike, and so do pictures
+    if not is_chosen and channels > 1 and not _are_alike(values):
         return None
-    count = max(int(value.max()) for value in values) + 1 if is_integer else channels
+    count = max(int(value.max()) for value in values) + 1 if channels == 1 else channels
     reason = plural("It gives a map of {count} class.", "It gives a map of {count} classes.", count=count)
     names = evidence.class_names if len(evidence.class_names) >= count else ()
+    return Segmentation(name, channels_last=is_last, class_names=names, options=options, reason=reason)
+
+
+def _one_map(
+    name: str, is_last: bool, values: Sequence[Tensor], options: TaskOptions, *, is_named: bool
+) -> Segmentation | None:
+    """One map of probabilities, or of logits where a name says that it is a mask."""
+    is_logit = min(float(value.min()) for value in values) < 0.0 or max(float(value.max()) for value in values) > 1.0
+    if is_logit and not is_named:
+        return None
     return Segmentation(
-        name, channels_last=is_last, class_count=count, class_names=names, options=options, reason=reason
+        name,
+        channels_last=is_last,
+        is_one_map=True,
+        is_logit=is_logit,
+        options=options,
+        reason=say("It gives one map of probabilities over the picture."),
     )
+
+
+def _is_picture(values: Sequence[Tensor], size: tuple[int, int]) -> bool:
+    """Three channels, as large as the input, that rise and fall together."""
+    if values[0].shape != (3, *size):
+        return False
+    return float(np.mean([channel_correlation(value) for value in values])) >= 0.0
 
 
 def _layout(tensor: Tensor, size: tuple[int, int]) -> tuple[int, bool] | None:
     """Number of channels, and whether they are last; None if it is no map over the image."""
-    if np.issubdtype(tensor.dtype, np.integer) and tensor.ndim == 3:
-        return (1, False) if _covers(tensor.shape[1:], size) else None
-    if tensor.ndim == 3 and tensor.shape[0] == 1:
+    is_integer = np.issubdtype(tensor.dtype, np.integer)
+    if tensor.ndim == 3 and (is_integer or tensor.shape[0] == 1):
         return (1, False) if _covers(tensor.shape[1:], size) else None
     if tensor.ndim != 4:
         return None
@@ -261,7 +284,7 @@ def _layout(tensor: Tensor, size: tuple[int, int]) -> tuple[int, bool] | None:
 
 def _covers(cells: Sequence[int], size: tuple[int, int]) -> bool:
     height, width = cells
-    if min(height, width) < _LEAST_CELLS or height > size[0] or 8 * height < size[0]:
+    if min(height, width) < _LEAST_CELLS or not _SMALLEST_SHARE * size[0] <= height <= size[0]:
         return False
     return abs(height * size[1] / (width * size[0]) - 1) < _ASPECT_TOLERANCE
 
@@ -279,13 +302,14 @@ def _says_mask(name: str, evidence: Evidence) -> bool:
 
 
 def _are_alike(values: Sequence[Tensor]) -> bool:
-    """Whether all channels spread over about the same range, as scores of classes do, unlike scores beside angles."""
+    """Whether all channels spread over about the same range, as scores of classes do, unlike scores beside angles.
+
+    Shares of rare classes may be small everywhere.
+    """
+    if all(value.min() >= 0.0 and value.max() <= 1.0 for value in values):
+        return True
     spreads = np.stack([value.reshape(len(value), -1).std(axis=1) for value in values]).max(axis=0)
     return bool(spreads.max() <= _MOST_UNLIKE * np.maximum(spreads.min(), 1e-12))
-
-
-def _are_distributions(values: Sequence[Tensor]) -> bool:
-    return all(value.min() >= 0.0 and abs(float(value[:, 0, 0].sum()) - 1.0) < 1e-2 for value in values)
 
 
 def _region(placement: Placement) -> tuple[float, float, float, float]:

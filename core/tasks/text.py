@@ -21,6 +21,7 @@ _FEWEST_CLASSES, _MOST_STEPS = 11, 2048
 _WIDE = 1.5
 """Least ratio of width to height of an image of a line."""
 
+_BLANKS = frozenset({"", "-", "blank", "<blank>", "[blank]", "<blk>", "[blk]", "[ctcblank]"})
 _LEAST_BLANK = 0.2
 """Least share of the steps at which a trained reader gives the blank."""
 
@@ -75,20 +76,28 @@ class TextRecognition:
         return {"kind": "text", "text": prediction.text, "score": round(prediction.score, 4)}
 
 
-def recognize(evidence: Evidence, options: TaskOptions) -> TextRecognition | None:
-    """A model that takes images of lines and gives a sequence of class scores with a frequent blank."""
+def recognize(evidence: Evidence, options: TaskOptions, *, is_chosen: bool = False) -> TextRecognition | None:
+    """A model that takes images of lines and gives a sequence of class scores with a frequent blank.
+
+    Args:
+        evidence: what is known of the model.
+        options: what the person chose.
+        is_chosen: whether the person says that it reads: then any sequence of class scores will do.
+    """
     size = evidence.input_size
     if size is None:
         return None
-    listed = evidence.characters or _listed(evidence.metadata.get("character", ""))
+    own = _listed(evidence.metadata.get("character", ""))
     is_line = size[1] >= _WIDE * size[0]
     for name, tensor in evidence.outputs[0].items():
         classes = _class_count(tensor)
         if classes is None:
             continue
-        characters = _by_index(listed, classes)
-        if characters or (is_line and _has_blank([sample[name] for sample in evidence.outputs])):
-            blank = 0 if characters else _blank_of([sample[name] for sample in evidence.outputs], classes)
+        samples = [sample[name] for sample in evidence.outputs]
+        # PaddleOCR, which writes the characters into the file, has the blank first.
+        blank = 0 if own and not evidence.characters else _blank_of(samples, classes)
+        characters = _by_index(evidence.characters or own, classes, blank)
+        if characters or is_chosen or (is_line and _has_blank(samples)):
             return TextRecognition(name, blank=blank, characters=characters, reason=_reason(characters))
     return None
 
@@ -98,7 +107,7 @@ def _reason(characters: Sequence[str]) -> Text:
         return plural(
             "It reads a line of text; {count} character is known.",
             "It reads a line of text; {count} characters are known.",
-            count=len(characters) - 1,
+            count=sum(bool(character) for character in characters),
         )
     return say("It reads a line of text. Which characters it knows is not said, so their numbers are compared.")
 
@@ -146,17 +155,32 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(text.split("\n")) if "\n" in text else ()
 
 
-def _by_index(listed: Sequence[str], classes: int) -> tuple[str, ...]:
-    """Characters by class index, with the blank first; a space follows where there is one class more.
+def _by_index(listed: Sequence[str], classes: int, blank: int) -> tuple[str, ...]:
+    """Characters by class index; a space follows where there is one class more.
 
-    Some lists end with a line break, others hold characters at which lines may break too.
+    Some lists end with a line break, others hold characters at which lines may break too, and some the blank.
+
+    Args:
+        listed: the characters; empty where they are unknown.
+        classes: number of classes; 0 where the output has their indices.
+        blank: index of the blank.
     """
+    if not listed:
+        return ()
+    if not classes:
+        return tuple(listed) if _is_blank(listed[0]) else ("", *listed)
     for names in (tuple(listed), tuple(listed)[:-1], tuple("\n".join(listed).splitlines())):
-        if len(names) + 1 == classes:
-            return ("", *names)
-        if len(names) + 2 == classes:
-            return ("", *names, " ")
+        if len(names) == classes and _is_blank(names[blank]):
+            return (*names[:blank], "", *names[blank + 1 :])
+        spaces = (" ",) * (classes - 1 - len(names))
+        if len(spaces) <= 1 and len(names) + 1 + len(spaces) == classes:
+            return (*names, *spaces, "") if blank else ("", *names, *spaces)
     return ()
+
+
+def _is_blank(name: str) -> bool:
+    """Whether a list has the blank here, as lists call it."""
+    return name.casefold() in _BLANKS
 
 
 def _same_text(source: RecognizedText, other: RecognizedText) -> Compared:

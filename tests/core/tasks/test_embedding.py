@@ -52,3 +52,13 @@ def test_too_few_samples_or_one_vector_for_all_are_no_agreement():
     assert metric.compute() is None
     metric.update(decoded([[1.0, 0.0]]), decoded([[0.0, 1.0]]))
     assert metric.compute() is None
+
+
+def test_memory_is_bounded():
+    metric = TASK.agreement()
+    for index in range(1003):
+        angle = index * 0.001
+        vector = decoded([[np.cos(angle), np.sin(angle)]])
+        metric.update(vector, vector)
+    agreement = metric.compute()
+    assert (agreement.samples, agreement.value) == (1000, 1.0)

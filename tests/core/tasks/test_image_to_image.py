@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from core.common.text import say
-from core.metrics.image_quality import depth_errors, psnr_db, ssim
+from core.metrics.image_quality import channel_correlation, depth_errors, psnr_db, ssim
 from core.preprocessing import Placement
 from core.tasks.image_to_image import ImageToImage
 
@@ -43,6 +43,22 @@ def test_psnr_and_the_errors_of_depth_follow_their_definitions():
     assert psnr_db(a, b, 10.0) == pytest.approx(10 * np.log10(100 / 0.04), rel=1e-5) and psnr_db(a, a, 1.0) == 100.0
     assert depth_errors(a, b) == (pytest.approx(0.1, rel=1e-5), 1.0)
     assert depth_errors(a, 2 * a) == (pytest.approx(1.0), 0.0)
+
+
+def test_the_correlation_of_channels_is_the_mean_over_all_pairs():
+    image = RANDOM.random((3, 9, 7)).astype(np.float32)
+    table = np.corrcoef(image.reshape(3, -1).astype(np.float64))
+    expected = (table[0, 1] + table[0, 2] + table[1, 2]) / 3
+    assert channel_correlation(image) == pytest.approx(expected, abs=1e-9)
+    assert channel_correlation(np.ones((2, 4, 4), np.float32)) == 0.0
+
+
+def test_channels_may_come_last():
+    image = RANDOM.random((1, 3, 8, 6)).astype(np.float32)
+    first, last = (ImageToImage("y", channels_last=is_last, reason=say("Done.")) for is_last in (False, True))
+    one = first.decode({"y": image}, Placement.identity((8, 6))).pixels
+    other = last.decode({"y": np.moveaxis(image, 1, -1)}, Placement.identity((8, 6))).pixels
+    assert one.shape == (8, 6, 3) and (one == other).all()
 
 
 def test_agreement_is_the_mean_ssim_with_the_figures_of_depth_beside_it():

@@ -4,7 +4,7 @@ import pytest
 from core.common.text import say
 from core.preprocessing import Placement, Preprocessing
 from core.tasks.keypoints import Coordinates, Heatmaps, KeypointDetection, SimCC
-from core.tasks.predictions import ObjectTruth, TextTruth
+from core.tasks.predictions import Keypoints, ObjectTruth, TextTruth
 
 SIZE = (64, 48)
 
@@ -66,6 +66,18 @@ def test_agreement_is_the_oks_to_the_sources_points():
     assert (agreement.metric, agreement.counted) == ("oks", 3)
     assert agreement.details["mean_distance"] == pytest.approx(5 / 3)
     assert agreement.details["moved_points"] == pytest.approx(1 / 3)
+
+
+def test_points_of_which_the_source_is_not_sure_count_less():
+    task = KeypointDetection(Coordinates("y", dimensions=2, in_pixels=True), 3, reason=say("Done."))
+    points = np.array([[10, 10], [40, 10], [10, 50]], np.float32)
+    moved = points + np.array([[0, 0], [3, 4], [0, 0]], np.float32)
+    source = Keypoints(points, np.array([0.9, 0.2, 0.7], np.float32), extent=30.0)
+    other = Keypoints(moved, np.array([0.1, 1.0, 0.1], np.float32), extent=50.0)
+    lost = np.exp(-25 / (2 * 30**2 * (2 * task._sigmas[1]) ** 2))
+    assert task.agreement().update(source, other) == pytest.approx((0.9 + 0.2 * lost + 0.7) / 1.8, abs=1e-6)
+    without = Keypoints(points, np.zeros(3, np.float32), extent=30.0)
+    assert task.agreement().update(without, other) == pytest.approx((2 + lost) / 3, abs=1e-6)
 
 
 def test_truth_counts_images_with_one_person_and_its_labelled_points():

@@ -11,7 +11,7 @@ from core.tasks.predictions import ClassMap, ClassTruth, MaskTruth
 from core.tasks.segmentation import Segmentation, in_image
 
 NOWHERE = Placement.identity((4, 4))
-CLASSES = Segmentation("y", class_count=3, reason=say("Done."))
+CLASSES = Segmentation("y", reason=say("Done."))
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
@@ -35,16 +35,16 @@ def test_the_class_with_the_highest_score_wins_in_either_layout():
     scores = np.random.default_rng(0).standard_normal((1, 3, 4, 4)).astype(np.float32)
     expected = scores[0].argmax(axis=0)
     assert (CLASSES.decode({"y": scores}, NOWHERE).classes == expected).all()
-    last = Segmentation("y", class_count=3, channels_last=True, reason=say("Done."))
+    last = Segmentation("y", channels_last=True, reason=say("Done."))
     assert (last.decode({"y": np.moveaxis(scores, 1, -1)}, NOWHERE).classes == expected).all()
     assert (CLASSES.decode({"y": expected[None].astype(np.int64)}, NOWHERE).classes == expected).all()
 
 
 def test_one_map_is_cut_at_the_threshold_as_shares_or_logits():
     shares = np.array([[[[0.2, 0.6], [0.9, 0.4]]]], np.float32)
-    binary = Segmentation("y", class_count=2, reason=say("Done."))
+    binary = Segmentation("y", reason=say("Done."))
     assert binary.decode({"y": shares}, NOWHERE).classes.tolist() == [[0, 1], [1, 0]]
-    logits = Segmentation("y", class_count=2, is_logit=True, reason=say("Done."))
+    logits = Segmentation("y", is_logit=True, reason=say("Done."))
     assert logits.decode({"y": np.log(shares / (1 - shares))}, NOWHERE).classes.tolist() == [[0, 1], [1, 0]]
 
 
@@ -85,9 +85,26 @@ def test_a_map_goes_back_to_the_pixels_of_the_image(fit):
     picture[:, :40] = 255
     preprocessing = Preprocessing((64, 64), fit=fit)
     brightness = preprocessing.tensor(Image.fromarray(picture))[:, :1]
-    binary = Segmentation("y", class_count=2, reason=say("Done."))
+    binary = Segmentation("y", reason=say("Done."))
     found = in_image(binary.decode({"y": brightness}, preprocessing.placement((40, 80))), (40, 80))
-    assert (found[:, :38] == 1).all() and (found[:, 42:] == 0).all()
+    seen = found >= 0
+    assert (found[:, :38][seen[:, :38]] == 1).all() and (found[:, 42:][seen[:, 42:]] == 0).all()
+    left, right = preprocessing.placement((40, 80)).points_to_image(np.array([[0, 0], [64, 64]], np.float32))[:, 0]
+    assert seen[20].sum() == pytest.approx(min(80, right) - max(0, left), abs=1.01)
+    assert seen.all() == (fit != "crop")
+
+
+def test_what_was_cropped_off_does_not_count():
+    prediction = ClassMap(np.array([[0, 1]], np.int32), (-0.5, 0.0, 1.5, 1.0), (1, 4))
+    assert in_image(prediction, (1, 4)).tolist() == [[-1, 0, 1, -1]]
+    metric = CLASSES.truth()
+    metric.update(prediction, MaskTruth(np.array([[1, 0, 1, 2]], np.int32)))
+    assert metric.compute()[0].value == 1.0
+
+
+def test_the_score_counts_for_one_map_only():
+    assert Segmentation("y", is_one_map=True, reason=say("Done.")).options.score == 0.5
+    assert CLASSES.options.score is None
 
 
 def test_the_map_is_stored_as_a_small_picture_of_class_indices():
