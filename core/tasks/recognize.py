@@ -83,7 +83,7 @@ def recognize_task(evidence: Evidence, *, name: TaskName | None = None, options:
             for task, recognize in _RECOGNIZERS.items()
             if (may_be_objects if task in _OF_OBJECTS else is_steady)
         )
-        found = (recognize(evidence, options) for recognize in tried)
+        found = (_try(recognize, evidence, options) for recognize in tried)
         return next((task for task in found if task is not None), Tensors())
     chosen = _BY_CHOICE[name](steady, options) if name in _BY_CHOICE else _RECOGNIZERS[name](evidence, options)
     if chosen is None:
@@ -94,6 +94,14 @@ def recognize_task(evidence: Evidence, *, name: TaskName | None = None, options:
             detail=shapes[:2000],
         )
     return chosen
+
+
+def _try(recognize: Recognizer, evidence: Evidence, options: TaskOptions) -> AnyTask | None:
+    """None too where outputs have a form that a recogniser was not made for: that must not cost the job."""
+    try:
+        return recognize(evidence, options)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return None
 
 
 def _first_of_batch(evidence: Evidence) -> Evidence:

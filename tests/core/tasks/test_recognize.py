@@ -370,3 +370,14 @@ def test_a_person_may_say_that_numbers_without_an_image_are_classes(tmp_path):
 def test_what_the_shapes_do_not_allow_is_refused(source, name, shape):
     with pytest.raises(OptionError, match="not those of the task"):
         recognize_task(evidence(source, -1 - np.abs(normal(*shape))), name=name)
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (1, 0, 6), (1, 2, 6), (1, 255, 0, 0), (0,), ()])
+def test_outputs_of_any_form_give_some_task(source, shape):
+    for outputs in ({"y": normal(*shape)}, {"y": normal(*shape), "map": normal(1, 8, 4, 4)}):
+        assert recognize_task(evidence(source, outputs, outputs)).name
+
+
+def test_outputs_whose_shape_differs_between_samples_give_some_task(source):
+    first, second = normal(1, 84, 21), normal(1, 84, 20)
+    assert recognize_task(evidence(source, first, second)).name
