@@ -33,6 +33,7 @@ from statistics import median
 os.environ["OMP_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.peak_memory import peak_megabytes
 from core.common.errors import EdgePressError
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
@@ -223,16 +224,9 @@ def _print_peak(options: argparse.Namespace) -> None:
     """Of this process alone: loading everything, then comparing on so many pictures."""
     context = _context(options)
     models = _Models(options, context)
-    loaded = _peak_megabytes()
+    loaded = peak_megabytes()
     count = models.run_compared(context, options.peak_of)
-    print(f"{count} pictures: peak {_peak_megabytes():.0f} MB, {loaded:.0f} MB of it before the first", flush=True)
-
-
-def _peak_megabytes() -> float:
-    """Most memory that this process has held, as Linux counts it; not a number elsewhere."""
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="ascii", errors="replace").splitlines() if status.is_file() else []
-    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")), float("nan"))
+    print(f"{count} pictures: peak {peak_megabytes():.0f} MB, {loaded:.0f} MB of it before the first", flush=True)
 
 
 if __name__ == "__main__":

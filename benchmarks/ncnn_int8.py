@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
+from benchmarks.peak_memory import peak_megabytes
 from core.conversion.prepare import prepare_model, run_source
 from core.fp16.ncnn_writer import to_fp16
 from core.inputs.images import ImageReader, read_folder
@@ -107,7 +108,7 @@ def _row(options: argparse.Namespace, model: NcnnModel, method: str) -> str:
     started = time.process_time()
     made = _made(options, model, method=method, count=count)
     taken = time.process_time() - started
-    peak = _peak_megabytes()
+    peak = peak_megabytes()
     pass_time = _pass_time(model, list(_feeds(options, options.calibration))) if method not in ALL_METHODS[:2] else 0.0
     reading = _reading_time(options) if pass_time else 0.0
     passes = f"{taken / (pass_time + reading):.1f}" if pass_time else ""
@@ -159,13 +160,6 @@ def _compare(options: argparse.Namespace, made: NcnnModel) -> tuple[float, float
         similarity.update(expected, outputs)
         agrees.append(np.mean(expected[first].argmax(-1) == outputs[first].argmax(-1)))
     return float(np.mean(agrees)), similarity.compute()[0].sqnr_db, spent / len(agrees) * 1e3
-
-
-def _peak_megabytes() -> float:
-    """Most memory that this process has held, as Linux counts it; not a number elsewhere."""
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="ascii", errors="replace").splitlines() if status.is_file() else []
-    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")), float("nan"))
 
 
 if __name__ == "__main__":

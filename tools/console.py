@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Column, Table
 
 from core.common.console import Console
+from core.common.percent import percent
 from core.common.text import Language, Text, say
 from core.job.comparison import AgreementName, Latency, TruthFigure
 from core.job.preflight_result import PreflightResult
@@ -26,7 +27,6 @@ from core.report.wording import (
     TRUTH_TITLES,
     agreement_metric,
     light_word,
-    percent,
     points,
     truth_of,
     with_interval,

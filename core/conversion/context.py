@@ -34,6 +34,7 @@ from core.preprocessing import Preprocessing
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 from core.tasks.base import AnyTask
+from core.tasks.predictions import Prediction
 
 _REFERENCE_SAMPLES = 4
 """Test samples on which candidates are compared with the source while they are made."""
@@ -211,17 +212,32 @@ class ConversionContext:
         if self.task is None or not self.has_test_samples:
             return True
         metric = self.task.agreement()
-        for sample, (feeds, expected), made in zip(self._reference_samples(), self.references, outputs, strict=True):
-            before, after = (self._finished(feeds, tensors) for tensors in (expected, made))
-            metric.update(self.task.decode(before, sample.placement), self.task.decode(after, sample.placement))
+        for (sample, before), made in zip(self._reference_predictions, outputs, strict=True):
+            metric.update(before, self._predict(self.task, sample, made))
         agreement = metric.compute()
         return agreement is None or agreement.high >= self.task.budget.keeps
 
-    def _finished(self, feeds: Feeds, outputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """The source's outputs, from those of the head where it is cut."""
-        if self.cut is None:
-            return outputs
-        return {**outputs, **run_model(self.cut.fixed_tail, {**feeds, **outputs})}
+    @cached_property
+    def _reference_predictions(self) -> Sequence[tuple[Sample, Prediction]]:
+        """The reference samples with the source's predictions: a search asks for them at every trial."""
+        assert self.task is not None
+        samples = [replace(sample, image=None) for sample in self._reference_samples()]
+        return [
+            (sample, self._predict(self.task, sample, expected))
+            for sample, (_, expected) in zip(samples, self.references, strict=True)
+        ]
+
+    def _predict(self, task: AnyTask, sample: Sample, outputs: Mapping[str, Tensor]) -> Prediction:
+        """The prediction from the source's outputs, or from those of its head where it is cut."""
+        if self._tail is not None:
+            outputs = {**outputs, **self._tail.run({**sample.feeds, **outputs})}
+        prediction: Prediction = task.decode(outputs, sample.placement)
+        return prediction
+
+    @cached_property
+    def _tail(self) -> OnnxPredictor | None:
+        """The post-processing, loaded once."""
+        return None if self.cut is None else OnnxPredictor(self.cut.fixed_tail, threads=1)
 
     @property
     def _fixed_references(self) -> ReferenceSamples:

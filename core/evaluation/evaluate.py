@@ -22,7 +22,7 @@ from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.runtimes.onnx import OnnxPredictor
 from core.targets.base import Target
-from core.tasks.base import AnyTask, Budget, TruthMetric
+from core.tasks.base import AnyTask, TruthMetric
 from core.tasks.predictions import Truth
 
 _COMPARED, _LAYERS = 0.7, 0.8
@@ -54,10 +54,7 @@ class Evaluation:
     source_truth: TruthMetric[Any] | None
     latencies: Mapping[TargetId, Latency]
     layers: Mapping[TargetId, tuple[LayerDifference, ...]]
-    budget: Budget
-    decodes: bool
-    """Whether the task decodes anything."""
-
+    task: AnyTask
     images: int
     """Test samples used; 0 where synthetic samples took their place."""
 
@@ -74,9 +71,11 @@ class Evaluation:
         agreement = metrics.agreement.compute()
         # Random inputs show nothing that a task could find; only of objects the order of the rows must not count.
         if agreement is not None and (self.images or agreement.metric in ORDER_FREE):
-            light, verdict = judge_agreement(agreement, self.budget)
+            light, verdict = judge_agreement(agreement, self.task.budget)
         else:
-            light, verdict = judge_numbers(outputs, target.least_cosine, measured=self.images > 0, decodes=self.decodes)
+            light, verdict = judge_numbers(
+                outputs, target.least_cosine, measured=self.images > 0, decodes=self.task.name != "tensors"
+            )
         if light == "failed":
             raise failure(verdict, outputs)
         comparison = Comparison(
@@ -131,8 +130,7 @@ def evaluate(
         source_truth=metrics.truth,
         latencies=latencies,
         layers=layers,
-        budget=task.budget,
-        decodes=task.name != "tensors",
+        task=task,
         images=count if context.has_test_samples else 0,
     )
 

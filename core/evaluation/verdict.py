@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from core.common.errors import VerificationError
+from core.common.percent import percent
 from core.common.text import Text, plural, say
 from core.job.comparison import Agreement, AgreementName, Light, OutputDifference
 from core.tasks.base import Budget
@@ -33,9 +34,8 @@ def found(agreement: Agreement) -> Text:
     return Text(
         _FOUND[agreement.metric].template,
         {
-            "percent": _percent(agreement.value),
-            "low": _percent(agreement.low),
-            "high": _percent(agreement.high),
+            name: percent(share).removesuffix("%")
+            for name, share in (("percent", agreement.value), ("low", agreement.low), ("high", agreement.high))
         },
     )
 
@@ -101,9 +101,3 @@ def failure(reason: Text, outputs: Sequence[OutputDifference]) -> VerificationEr
         ),
         detail="\n".join(f"{output.name}: {output.worst.cosine:.5f}, {output.worst.largest:.3g}" for output in outputs),
     )
-
-
-def _percent(share: float) -> str:
-    """Without rounding up to 100."""
-    percent = 100 * share
-    return f"{min(percent, 99.9) if share < 1 else percent:.1f}".removesuffix(".0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice, product
 from pathlib import Path
 from typing import TypeAlias
@@ -127,14 +127,15 @@ def infer_preprocessing(
     predictor = OnnxPredictor(source.path, threads=1)
     start = _from_file(source, predictor, size)
     folder = read_folder(images) if images is not None else None
+    is_given = source.own_preprocessing is not None or _is_ultralytics(source) or start.preprocessing.color == "gray"
+    most = _RECOGNITION_IMAGES if is_given else _MAX_IMAGES
     try:
-        trial = _Trial.of(source, predictor, folder, start.preprocessing, request)
+        trial = _Trial.of(source, predictor, folder, start.preprocessing, request, most=most)
     except ConversionError:
         if folder is not None:
             raise
         return start  # it may run on pictures
     start = replace(start, task=trial.task.name, task_reason=trial.task.reason)
-    is_given = source.own_preprocessing is not None or _is_ultralytics(source) or start.preprocessing.color == "gray"
     if is_given or not trial.images:
         return start
     return _from_images(trial, start)
@@ -147,8 +148,13 @@ class _Trial:
     source: Source
     predictor: OnnxPredictor
     images: Sequence[tuple[Path, Image.Image]]
-    labels: Labels | None
+    folder: ImageFolder | None
     task: AnyTask
+
+    @cached_property
+    def labels(self) -> Labels | None:
+        """Those that the task can use."""
+        return labels_for(self.task.name, self.folder)
 
     @classmethod
     def of(
@@ -158,9 +164,11 @@ class _Trial:
         folder: ImageFolder | None,
         start: Preprocessing,
         request: TaskRequest,
+        *,
+        most: int,
     ) -> _Trial:
-        """With the task that is recognised by the outputs for the first preprocessing."""
-        images = [] if folder is None or not folder.holds_images else _readable_images(folder)
+        """With up to ``most`` images, and the task that is recognised by the outputs for the first preprocessing."""
+        images = [] if folder is None or not folder.holds_images else _readable_images(folder, most)
         samples = [image_sample(source, start, image) for _, image in images[:_RECOGNITION_IMAGES]]
         outputs = [predictor.run(sample.feeds) for sample in samples or islice(synthetic_images(source, start), 1)]
         labels = None if folder is None else folder.labels
@@ -168,7 +176,7 @@ class _Trial:
             source, outputs, input_size=start.size, labels=labels, class_names=request.class_names
         )
         task = recognize_task(evidence, name=request.name, options=request.options)
-        return cls(source, predictor, images, labels_for(task.name, folder), task)
+        return cls(source, predictor, images, folder, task)
 
     def score(self, candidate: Preprocessing) -> tuple[float, float]:
         """How good the answers are: against the labels (0 without any), then how sure the model is of them."""
@@ -185,10 +193,10 @@ class _Trial:
         return sum(figure.value for figure in figures), self.task.confidence(predictions)
 
 
-def _readable_images(folder: ImageFolder) -> list[tuple[Path, Image.Image]]:
-    """Up to 16 images, spread evenly over the folder."""
+def _readable_images(folder: ImageFolder, most: int) -> list[tuple[Path, Image.Image]]:
+    """The first of up to 16 images that are spread evenly over the folder."""
     files = folder.files[:: max(1, len(folder.files) // _MAX_IMAGES)][:_MAX_IMAGES]
-    images = list(ImageReader().read(files))
+    images = list(islice(ImageReader().read(files), most))
     if not images:
         raise ImagesError(
             say("None of the pictures can be read."),

@@ -90,7 +90,6 @@ AgreementName: TypeAlias = Literal[
 TruthName: TypeAlias = Literal[
     "top-1",
     "top-5",
-    "label-f1",
     "map-50-95",
     "map-50",
     "mask-map-50-95",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -95,6 +95,11 @@ def describe(what: Text, count: int, total: int, *parts: Text | str) -> Text:
         total=total,
         source=source,
     )
+
+
+def place_and_classes(place: Text | str, class_names: Sequence[str]) -> tuple[Text | str, ...]:
+    """Parts of :func:`describe`: where the labels are, and how many classes they have, if that is known."""
+    return (place, class_count(len(class_names))) if class_names else (place,)
 
 
 def joined(parts: Iterable[Text | str]) -> Text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ MAX_NAMES = 100_000
 
 _MAX_LENGTH = 200  # characters of one name
 _MAX_BYTES = 10_000_000
+_LOOKED_AT = 100  # directories with label files
 _NUMBERED = re.compile(r"(\d+)[ \t:,]\s*(\S.*)")  # "0 background", as TensorFlow Lite writes
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
@@ -91,8 +92,10 @@ def characters_beside(model: Path, *, outputs: int | None = None) -> tuple[str, 
     return ()
 
 
-def names_in(places: Places, directories: Sequence[Path]) -> tuple[str, ...]:
-    """Class names of a data set from ``classes.txt``, ``obj.names`` and the like in one of some directories."""
+def names_near(places: Places, label_files: Iterable[Path]) -> tuple[str, ...]:
+    """Class names of a data set from ``classes.txt``, ``obj.names`` and the like beside its label files or above."""
+    beside = list(dict.fromkeys(path.parent for path in label_files))
+    directories = [*beside[:_LOOKED_AT], *places.upwards]
     pattern = re.compile(r"(?i)classes\.txt|labels\.txt|class_names\.txt|labelmap\.txt|.*\.names")
     found = (
         path for directory in directories for name, path in places.files(directory).items() if pattern.fullmatch(name)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.common.text import Text, say
-from core.labels.base import Labels, class_count, describe
-from core.labels.class_names import names_in
+from core.common.text import say
+from core.labels.base import Labels, describe, place_and_classes
+from core.labels.class_names import names_near
 from core.labels.outlines import turned
 from core.labels.picture_size import MAX_PIXELS, CoordinateMap, picture_size
 from core.labels.pictures import Pictures
@@ -73,11 +73,10 @@ def find_masks(places: Places, pictures: Pictures) -> Labels | None:
     files = {picture: path for picture in pictures.files if (path := _mask_file(picture, places)) is not None}
     if not files:
         return None
-    directories = list(dict.fromkeys(path.parent for path in files.values()))
-    names = names_in(places, [*directories[:100], *places.upwards])
+    names = names_near(places, files.values())
     problems = Problems()
     problems.note("no-label", places.base, len(pictures.files) - len(files))
-    parts: list[Text | str] = [places.said(directories[0]), *([class_count(len(names))] if names else [])]
+    parts = place_and_classes(places.said(next(iter(files.values())).parent), names)
     return Labels(
         "masks",
         describe(say("classes of the pixels"), len(files), len(pictures.files), *parts),

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.common.errors import ImagesError
-from core.common.text import Text, say
-from core.labels.base import Labels, class_count, describe
-from core.labels.class_names import names_in
+from core.common.text import say
+from core.labels.base import Labels, describe, place_and_classes
+from core.labels.class_names import names_near
 from core.labels.objects import Box, Objects
 from core.labels.picture_size import picture_size
 from core.labels.pictures import Pictures
@@ -35,11 +35,10 @@ def find_voc(places: Places, pictures: Pictures) -> Labels | None:
     files = {picture: path for picture in pictures.files if (path := _xml_file(picture, places)) is not None}
     if not files or not _are_annotations(files):
         return None
-    directories = list(dict.fromkeys(path.parent for path in files.values()))
-    names = names_in(places, [*directories[:100], *places.upwards])
+    names = names_near(places, files.values())
     problems = Problems()
     problems.note("no-label", places.base, len(pictures.files) - len(files))
-    parts: list[Text | str] = [places.said(directories[0]), *([class_count(len(names))] if names else [])]
+    parts = place_and_classes(places.said(next(iter(files.values())).parent), names)
     return Labels(
         "objects",
         describe(say("boxes"), len(files), len(pictures.files), "Pascal VOC", *parts),

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from core.common.errors import ImagesError
 from core.common.text import Text, say
-from core.labels.base import Labels, class_count, describe
-from core.labels.class_names import names_in, names_of
+from core.labels.base import Labels, describe, place_and_classes
+from core.labels.class_names import names_near, names_of
 from core.labels.objects import Box, Objects, clean_keypoints
 from core.labels.outlines import polygons_to_mask
 from core.labels.picture_size import PictureSize, picture_size
@@ -52,16 +52,12 @@ def find_yolo(places: Places, pictures: Pictures) -> Labels | None:
     if peeked is None:
         return None
     data = _data_file(places)
-    label_folders = list(dict.fromkeys(path.parent for path in texts.values()))
-    names = data.names or names_in(places, [*label_folders[:100], *places.upwards])
+    names = data.names or names_near(places, texts.values())
     keypoints = data.keypoints or _guessed_keypoints(peeked)
     problems = Problems()
     problems.note("no-label", places.base, len(pictures.files) - len(texts))
     reader = _YoloReader(texts, names, keypoints, problems)
-    parts: list[Text | str] = [
-        data.name or places.said(label_folders[0]),
-        *([class_count(len(names))] if names else []),
-    ]
+    parts = place_and_classes(data.name or places.said(next(iter(texts.values())).parent), names)
     return Labels(
         "objects",
         describe(_what(peeked, keypoints), len(texts), len(pictures.files), "YOLO", *parts),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core.common.percent import percent
 from core.common.text import Text, say
 from core.job.comparison import Agreement, AgreementName, Light, TruthFigure, TruthName
 from core.report.schema import ComparisonEntry, Report
@@ -48,7 +49,6 @@ AGREEMENT_HELP: Mapping[AgreementName, Text] = {
 TRUTH_TITLES: Mapping[TruthName, Text] = {
     "top-1": say("Right answers"),
     "top-5": say("Right among the first five"),
-    "label-f1": say("Right labels"),
     "map-50-95": say("Right objects (mAP)"),
     "map-50": say("Right objects (mAP at IoU 0.5)"),
     "mask-map-50-95": say("Right outlines (mask mAP)"),
@@ -121,12 +121,6 @@ def short_difference(figure: TruthFigure) -> Text:
     if figure.low is None or figure.high is None:
         return Text(by)
     return say("{value} ({low} to {high})", value=by, low=points(figure.low), high=points(figure.high))
-
-
-def percent(share: float) -> str:
-    """A share of 0 to 1 with one decimal; 100% only where nothing is missing."""
-    rounded = f"{100 * share if share >= 1 else min(100 * share, 99.9):.1f}"
-    return f"{rounded.removesuffix('.0')}%"
 
 
 def points(share: float) -> str:

@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from core.metrics.box_iou import box_iou
+from core.metrics.matching import match, same_class
 from core.report.drawing.prediction_json import FoundObject, read_objects, read_points
 
 SAME_IOU = 0.5
@@ -75,10 +77,13 @@ def compare_objects(source: Mapping[str, Any], other: Mapping[str, Any], score: 
         TypeError: a prediction is damaged.
     """
     ours, theirs = read_objects(source, score), read_objects(other, score)
-    overlap = _iou(ours, theirs)
-    same = _same_class(ours, theirs)
-    matched = _match(overlap * same, (), ())
-    renamed = _match(overlap, [i for i, _ in matched], [j for _, j in matched])
+    (boxes, classes, scores), (other_boxes, other_classes, other_scores) = _arrays(ours), _arrays(theirs)
+    overlap = box_iou(boxes, other_boxes)
+    same = overlap * same_class(classes, other_classes)
+    matched = match(same, scores, other_scores, threshold=SAME_IOU)
+    left = overlap.copy()
+    left[matched[:, 0]] = left[:, matched[:, 1]] = 0.0
+    renamed = match(left, scores, other_scores, threshold=SAME_IOU)
     rows, columns = ({pair[side] for pair in (*matched, *renamed)} for side in (0, 1))
     pairs = {
         True: [(ours[i].index, theirs[j].index) for i, j in matched if overlap[i, j] < MOVED_IOU],
@@ -110,40 +115,13 @@ def compare_points(source: Mapping[str, Any], other: Mapping[str, Any]) -> Point
     return PointChanges(tuple(map(int, moved)), float(distances.mean()), float(distances.max()))
 
 
-def _match(overlap: NDArray[np.float64], rows: Iterable[int], columns: Iterable[int]) -> list[tuple[int, int]]:
-    """Pairs of at least :data:`SAME_IOU`, best first; the given rows and columns are taken already."""
-    left = overlap.copy()
-    left[list(rows), :] = 0.0
-    left[:, list(columns)] = 0.0
-    pairs = []
-    while left.size and left.max() >= SAME_IOU:
-        row, column = np.unravel_index(left.argmax(), left.shape)
-        pairs.append((int(row), int(column)))
-        left[row, :] = left[:, column] = 0.0
-    return pairs
-
-
-def _iou(ours: Sequence[FoundObject], theirs: Sequence[FoundObject]) -> NDArray[np.float64]:
-    """Intersection over union of all pairs of boxes."""
-    first = np.array([found.box for found in ours], np.float64).reshape(-1, 1, 4)
-    second = np.array([found.box for found in theirs], np.float64).reshape(1, -1, 4)
-    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
-    common = np.clip(sides, 0, None).prod(axis=-1)
-    union = _area(first) + _area(second) - common
-    iou: NDArray[np.float64] = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-    return iou
-
-
-def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    area: NDArray[np.float64] = np.clip(boxes[..., 2:] - boxes[..., :2], 0, None).prod(axis=-1)
-    return area
-
-
-def _same_class(ours: Sequence[FoundObject], theirs: Sequence[FoundObject]) -> NDArray[np.bool_]:
-    first = np.array([found.class_index for found in ours], np.int64).reshape(-1, 1)
-    second = np.array([found.class_index for found in theirs], np.int64).reshape(1, -1)
-    same: NDArray[np.bool_] = first == second
-    return same
+def _arrays(objects: Sequence[FoundObject]) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Boxes, classes and scores."""
+    return (
+        np.array([found.box for found in objects], np.float64).reshape(-1, 4),
+        np.array([found.class_index for found in objects], np.int64),
+        np.array([found.score for found in objects], np.float64),
+    )
 
 
 def _marks(**indices: Iterable[int]) -> Mapping[int, Mark]:

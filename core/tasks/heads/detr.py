@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from core.runtimes.predictor import Tensor
 from core.tasks.base import Evidence
+from core.tasks.heads.activations import sigmoid, softmax
 from core.tasks.heads.base import Candidates
 from core.tasks.heads.boxes import to_corners, to_pixels
 from core.tasks.heads.output_checks import (
@@ -155,7 +156,4 @@ def _masks(evidence: Evidence, boxes: str) -> str:
 def _activated(values: NDArray[np.float32], activation: Activation) -> NDArray[np.float32]:
     if activation == "none":
         return values
-    if activation == "sigmoid":
-        return np.asarray(1 / (1 + np.exp(-np.clip(values, -80, 80))), np.float32)
-    exponentials = np.exp(values - values.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
+    return sigmoid(values) if activation == "sigmoid" else softmax(values)

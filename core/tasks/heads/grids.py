@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.runtimes.predictor import Tensor
+from core.tasks.heads.output_checks import cells as cell_count
 from core.tasks.heads.output_checks import first_image
 
 _STRIDES = (4, 8, 16, 32, 64, 128)
@@ -77,6 +78,15 @@ def _channels(shape: tuple[int, ...]) -> int:
 def _grid(input_size: tuple[int, int], stride: int) -> tuple[int, int]:
     """Rows and columns."""
     return ceil(input_size[0] / stride), ceil(input_size[1] / stride)
+
+
+def fitting_strides(
+    tensor: Tensor, input_size: tuple[int, int], choices: Sequence[tuple[int, ...]]
+) -> tuple[int, ...] | None:
+    """The first strides whose grids together have as many cells as a tensor (1, cells, values); None if none have."""
+    if tensor.ndim != 3:
+        return None
+    return next((strides for strides in choices if tensor.shape[1] == cell_count(input_size, strides)), None)
 
 
 def rows(outputs: Mapping[str, Tensor], names: Sequence[str], values: int) -> NDArray[np.float32]:

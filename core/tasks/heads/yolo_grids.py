@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from core.runtimes.predictor import Tensor
 from core.tasks.base import Evidence
+from core.tasks.heads.activations import logit, sigmoid
 from core.tasks.heads.base import Candidates
 from core.tasks.heads.boxes import to_corners
 from core.tasks.heads.output_checks import STRIDES, are_scores, first_image
@@ -95,10 +96,10 @@ class YoloGrids:
 
     def _decode_grid(self, values: NDArray[np.float32], grid: Grid, least: float) -> tuple[NDArray[np.float32], ...]:
         """Corners, scores and classes of one grid; few cells come as far as the exponentials."""
-        threshold = least if self.activated else _logit(least)
+        threshold = least if self.activated else logit(least)
         anchor, row, column = np.nonzero(values[..., 4] >= threshold)
         cells = values[anchor, row, column]
-        confidences = cells[:, 4:] if self.activated else _sigmoid(cells[:, 4:])
+        confidences = cells[:, 4:] if self.activated else sigmoid(cells[:, 4:])
         scores = confidences[:, :1] * confidences[:, 1:]
         best = scores.max(axis=1)
         kept = best >= least
@@ -112,10 +113,10 @@ class YoloGrids:
     ) -> NDArray[np.float32]:
         """Boxes cx, cy, w, h in pixels."""
         if self.exponential:
-            places = (_sigmoid(values[:, :2]) - 0.5) * grid.stretch + 0.5
+            places = (sigmoid(values[:, :2]) - 0.5) * grid.stretch + 0.5
             sizes = np.exp(np.minimum(values[:, 2:], 20)) * anchors
         else:
-            shares = values if self.activated else _sigmoid(values)
+            shares = values if self.activated else sigmoid(values)
             places, sizes = shares[:, :2] * 2 - 0.5, (shares[:, 2:] * 2) ** 2 * anchors
         return np.concatenate(((places + cells) * grid.stride, sizes), axis=1, dtype=np.float32)
 
@@ -135,7 +136,7 @@ def recognize(evidence: Evidence) -> YoloGrids | None:
     )
     activated = are_scores(confidences)
     objectness = np.median(confidences.reshape(-1, 1 + classes)[:, 0])
-    if objectness > (_USUAL_OBJECTNESS if activated else _logit(_USUAL_OBJECTNESS)):
+    if objectness > (_USUAL_OBJECTNESS if activated else logit(_USUAL_OBJECTNESS)):
         return None
     head = _head(evidence, strides, classes)
     return None if head is None else replace(head, activated=activated, anchors_last=last)
@@ -226,14 +227,3 @@ def _family(evidence: Evidence) -> str:
 
 def _has_swish(evidence: Evidence) -> bool:
     return evidence.source.operators.get("Sigmoid", 0) >= _FEWEST_SWISHES
-
-
-def _sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(1 / (1 + np.exp(-np.clip(values, -80, 80))), np.float32)
-
-
-def _logit(share: float) -> float:
-    """The inverse of the sigmoid."""
-    if not 0 < share < 1:
-        return -np.inf if share <= 0 else np.inf
-    return float(np.log(share / (1 - share)))

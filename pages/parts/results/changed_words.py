@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from core.common.percent import percent
 from core.common.text import Text, plural, say
 from core.report.drawing.changes import ObjectChanges, compare_objects, compare_points
 from core.report.drawing.class_map import read_map
-from core.report.wording import percent
 from pages.parts.results.gallery_entry import Answer
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.common.percent import percent
 from core.common.text import Text
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report
 from core.report.wording import (
@@ -15,7 +16,6 @@ from core.report.wording import (
     SIMILARITY_HELP,
     SIMILARITY_TITLE,
     agreement_metric,
-    percent,
 )
 from core.targets import target_by_id
 from pages.parts.results import explanations

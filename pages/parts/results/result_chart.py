@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from core.common.percent import percent
 from core.common.text import Text, say
 from core.job.comparison import TruthFigure
 from core.report.schema import OutcomeEntry, Report
@@ -18,7 +19,6 @@ from core.report.wording import (
     TRUTH_TITLES,
     agreement_metric,
     difference,
-    percent,
     truth_of,
     with_interval,
 )

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.common.percent import percent
 from core.common.text import say
 from core.job.comparison import AgreementName, TruthFigure
 from core.report.schema import OutcomeEntry, Report
@@ -18,7 +19,6 @@ from core.report.wording import (
     TRUTH_HELP,
     TRUTH_TITLES,
     agreement_metric,
-    percent,
     short_difference,
     truth_of,
     with_interval,

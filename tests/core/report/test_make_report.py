@@ -86,7 +86,7 @@ def test_the_whole_report_holds_what_was_measured_and_reads_back(converted, tmp_
         task=TASK,
         split=Split((Path("a"),), (Path("b"), Path("c")), duplicates=1),
         skipped={Path("b"): "damaged"},
-        evaluation=Evaluation(source_truth, LATENCY, {}, None, {}, {}, TASK.budget, True, images=2),
+        evaluation=Evaluation(source_truth, LATENCY, {}, None, {}, {}, TASK, images=2),
         outcomes=(converted,),
         notes=(NOTE,),
         preflight=(PreflightResult("ncnn", "cannot", (), REASON, STEP),),

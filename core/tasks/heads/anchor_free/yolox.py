@@ -19,8 +19,8 @@ from core.runtimes.predictor import Tensor
 from core.tasks.base import Evidence
 from core.tasks.heads.activations import best_of_scores, sigmoid
 from core.tasks.heads.base import Candidates
-from core.tasks.heads.grids import from_centres, points, pyramid, rows
-from core.tasks.heads.output_checks import are_distributions, are_scores, cells, follow_cells
+from core.tasks.heads.grids import fitting_strides, from_centres, points, pyramid, rows
+from core.tasks.heads.output_checks import are_distributions, are_scores, follow_cells
 
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64))
 _LARGEST_SHIFT = 8
@@ -73,8 +73,8 @@ def recognize(evidence: Evidence) -> YoloX | None:
     outputs, size = evidence.outputs[0], evidence.input_size
     if len(outputs) == 1:
         ((name, tensor),) = outputs.items()
-        fitting = [strides for strides in _STRIDES if tensor.ndim == 3 and tensor.shape[1] == cells(size, strides)]
-        return _merged(evidence, (name,), fitting[0], tensor.shape[2]) if fitting else None
+        strides = fitting_strides(tensor, size, _STRIDES)
+        return _merged(evidence, (name,), strides, tensor.shape[2]) if strides else None
     found = pyramid(outputs, size)
     if found is None or found.strides not in _STRIDES:
         return None
