@@ -9,8 +9,8 @@ All files are made once and left in the work folder. Then, in turn and in one pr
 - *compared*: :func:`core.evaluation.paired_comparison.run_paired` over the same number of pictures: reading and
   preparing each, running, decoding, all metrics, and the gallery.
 
-The ratio is that of the medians. Peak memory is measured in a process of its own for each number of pictures; it should
-not grow with them.
+The ratio is that of the medians, by the clock and in processor time (in brackets). Peak memory is measured in a process
+of its own for each number of pictures; it should not grow with them.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
+from typing import TypeAlias
 
 os.environ["OMP_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -199,25 +200,38 @@ def _print_ratio(options: argparse.Namespace) -> None:
     bare, compared = partial(models.run_bare, feeds), partial(models.run_compared, context)
     bare(_WARM_UP)
     compared(_WARM_UP)
-    times: list[tuple[float, float]] = []
-    for number in range(options.rounds):
-        # Each is first as often as the other, since a busy computer slows whatever comes then.
-        order = [(0, bare), (1, compared)] if number % 2 == 0 else [(1, compared), (0, bare)]
-        seconds = dict.fromkeys((0, 1), 0.0)
-        for place, measured in order:
-            seconds[place] = _seconds(measured, options.count)
-        times.append((seconds[0], seconds[1]))
-        print(f"bare {seconds[0]:.2f} s, compared {seconds[1]:.2f} s: {seconds[1] / seconds[0]:.2f}", flush=True)
-    medians = [median(column) for column in zip(*times, strict=True)]
+    times = [_round(number, bare, compared, options.count) for number in range(options.rounds)]
+    wall, processor = (
+        median(one[clock] for _, one in times) / median(one[clock] for one, _ in times) for clock in (0, 1)
+    )
     print("\n".join(sorted(_FIGURES)))
     print(f"{len(models.files)} files, {options.count} pictures, task {models.task.name}: ", end="")
-    print(f"comparing takes {medians[1] / medians[0]:.2f} times bare inference", flush=True)
+    print(f"comparing takes {wall:.2f} times bare inference ({processor:.2f} in processor time)", flush=True)
 
 
-def _seconds(measured: Callable[[int], object], count: int) -> float:
-    start = time.perf_counter()
+_Times: TypeAlias = tuple[float, float]
+"""Seconds by the clock on the wall, and of the processor: the latter hardly changes where other programs run too."""
+
+
+def _round(
+    number: int, bare: Callable[[int], object], compared: Callable[[int], object], count: int
+) -> tuple[_Times, _Times]:
+    """Times of bare inference and of the comparison; each goes first as often as the other."""
+    if number % 2 == 0:
+        first = _times(bare, count)
+        second = _times(compared, count)
+    else:
+        second = _times(compared, count)
+        first = _times(bare, count)
+    shown = " ".join(f"{name} {one[0]:.2f} s ({one[1]:.2f})" for name, one in (("bare", first), ("compared", second)))
+    print(f"{shown}: {second[0] / first[0]:.2f} ({second[1] / first[1]:.2f})", flush=True)
+    return first, second
+
+
+def _times(measured: Callable[[int], object], count: int) -> _Times:
+    wall, processor = time.perf_counter(), time.process_time()
     measured(count)
-    return time.perf_counter() - start
+    return time.perf_counter() - wall, time.process_time() - processor
 
 
 def _print_peak(options: argparse.Namespace) -> None:
