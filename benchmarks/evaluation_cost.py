@@ -50,7 +50,6 @@ from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Predictor
 from core.targets import TARGETS, target_by_id
 from core.tasks.base import AnyTask
-from core.tasks.predictions import Truth
 from core.tasks.recognize import recognize_task
 
 _ARTIFACTS = "artifacts.pickle"
@@ -146,7 +145,7 @@ class _Models:
         }
         with tempfile.TemporaryDirectory() as folder:
             gallery = Gallery(Path(folder), self.task)
-            samples = islice(_with_truth(context), count)
+            samples = islice(_over_and_over(context), count)
             done = run_paired(
                 samples,
                 source=self.source,
@@ -165,12 +164,10 @@ def _run(feeds: Feeds, predictor: Predictor) -> None:
     predictor.run(feeds)
 
 
-def _with_truth(context: ConversionContext) -> Iterator[tuple[Sample, Truth | None]]:
-    """The test samples, over and over, each read and prepared anew."""
-    labels = context.split.labels
+def _over_and_over(context: ConversionContext) -> Iterator[Sample]:
+    """The test samples, each read and prepared anew."""
     while True:
-        for sample in context.test_samples():
-            yield sample, None if labels is None or sample.file is None else labels.truth(sample.file)
+        yield from context.test_samples()
 
 
 def _check(candidates: dict[str, Candidate]) -> None:

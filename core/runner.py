@@ -78,7 +78,7 @@ def run_job(job: Job, folder: Path, progress: Progress, *, on_targets_made: Call
 def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made: Callable[[int], None]) -> Report:
     progress(0.0, say("Checking the model and the pictures"))
     check_output_folder(job.out)
-    samples, test_folder = _split(job)
+    samples, test_folder, calibration_folder = _split(job)
     context = ConversionContext(
         job.inspected or inspect(job.source),
         job.preprocessing,
@@ -90,7 +90,7 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
     )
     preflight = _preflight(job, context)
     task = context.task = recognize_task_of(job, context)
-    samples = context.split = with_labels_for(task.name, samples, test_folder)
+    samples = context.split = with_labels_for(task.name, samples, test_folder, calibration_folder)
 
     made = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made)
     artifacts = [result for result in made if isinstance(result, UnverifiedArtifact)]
@@ -136,13 +136,13 @@ def recognize_task_of(job: Job, context: ConversionContext) -> AnyTask:
     return recognize_task(evidence, name=job.task, options=TaskOptions(score=job.score))
 
 
-def _split(job: Job) -> tuple[Split, ImageFolder | None]:
-    """The samples, and the folder of those that the files are tested on."""
+def _split(job: Job) -> tuple[Split, ImageFolder | None, ImageFolder | None]:
+    """The samples, the folder of those that the files are tested on, and that of the others."""
     images = None if job.images is None else read_folder(job.images)
     test_images = None if job.test_images is None else read_folder(job.test_images)
     if images is not None:
-        return split(images, test_images), test_images or images
-    return (Split() if test_images is None else test_only(test_images)), test_images
+        return split(images, test_images), test_images or images, images
+    return (Split() if test_images is None else test_only(test_images)), test_images, None
 
 
 def _preflight(job: Job, context: ConversionContext) -> tuple[PreflightResult, ...]:

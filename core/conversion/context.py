@@ -19,9 +19,11 @@ from core.inputs.augmentation import augment, augmentation_count
 from core.inputs.dummy_inputs import find_dummy_inputs
 from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import ImageReader, Split
+from core.inputs.object_crops import count_crops
 from core.inputs.samples import Sample, load_samples
-from core.inputs.synthetic import random_arrays, synthetic_images
+from core.inputs.synthetic import SYNTHETIC_SAMPLES, random_arrays, synthetic_images
 from core.job.outcome import PostProcessing
+from core.labels.base import Labels
 from core.metrics.reference_check import ReferenceSamples
 from core.ncnn.model import NcnnModel
 from core.onnx_model.attach import attach_tail
@@ -108,7 +110,7 @@ class ConversionContext:
     @cached_property
     def can_calibrate(self) -> bool:
         """Whether any calibration sample can be read."""
-        return next(self._load_samples(self.split.calibration), None) is not None
+        return next(self._calibration_samples(), None) is not None
 
     @cached_property
     def cut(self) -> Cut | None:
@@ -248,12 +250,21 @@ class ConversionContext:
     @property
     def calibration_count(self) -> int:
         """Number of inputs that :meth:`calibration_feeds` yields if every file can be read."""
-        return len(self.split.calibration) * self._augmentations
+        return self._calibration_sample_count * self._augmentations
+
+    @cached_property
+    def _calibration_sample_count(self) -> int:
+        labels, files = self.split.calibration_labels, self.split.calibration
+        return len(files) if labels is None else count_crops(labels, files)
 
     @property
     def _augmentations(self) -> int:
-        count = len(self.split.calibration)
+        count = self._calibration_sample_count
         return augmentation_count(count, self.preprocessing) if self.sampled.takes_image else 1
+
+    def _calibration_samples(self) -> Iterator[Sample]:
+        labels = self.split.calibration_labels
+        return self._load_samples(self.split.calibration, labels, crop=labels is not None)
 
     def calibration_feeds(self, progress: Progress) -> Iterator[Feeds]:
         """Yield the inputs for calibration; the samples are augmented where there are few.
@@ -261,16 +272,14 @@ class ConversionContext:
         Args:
             progress: is called with the share of files that are done.
         """
-        files = self.split.calibration
-        for done, sample in enumerate(self._load_samples(files)):
-            progress(
-                done / len(files), say("Measuring ranges on picture {done} of {all}", done=done + 1, all=len(files))
-            )
+        count = self._calibration_sample_count
+        for done, sample in enumerate(self._calibration_samples()):
+            progress(done / count, say("Measuring ranges on picture {done} of {all}", done=done + 1, all=count))
             yield from augment(sample, self.sampled, self.preprocessing, self._augmentations)
 
     def test_samples(self) -> Iterator[Sample]:
         """Yield the test samples, or synthetic ones where none can be read."""
-        samples = self._load_samples(self.split.test)
+        samples = self._load_samples(self.split.test, self.split.labels, crop=self.split.crop)
         first = next(samples, None)
         if first is not None:
             yield from chain([first], samples)
@@ -280,9 +289,20 @@ class ConversionContext:
         else:
             yield from random_arrays(self._dummy_inputs, self.fixed)
 
-    def _load_samples(self, files: Sequence[Path]) -> Iterator[Sample]:
+    @property
+    def test_sample_count(self) -> int:
+        """Number of samples that :meth:`test_samples` yields if every file can be read."""
+        labels, files = self.split.labels, self.split.test
+        if not self.has_test_samples:
+            return SYNTHETIC_SAMPLES
+        return count_crops(labels, files) if self.split.crop and labels is not None else len(files)
+
+    def _load_samples(self, files: Sequence[Path], labels: Labels | None, *, crop: bool) -> Iterator[Sample]:
         """Yield the readable samples, completed to all inputs of the source."""
-        for sample in load_samples(self.sampled, self.preprocessing, files=files, reader=self.reader):
+        samples = load_samples(
+            self.sampled, self.preprocessing, files=files, reader=self.reader, labels=labels, crop=crop
+        )
+        for sample in samples:
             yield replace(sample, feeds={**self._missing_inputs(sample.feeds), **sample.feeds})
 
     def _missing_inputs(self, feeds: Feeds) -> Feeds:
@@ -301,6 +321,13 @@ class ConversionContext:
     def notes(self) -> tuple[Text, ...]:
         """Notes that concern the job as a whole."""
         notes = self.prepared.notes if "prepared" in self.__dict__ else ()
+        if self.split.crop:
+            notes += (
+                say(
+                    "This model takes one body, face or hand at a time, so each labelled one was cut out of its "
+                    "picture; pictures without any were left out."
+                ),
+            )
         if self.reader.skipped:
             notes += (
                 plural(

@@ -16,14 +16,12 @@ from core.evaluation.layer_errors import measure_layers
 from core.evaluation.paired_comparison import Candidate, Metrics, SampleResult, run_paired
 from core.evaluation.verdict import failure, judge_agreement, judge_numbers
 from core.inputs.samples import Sample
-from core.inputs.synthetic import SYNTHETIC_SAMPLES
 from core.job.comparison import AgreementName, Comparison, Latency, LayerDifference, TruthFigure
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.runtimes.onnx import OnnxPredictor
 from core.targets.base import Target
 from core.tasks.base import AnyTask, TruthMetric
-from core.tasks.predictions import Truth
 
 _COMPARED, _LAYERS = 0.7, 0.8
 """Shares of the progress bar when the outputs are compared, and when the layers are; the rest is for the latency."""
@@ -113,7 +111,7 @@ def evaluate(
     source = OnnxPredictor(context.source.path, threads=1)
     candidates = {one.target.id: _candidate(one, context, task) for one in artifacts}
     metrics = Metrics.empty(task, context.expected)
-    samples = _with_truth(context, portion(progress, 0.0, _COMPARED))
+    samples = _counted(context, portion(progress, 0.0, _COMPARED))
     count = run_paired(samples, source=source, metrics=metrics, candidates=candidates, task=task, on_sample=on_sample)
     for predictor in (source, *(candidate.predictor for candidate in candidates.values())):
         if predictor is not None:
@@ -143,13 +141,12 @@ def _candidate(one: UnverifiedArtifact, context: ConversionContext, task: AnyTas
         return Candidate(None, metrics, error=as_conversion_error(exc))
 
 
-def _with_truth(context: ConversionContext, progress: Progress) -> Iterator[tuple[Sample, Truth | None]]:
-    """The test samples with what the labels say of them, where they do."""
-    count = len(context.split.test) if context.has_test_samples else SYNTHETIC_SAMPLES
-    labels = context.split.labels
+def _counted(context: ConversionContext, progress: Progress) -> Iterator[Sample]:
+    """The test samples, each told before it is used."""
+    count = context.test_sample_count
     for index, sample in enumerate(context.test_samples()):
         progress(index / count, say("Comparing with the original: picture {done} of {all}", done=index + 1, all=count))
-        yield sample, None if labels is None or sample.file is None else labels.truth(sample.file)
+        yield sample
 
 
 def _measure_latencies(

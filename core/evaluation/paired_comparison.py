@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from core.common.errors import ConversionError, VerificationError
+from core.common.errors import ConversionError, OptionError, VerificationError
 from core.common.text import say
 from core.common.unexpected_errors import as_conversion_error
 from core.inputs.samples import Sample
 from core.job.target_id import TargetId
 from core.metrics.similarity import ModelSimilarity
 from core.runtimes.predictor import Predictor, Tensor, all_finite
-from core.tasks.base import AgreementMetric, AnyTask, TruthMetric
-from core.tasks.predictions import Prediction, Truth
+from core.tasks.base import TASK_TITLES, UNFIT, AgreementMetric, AnyTask, TruthMetric
+from core.tasks.predictions import Prediction
 
 
 @dataclass
@@ -70,14 +70,13 @@ class SampleResult:
     """What the source and the candidates predicted for one sample."""
 
     sample: Sample
-    truth: Truth | None
     source: Prediction
     candidates: Mapping[TargetId, CandidateResult] = field(default_factory=dict)
     """Of every candidate that has not failed."""
 
 
 def run_paired(
-    samples: Iterable[tuple[Sample, Truth | None]],
+    samples: Iterable[Sample],
     *,
     source: Predictor,
     metrics: Metrics,
@@ -88,7 +87,7 @@ def run_paired(
     """Run the source and all candidates on each sample; accumulate their metrics.
 
     Args:
-        samples: with what the labels say, where known; read one by one, never kept.
+        samples: read one by one, never kept.
         source: the model to compare with.
         metrics: of the source; only its truth is accumulated.
         candidates: the new files; one that fails, or whose outputs have another form, gets an error and is excluded.
@@ -96,21 +95,44 @@ def run_paired(
         on_sample: called once for each sample.
 
     Returns:
-        Number of samples.
+        Number of samples. One whose outputs the task cannot decode is left out.
+
+    Raises:
+        OptionError: it can decode none.
     """
-    count = 0
+    count = left_out = 0
     # The runtimes compute without holding the GIL, so the models run in parallel.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for sample, truth in samples:
+        for sample in samples:
             outputs = source.run(sample.feeds)
-            prediction = task.decode(outputs, sample.placement)
-            if truth is not None and metrics.truth is not None:
-                metrics.truth.update(prediction, truth)
-            reference = _Reference(sample, outputs, prediction, truth, task)
+            prediction = _decode(task, outputs, sample)
+            if prediction is None:
+                left_out += 1
+                continue
+            if sample.truth is not None and metrics.truth is not None:
+                metrics.truth.update(prediction, sample.truth)
+            reference = _Reference(sample, outputs, prediction, task)
             results = zip(candidates, pool.map(partial(_run_candidate, reference), candidates.values()), strict=True)
-            on_sample(SampleResult(sample, truth, prediction, {target: result for target, result in results if result}))
+            on_sample(SampleResult(sample, prediction, {target: result for target, result in results if result}))
             count += 1
+    if left_out and not count:
+        raise OptionError(
+            say(
+                "The outputs of this model are not those of the task that was chosen: {task}.",
+                task=TASK_TITLES[task.name],
+            ),
+            next_step=say("Choose another task, or let it be recognised."),
+        )
     return count
+
+
+def _decode(task: AnyTask, outputs: Mapping[str, Tensor], sample: Sample) -> Prediction | None:
+    """None where outputs have a form that the task was not made for: a single sample must not cost the job."""
+    try:
+        prediction: Prediction = task.decode(outputs, sample.placement)
+    except UNFIT:
+        return None
+    return prediction
 
 
 @dataclass(frozen=True)
@@ -120,7 +142,6 @@ class _Reference:
     sample: Sample
     outputs: Mapping[str, Tensor]
     prediction: Prediction
-    truth: Truth | None
     task: AnyTask
 
 
@@ -136,8 +157,8 @@ def _run_candidate(reference: _Reference, candidate: Candidate) -> CandidateResu
             metrics.compared += 1
         prediction = reference.task.decode(outputs, reference.sample.placement)
         agreement = metrics.agreement.update(reference.prediction, prediction)
-        if reference.truth is not None and metrics.truth is not None:
-            metrics.truth.update(prediction, reference.truth)
+        if reference.sample.truth is not None and metrics.truth is not None:
+            metrics.truth.update(prediction, reference.sample.truth)
     # An unexpected error with one file, ours or a runtime's, must not cost the others.
     except Exception as exc:  # noqa: BLE001
         candidate.error = as_conversion_error(exc)

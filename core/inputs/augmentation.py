@@ -15,8 +15,13 @@ from core.runtimes.predictor import Feeds
 _ENOUGH_IMAGES = 20
 """Calibration images from which on none is augmented."""
 
-_OTHER_FITS: Mapping[Fit, tuple[Fit, ...]] = {"crop": ("stretch", "pad"), "stretch": ("crop", "pad"), "pad": ()}
-"""Other ways to resize. None for ``pad``: text recognition models never see letters of other proportions."""
+_OTHER_FITS: Mapping[Fit, tuple[Fit, ...]] = {
+    "crop": ("stretch", "pad"),
+    "stretch": ("crop", "pad"),
+    "pad": (),
+    "pad-corner": (),
+}
+"""Other ways to resize. None for padded images: text recognition models never see letters of other proportions."""
 
 
 def augmentation_count(images: int, preprocessing: Preprocessing) -> int:

@@ -58,6 +58,12 @@ class Split:
     labels: Labels | None = None
     """Of the folder with the test samples, where there are any."""
 
+    calibration_labels: Labels | None = None
+    """Of the folder with the calibration samples, where they are needed to cut objects out."""
+
+    crop: bool = False
+    """Whether each labelled object is a sample of its own, instead of each image."""
+
     duplicates: int = 0
     """Files left out because another one has the same content."""
 

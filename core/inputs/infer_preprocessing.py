@@ -16,14 +16,15 @@ from core.common.errors import ConversionError, ImagesError, SourceError
 from core.common.text import Text, say
 from core.inputs.evidence import gather_evidence
 from core.inputs.images import ImageFolder, ImageReader, read_folder
-from core.inputs.labels_for_task import labels_for
+from core.inputs.labels_for_task import labels_for, takes_crops
+from core.inputs.object_crops import object_crops
 from core.inputs.samples import image_feeds, image_sample
 from core.inputs.synthetic import synthetic_images
-from core.labels.base import Labels
 from core.onnx_model.source import Source
 from core.preprocessing import Color, Fit, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
 from core.tasks.base import AnyTask, TaskName, TaskOptions
+from core.tasks.predictions import Truth
 from core.tasks.recognize import recognize_task
 
 COMMON_NORMALIZATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -39,6 +40,9 @@ COMMON_NORMALIZATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]
 _MAX_IMAGES = 16
 _RECOGNITION_IMAGES = 4
 """Images by whose outputs the task is recognised."""
+
+_MAX_CROPS = 2
+"""Objects that are cut out of an image, where a model takes one at a time."""
 
 _MIN_CONFIDENCE = 0.1
 """Confidence below which the predictions are no evidence."""
@@ -147,14 +151,23 @@ class _Trial:
 
     source: Source
     predictor: OnnxPredictor
+    start: Preprocessing
+    """From the file."""
+
     images: Sequence[tuple[Path, Image.Image]]
     folder: ImageFolder | None
     task: AnyTask
 
     @cached_property
-    def labels(self) -> Labels | None:
-        """Those that the task can use."""
-        return labels_for(self.task.name, self.folder)
+    def labelled(self) -> Sequence[tuple[Image.Image, Truth | None]]:
+        """The images, or the objects cut out of them where the task takes one at a time, with their labels."""
+        labels = labels_for(self.task.name, self.folder)
+        known = [(image, None if labels is None else labels.truth(path)) for path, image in self.images]
+        if not takes_crops(self.task.name, labels):
+            return known
+        size = self.start.size
+        crops = [crop for image, truth in known for crop in islice(object_crops(image, truth, size=size), _MAX_CROPS)]
+        return crops or known
 
     @classmethod
     def of(
@@ -176,16 +189,15 @@ class _Trial:
             source, outputs, input_size=start.size, labels=labels, class_names=request.class_names
         )
         task = recognize_task(evidence, name=request.name, options=request.options)
-        return cls(source, predictor, images, folder, task)
+        return cls(source, predictor, start, images, folder, task)
 
     def score(self, candidate: Preprocessing) -> tuple[float, float]:
         """How good the answers are: against the labels (0 without any), then how sure the model is of them."""
         truth, predictions = self.task.truth(), []
-        for path, image in self.images:
+        for image, label in self.labelled:
             sample = image_sample(self.source, candidate, image)
             prediction = self.task.decode(self.predictor.run(sample.feeds), sample.placement)
             predictions.append(prediction)
-            label = None if self.labels is None else self.labels.truth(path)
             if truth is not None and label is not None:
                 truth.update(prediction, label)
         figures = () if truth is None else truth.compute()

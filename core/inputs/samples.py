@@ -12,9 +12,12 @@ from PIL import Image
 from core.common.errors import ImagesError
 from core.inputs.arrays import read_arrays
 from core.inputs.images import ARRAY_SUFFIXES, ImageReader
+from core.inputs.object_crops import object_crops
+from core.labels.base import Labels
 from core.onnx_model.source import Source
 from core.preprocessing import Placement, Preprocessing
 from core.runtimes.predictor import Feeds, Tensor
+from core.tasks.predictions import Truth
 
 _NO_IMAGE = Placement.identity((1, 1))
 
@@ -29,11 +32,20 @@ class Sample:
     placement: Placement = _NO_IMAGE
     """Where the image lies in the model's input."""
 
+    truth: Truth | None = None
+    """What the labels say of it, in pixels of :attr:`image`; None where they say nothing, or nobody asked."""
+
 
 def load_samples(
-    source: Source, preprocessing: Preprocessing, *, files: Iterable[Path], reader: ImageReader
+    source: Source,
+    preprocessing: Preprocessing,
+    *,
+    files: Iterable[Path],
+    reader: ImageReader,
+    labels: Labels | None = None,
+    crop: bool = False,
 ) -> Iterator[Sample]:
-    """Yield one sample for each readable file.
+    """Yield one sample for each readable file, or for each labelled object in it.
 
     Arrays are fed as they are; images are left out where the model takes none.
 
@@ -42,22 +54,38 @@ def load_samples(
         preprocessing: of the images.
         files: image and array files.
         reader: records the files that were skipped.
+        labels: of the files, where samples should come with their truth.
+        crop: whether each labelled object is a sample of its own, as in :mod:`core.inputs.object_crops`.
     """
     for path in files:
         if path.suffix.lower() in ARRAY_SUFFIXES:
             try:
-                yield Sample(read_arrays(path, source), path, placement=Placement.identity(preprocessing.size))
+                placement = Placement.identity(preprocessing.size)
+                yield Sample(read_arrays(path, source), path, None, placement, _truth(labels, path))
             except ImagesError as exc:
                 reader.skipped[path] = str(exc.reason)
         elif source.takes_image:
             for _, image in reader.read([path]):
-                yield image_sample(source, preprocessing, image, path)
+                truth = _truth(labels, path)
+                parts = object_crops(image, truth, size=preprocessing.size) if crop else [(image, truth)]
+                for part, own in parts:
+                    yield image_sample(source, preprocessing, part, path, own)
 
 
-def image_sample(source: Source, preprocessing: Preprocessing, image: Image.Image, file: Path | None = None) -> Sample:
+def image_sample(
+    source: Source,
+    preprocessing: Preprocessing,
+    image: Image.Image,
+    file: Path | None = None,
+    truth: Truth | None = None,
+) -> Sample:
     """The sample of one image."""
     placement = preprocessing.placement((image.height, image.width))
-    return Sample(image_feeds(source, preprocessing.tensor(image)), file, image, placement)
+    return Sample(image_feeds(source, preprocessing.tensor(image)), file, image, placement, truth)
+
+
+def _truth(labels: Labels | None, file: Path) -> Truth | None:
+    return None if labels is None else labels.truth(file)
 
 
 def image_feeds(source: Source, tensor: Tensor) -> Feeds:

@@ -66,7 +66,7 @@ class Gallery:
             "file": str(result.sample.file),
             "picture": f"{self._seen:05d}.jpg",
             "size": [image.height, image.width],
-            "truth": _truth_text(result.truth),
+            "truth": _truth_text(result.sample.truth),
             "source": self._task.to_json(result.source),
             "answers": {
                 target: {

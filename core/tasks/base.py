@@ -29,6 +29,9 @@ TASK_TITLES: Mapping[TaskName, Text] = {
 }
 """For people; the words of the command line and of reports are the keys."""
 
+UNFIT = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What recognising or decoding may raise for outputs of a form that a task was not made for."""
+
 P = TypeVar("P")
 P_contra = TypeVar("P_contra", contravariant=True)
 

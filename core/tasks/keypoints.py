@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.common.text import Text, plural
+from core.job.comparison import TruthFigure
 from core.job.task_name import TaskName
+from core.metrics.average_precision import AveragePrecision
 from core.metrics.oks import oks, oks_sigmas
 from core.preprocessing import Placement
 from core.runtimes.predictor import Tensor
-from core.tasks.base import Budget, Evidence, TaskOptions
+from core.tasks.base import Budget, Evidence, TaskOptions, TruthMetric
 from core.tasks.mean_metrics import Compared, MeanAgreement, MeanTruth
+from core.tasks.point_decoders import PointDecoder, find_decoder
 from core.tasks.predictions import Keypoints, ObjectTruth, Truth
 
-_COUNTS = frozenset({5, 9, 14, 15, 16, 17, 20, 21, 23, 26, 29, 37, 42, 68, 98, 106, 133, 136, 194})
-"""Numbers of points of the usual data sets."""
-
-_WORDS = ("keypoint", "kpt", "landm", "lmk", "joint")
 _LEAST_EXTENT = 0.1
 """Of the image's own size: points that all lie in one place would make every distance infinite."""
 
-_PEAK_AREA, _OWN_PEAKS = 0.1, 0.5
-"""Of heatmaps: most of a map that is above half its height; least share of the maps that are the highest one at their
-own peak."""
-
 _MOVED = 0.05
 """Share of the extent from which a point counts as moved."""
-
-
-class PointDecoder(Protocol):
-    """One way in which models write points."""
-
-    def __call__(
-        self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Points in pixels of the model's input, shape (points, 2) as x, y; and their scores, shape (points,)."""
 
 
 class KeypointDetection:
@@ -72,9 +58,9 @@ class KeypointDetection:
         """Object keypoint similarity to the source's points, each by the source's score: hidden ones are anywhere."""
         return MeanAgreement("oks", self._compare)
 
-    def truth(self) -> MeanTruth[Keypoints]:
-        """Mean OKS on images that show one person."""
-        return MeanTruth(("oks",), self._score)
+    def truth(self) -> KeypointPrecision:
+        """Average precision by OKS and mean OKS, on images that show one object."""
+        return KeypointPrecision(self._sigmas)
 
     def confidence(self, predictions: Sequence[Keypoints]) -> float:
         """Mean score of the points: the height of the peaks."""
@@ -103,7 +89,42 @@ class KeypointDetection:
         each = oks(rows, other.points[None], areas, counted=np.eye(len(weights), dtype=np.bool_), sigmas=self._sigmas)
         return float(np.average(each[:, 0], weights=weights)), len(distances), details
 
-    def _score(self, prediction: Keypoints, truth: Truth) -> tuple[float] | None:
+
+class KeypointPrecision:
+    """COCO's average precision by OKS, and mean OKS: each object is an image of its own, with one prediction.
+
+    So the box of each object is the labelled one, and no prediction can take the place of another's, as it may where
+    objects overlap and COCO's evaluation sees them in one image.
+
+    Args:
+        sigmas: of the points, as for :func:`core.metrics.oks.oks`.
+    """
+
+    def __init__(self, sigmas: NDArray[np.float64]) -> None:
+        self._sigmas = sigmas
+        self._precision = AveragePrecision(("oks-ap", "oks-ap-50"))
+        self._mean: MeanTruth[Keypoints] = MeanTruth(("oks",), self._similarity)
+
+    def update(self, prediction: Keypoints, truth: Truth) -> None:
+        """Add one image; it counts where the labels say where one object's points are."""
+        similarity = self._similarity(prediction, truth)
+        if similarity is None:
+            return
+        score, one = np.array([prediction.scores.mean()]), np.zeros(1, np.int64)
+        self._precision.update(score, one, one, np.array([similarity]), crowd=np.zeros(1, np.bool_))
+        self._mean.update(prediction, truth)
+
+    def compute(self, source: TruthMetric[Any] | None = None) -> tuple[TruthFigure, ...]:
+        """Average precision, that at 0.5, and the mean.
+
+        Args:
+            source: the source's own, over the same images.
+        """
+        other = source if isinstance(source, KeypointPrecision) else None
+        precision = self._precision.compute(None if other is None else other._precision)
+        return (*precision, *self._mean.compute(None if other is None else other._mean))
+
+    def _similarity(self, prediction: Keypoints, truth: Truth) -> tuple[float] | None:
         if not isinstance(truth, ObjectTruth) or truth.keypoints is None or len(truth.keypoints) != 1:
             return None
         points = truth.keypoints[0]
@@ -122,140 +143,9 @@ def recognize(evidence: Evidence, options: TaskOptions, *, is_chosen: bool = Fal
         options: what the person chose.
         is_chosen: whether the person says that it gives points: then any maps or pairs of numbers will do.
     """
-    size = evidence.input_size
-    if size is None:
-        return None
-    found = (
-        _simcc(evidence.outputs[0], size)
-        or _heatmaps(evidence, size, is_chosen=is_chosen)
-        or _coordinates(evidence, is_named=True)
-        or (_coordinates(evidence, is_named=False) if is_chosen else None)
-    )
+    found = find_decoder(evidence, is_chosen=is_chosen)
     if found is None:
         return None
     decoder, count = found
     reason = plural("It gives {count} point.", "It gives {count} points.", count=count)
     return KeypointDetection(decoder, count, reason=reason)
-
-
-class SimCC:
-    """One distribution along x and one along y for each point (Li et al., 2022)."""
-
-    def __init__(self, x: str, y: str) -> None:
-        self._x, self._y = x, y
-
-    def __call__(
-        self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The bins of the highest values, divided by the bins of one pixel; the score is the lower of the two."""
-        x, y = outputs[self._x][0], outputs[self._y][0]
-        bins = np.stack([x.argmax(axis=1), y.argmax(axis=1)], axis=1)
-        split = np.array([x.shape[1] / input_size[1], y.shape[1] / input_size[0]])
-        return (bins / split).astype(np.float32), np.minimum(x.max(axis=1), y.max(axis=1)).astype(np.float32)
-
-
-class Heatmaps:
-    """One map for each point, whose highest cell it is, moved a quarter cell towards the higher neighbour (HRNet).
-
-    Points near the edge stay in the middle of their cell as in HRNet's own code and MMPose's.
-
-    Args:
-        output: name of the output.
-        channels_last: whether the maps are along its last axis.
-    """
-
-    def __init__(self, output: str, *, channels_last: bool = False) -> None:
-        self._output, self._channels_last = output, channels_last
-
-    def __call__(
-        self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The cells with the highest values, in pixels of the input."""
-        maps = _maps_of(outputs[self._output], self._channels_last).astype(np.float32)
-        count, height, width = maps.shape
-        best = maps.reshape(count, -1).argmax(axis=1)
-        rows, columns = np.divmod(best, width)
-        index = np.arange(count)
-        padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)), mode="edge")
-        right_minus_left = padded[index, rows + 1, columns + 2] - padded[index, rows + 1, columns]
-        below_minus_above = padded[index, rows + 2, columns + 1] - padded[index, rows, columns + 1]
-        inside_x = (columns > 1) & (columns < width - 1) & (rows > 0)
-        inside_y = (rows > 1) & (rows < height - 1) & (columns > 0)
-        x = columns + 0.25 * np.sign(right_minus_left) * inside_x
-        y = rows + 0.25 * np.sign(below_minus_above) * inside_y
-        scale = np.array([input_size[1] / width, input_size[0] / height])
-        return (np.stack([x, y], axis=1) * scale).astype(np.float32), maps[index, rows, columns]
-
-
-class Coordinates:
-    """x and y of each point as numbers, in pixels of the input or in shares of its size."""
-
-    def __init__(self, output: str, *, dimensions: int, in_pixels: bool) -> None:
-        self._output, self._dimensions, self._in_pixels = output, dimensions, in_pixels
-
-    def __call__(
-        self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The coordinates as they are; all scores are 1."""
-        points = outputs[self._output][0].astype(np.float32).reshape(-1, self._dimensions)[:, :2]
-        if not self._in_pixels:
-            points = points * np.array([input_size[1], input_size[0]], np.float32)
-        return points, np.ones(len(points), np.float32)
-
-
-def _simcc(outputs: Mapping[str, Tensor], size: tuple[int, int]) -> tuple[SimCC, int] | None:
-    if len(outputs) != 2:
-        return None
-    (x_name, x), (y_name, y) = outputs.items()
-    if x.ndim != 3 or y.ndim != 3 or x.shape[:2] != y.shape[:2]:
-        return None
-    split = x.shape[2] / size[1]
-    return (SimCC(x_name, y_name), x.shape[1]) if split >= 1 and split == y.shape[2] / size[0] else None
-
-
-def _heatmaps(evidence: Evidence, size: tuple[int, int], *, is_chosen: bool) -> tuple[Heatmaps, int] | None:
-    """A grid of a quarter (or half, or eighth) of the input, with a usual number of maps that have one peak each."""
-    for name, tensor in evidence.outputs[0].items():
-        if tensor.ndim != 4 or tensor.shape[0] != 1 or not np.issubdtype(tensor.dtype, np.floating):
-            continue
-        for is_last in (False, True):
-            maps = [_maps_of(sample[name], is_last) for sample in evidence.outputs]
-            steps = (size[0] / maps[0].shape[1], size[1] / maps[0].shape[2])
-            if steps[0] != steps[1] or steps[0] not in (2, 4, 8):
-                continue
-            if is_chosen or (len(maps[0]) in _COUNTS and _are_peaks(maps)):
-                return Heatmaps(name, channels_last=is_last), len(maps[0])
-    return None
-
-
-def _maps_of(tensor: Tensor, is_last: bool) -> Tensor:
-    """Of the first sample, shape (points, height, width)."""
-    return np.moveaxis(tensor[0], -1, 0) if is_last else tensor[0]
-
-
-def _are_peaks(samples: Sequence[Tensor]) -> bool:
-    """Whether each map has a peak of its own, and is near one level everywhere else.
-
-    Maps of classes fill areas. Those of classes that are not in the picture may have small peaks too, but there
-    another class has the higher score, while a point's map is the highest one where the point is.
-    """
-    flat = [sample.reshape(len(sample), -1).astype(np.float64) for sample in samples]
-    maps = np.concatenate(flat)
-    low, high = np.percentile(maps, 10, axis=1), maps.max(axis=1)
-    share = (maps > ((low + high) / 2)[:, None]).mean(axis=1)
-    wins = [each[:, each.argmax(axis=1)].argmax(axis=0) == np.arange(len(each)) for each in flat]
-    return bool(np.median(share) < _PEAK_AREA and np.mean(wins) >= _OWN_PEAKS)
-
-
-def _coordinates(evidence: Evidence, *, is_named: bool) -> tuple[Coordinates, int] | None:
-    for name, tensor in evidence.outputs[0].items():
-        if is_named and not any(word in name.casefold() for word in _WORDS):
-            continue
-        if not 2 <= tensor.ndim <= 3 or tensor.shape[0] != 1 or not np.issubdtype(tensor.dtype, np.floating):
-            continue
-        dimensions = tensor.shape[2] if tensor.ndim == 3 else 2
-        if dimensions not in (2, 3) or tensor.size % dimensions:
-            continue
-        in_pixels = max(float(np.abs(sample[name]).max()) for sample in evidence.outputs) > 2.0
-        return Coordinates(name, dimensions=dimensions, in_pixels=in_pixels), tensor.size // dimensions
-    return None

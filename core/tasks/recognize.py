@@ -11,6 +11,7 @@ import numpy as np
 
 from core.common.errors import OptionError
 from core.common.text import say
+from core.preprocessing import Placement
 from core.tasks import (
     classification,
     detection,
@@ -23,7 +24,7 @@ from core.tasks import (
     segmentation,
     text,
 )
-from core.tasks.base import TASK_TITLES, AnyTask, Evidence, TaskName, TaskOptions
+from core.tasks.base import TASK_TITLES, UNFIT, AnyTask, Evidence, TaskName, TaskOptions
 from core.tasks.tensors import Tensors
 
 Recognizer: TypeAlias = Callable[[Evidence, TaskOptions], AnyTask | None]
@@ -97,11 +98,15 @@ def recognize_task(evidence: Evidence, *, name: TaskName | None = None, options:
 
 
 def _try(recognize: Recognizer, evidence: Evidence, options: TaskOptions) -> AnyTask | None:
-    """None too where outputs have a form that a recogniser was not made for: that must not cost the job."""
+    """None too where outputs have a form that a task was not made for, or cannot decode: that must not cost the job."""
     try:
-        return recognize(evidence, options)
-    except (ArithmeticError, LookupError, TypeError, ValueError):
+        task = recognize(evidence, options)
+        if task is not None:
+            for outputs in evidence.outputs:
+                task.decode(outputs, Placement.identity(evidence.input_size or (1, 1)))
+    except UNFIT:
         return None
+    return task
 
 
 def _first_of_batch(evidence: Evidence) -> Evidence:

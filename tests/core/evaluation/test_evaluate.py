@@ -56,7 +56,7 @@ def test_a_copy_of_the_source_passes_with_every_measurement(conversion, path):
         assert (figure.difference, before.difference) == (0.0, None)
     assert evaluation.source_latency.median_one_thread > 0
     assert [result.sample.file for result in results] == list(conversion.split.test)
-    assert [result.truth for result in results] == [ClassTruth("3"), ClassTruth("3"), None, None]
+    assert [result.sample.truth for result in results] == [ClassTruth("3"), ClassTruth("3"), None, None]
 
 
 def test_a_file_that_differs_too_much_is_refused_and_its_neighbour_is_not(conversion, path, tmp_path):

@@ -6,6 +6,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from core.common.errors import OptionError
 from core.evaluation.paired_comparison import Candidate, Metrics, run_paired
 from core.inputs.samples import Sample
 from core.runtimes.onnx import OnnxPredictor
@@ -53,7 +54,7 @@ def with_axes(path):
 
 def test_where_a_task_decodes_the_number_of_rows_may_differ_and_numbers_are_then_not_compared(path, tmp_path):
     more = candidate(conv_net(tmp_path / "more.onnx", classes=7))
-    _, results = compare(path, {"more": more}, [(Sample(one), None) for one in feeds(2)])
+    _, results = compare(path, {"more": more}, [Sample(one) for one in feeds(2)])
     assert more.error is None and more.metrics.compared == 0
     assert [result.candidates["more"].cosine for result in results] == [None, None]
 
@@ -71,14 +72,14 @@ def test_agreement_and_accuracy_are_counted_over_all_samples(path, tmp_path):
     inputs = feeds(4)
     best = [int(predictor.run(one)["scores"].argmax()) for one in inputs]
     truths = [ClassTruth(str(index)) for index in (best[0], (best[1] + 1) % 5)] + [None, ClassTruth(str(best[3]))]
-    samples = [(Sample(one), truth) for one, truth in zip(inputs, truths, strict=True)]
+    samples = [Sample(one, truth=truth) for one, truth in zip(inputs, truths, strict=True)]
     source, results = compare(path, {"same": same, "negated": negated}, samples)
     assert same.metrics.agreement.compute().value == 1 and negated.metrics.agreement.compute().value == 0
     first, fifth = source.truth.compute()
     assert (first.value, first.samples, fifth.value) == (pytest.approx(2 / 3), 3, 1.0)
     assert [figure.value for figure in same.metrics.truth.compute()] == [first.value, fifth.value]
     assert negated.metrics.truth.compute(source.truth)[0].difference < 0
-    assert [result.truth for result in results] == truths
+    assert [result.sample.truth for result in results] == truths
     for result, first in zip(results, best, strict=True):
         copy, other = result.candidates["same"], result.candidates["negated"]
         assert result.source.ranking[0] == copy.prediction.ranking[0] == first
@@ -90,7 +91,7 @@ def test_similarity_accumulates_over_the_samples(path, tmp_path):
     changed = scale_scores(path, 1.5, tmp_path / "changed.onnx")
     same, larger = candidate(path), candidate(changed)
     inputs = feeds(3)
-    compare(path, {"same": same, "larger": larger}, [(Sample(one), None) for one in inputs])
+    compare(path, {"same": same, "larger": larger}, [Sample(one) for one in inputs])
     source, second = (OnnxPredictor(file, threads=1) for file in (path, changed))
     a, b = (np.concatenate([one.run(each)["scores"].ravel() for each in inputs]) for one in (source, second))
     (difference,) = larger.metrics.similarity.compute()
@@ -119,7 +120,7 @@ def test_a_candidate_with_other_outputs_is_excluded_and_the_others_go_on(path, t
         "size": lambda: conv_net(to, size=2 * SIZE),
     }
     bad, good = candidate(make[kind]()), candidate(path)
-    samples = [(Sample(one), ClassTruth("0")) for one in feeds(3)]
+    samples = [Sample(one, truth=ClassTruth("0")) for one in feeds(3)]
     _, results = compare(path, {"bad": bad, "good": good}, samples)
     assert said in str(bad.error.reason) and bad.error.next_step
     assert [list(result.candidates) for result in results] == [["good"]] * 3
@@ -129,7 +130,7 @@ def test_a_candidate_with_other_outputs_is_excluded_and_the_others_go_on(path, t
 def test_infinities_of_the_source_do_not_exclude_a_candidate_that_has_them_too(path, tmp_path):
     infinite = scale_scores(path, np.inf, tmp_path / "infinite.onnx")
     copy = candidate(infinite)
-    compare(infinite, {"copy": copy}, [(Sample(one), None) for one in feeds(1)])
+    compare(infinite, {"copy": copy}, [Sample(one) for one in feeds(1)])
     assert copy.error is None and copy.metrics.similarity.compute()[0].largest == 0
 
 
@@ -137,7 +138,7 @@ def test_a_candidate_that_fails_later_keeps_out_from_then_on(tmp_path):
     """The size of the images is free in the source and fixed in the candidate."""
     free, fixed = conv_net(tmp_path / "free.onnx", size="side"), candidate(conv_net(tmp_path / "fixed.onnx"))
     fitting, larger = feeds(1)[0], {"input": np.ones((1, 3, 2 * SIZE, 2 * SIZE), np.float32)}
-    samples = [(Sample(one), None) for one in (fitting, larger, fitting)]
+    samples = [Sample(one) for one in (fitting, larger, fitting)]
     _, results = compare(free, {"fixed": fixed}, samples)
     assert [list(result.candidates) for result in results] == [["fixed"], [], []]
     assert fixed.metrics.compared == 1 and fixed.error
@@ -149,14 +150,14 @@ def test_an_unexpected_error_with_one_file_does_not_cost_the_others(path):
             raise KeyError("blob")
 
     broken, good = Candidate(Broken(path, threads=1), Metrics.empty(TASK, ("scores",))), candidate(path)
-    compare(path, {"broken": broken, "good": good}, [(Sample(one), None) for one in feeds(2)])
+    compare(path, {"broken": broken, "good": good}, [Sample(one) for one in feeds(2)])
     assert "KeyError" in str(broken.error.reason) and "Broken" not in str(broken.error.reason) and broken.error.detail
     assert good.metrics.compared == 2
 
 
 def test_a_candidate_that_was_not_loaded_is_left_out(path):
     missing = Candidate(None, Metrics.empty(TASK, ("scores",)))
-    _, (result,) = compare(path, {"missing": missing}, [(Sample(feeds(1)[0]), None)])
+    _, (result,) = compare(path, {"missing": missing}, [Sample(feeds(1)[0])])
     assert result.candidates == {}
 
 
@@ -172,7 +173,7 @@ def test_samples_are_made_one_by_one_and_not_kept(path):
             assert alive() <= 1  # the previous one, which is still bound in the loop
             sample = Sample(one)
             made.append(weakref.ref(sample))
-            yield sample, None
+            yield sample
 
     source = OnnxPredictor(path, threads=1)
     count = run_paired(
@@ -184,3 +185,33 @@ def test_samples_are_made_one_by_one_and_not_kept(path):
         on_sample=lambda result: None,
     )
     assert count == 6 and not alive()
+
+
+class Picky(Classification):
+    """Cannot decode outputs of which the first score is below the limit."""
+
+    limit = 0.0
+
+    def decode(self, outputs, placement):
+        if outputs["scores"][0, 0] < self.limit:
+            raise ValueError("not made for this")
+        return super().decode(outputs, placement)
+
+
+def test_a_sample_that_the_task_cannot_decode_is_left_out(path):
+    task, inputs, source = Picky("scores"), feeds(6), OnnxPredictor(path, threads=1)
+    firsts = [float(source.run(one)["scores"][0, 0]) for one in inputs]
+    task.limit = float(np.median(firsts))
+    decodable = sum(first >= task.limit for first in firsts)
+    assert 0 < decodable < 6
+
+    def count(samples):
+        same = Candidate(OnnxPredictor(path, threads=1), Metrics.empty(task, ("scores",)))
+        candidates, metrics = {"same": same}, Metrics.empty(task, ("scores",))
+        return run_paired(
+            samples, source=source, metrics=metrics, candidates=candidates, task=task, on_sample=lambda result: None
+        )
+
+    assert count([Sample(one) for one in inputs]) == decodable
+    with pytest.raises(OptionError, match="not those of the task"):
+        count([Sample(one) for one, first in zip(inputs, firsts, strict=True) if first < task.limit])

@@ -51,7 +51,7 @@ def test_the_fewer_images_the_more_variants(images, count):
     assert augmentation_count(images, preprocessing("crop")) == count
 
 
-@pytest.mark.parametrize(("fit", "most"), [("crop", 4), ("stretch", 4), ("pad", 2)])
+@pytest.mark.parametrize(("fit", "most"), [("crop", 4), ("stretch", 4), ("pad", 2), ("pad-corner", 2)])
 def test_the_count_is_that_of_the_variants_there_are(source, fit, most):
     assert augmentation_count(1, preprocessing(fit)) == most == len(variants(source, fit, most))
 

@@ -22,7 +22,7 @@ def made(prediction, agreement, cosine):
 
 def result(name, *, predictions, truth=None, source=CAT, mode="RGB", size=(640, 320)):
     picture = Image.fromarray(np.zeros((size[1], size[0]), np.uint8)).convert(mode)
-    return SampleResult(Sample({}, Path(name), picture), truth, source, predictions)
+    return SampleResult(Sample({}, Path(name), picture, truth=truth), source, predictions)
 
 
 def written(folder, *results):
@@ -84,6 +84,6 @@ def test_only_the_most_changed_are_stored(tmp_path, monkeypatch: pytest.MonkeyPa
 
 
 def test_samples_that_are_no_image_file_are_not_shown(tmp_path):
-    array = SampleResult(Sample({}, Path("a.npy")), None, CAT, {})
-    synthetic = SampleResult(Sample({}), None, CAT, {})
+    array = SampleResult(Sample({}, Path("a.npy")), CAT, {})
+    synthetic = SampleResult(Sample({}), CAT, {})
     assert written(tmp_path, array, synthetic) == []

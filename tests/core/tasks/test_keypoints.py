@@ -1,9 +1,14 @@
+import json
+
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from core.common.text import say
 from core.preprocessing import Placement, Preprocessing
-from core.tasks.keypoints import Coordinates, Heatmaps, KeypointDetection, SimCC
+from core.tasks.keypoints import KeypointDetection
+from core.tasks.point_decoders import Coordinates, Heatmaps, SimCC
 from core.tasks.predictions import Keypoints, ObjectTruth, TextTruth
 
 SIZE = (64, 48)
@@ -93,5 +98,58 @@ def test_truth_counts_images_with_one_person_and_its_labelled_points():
     metric = task.truth()
     for label in (truth(labelled), truth(np.concatenate([labelled, labelled])), TextTruth("no")):
         metric.update(prediction, label)
-    (figure,) = metric.compute()
+    *_, figure = metric.compute()
     assert (figure.metric, figure.value, figure.samples) == ("oks", pytest.approx(1.0), 1)
+
+
+def people(seed, count=30):
+    """Labelled bodies, each an image of its own, and points near them: most are found, some are far off."""
+    generator = np.random.default_rng(seed)
+    for _ in range(count):
+        points = np.zeros((1, 17, 3), np.float32)
+        points[0, :, :2] = generator.uniform(10, 110, (17, 2))
+        points[0, :, 2] = generator.integers(0, 3, 17)
+        points[0, 0, 2] = 2
+        area = float(generator.uniform(2000, 9000))
+        box = np.array([[10, 10, 110, 110]], np.float32)
+        truth = ObjectTruth(box, ("person",), np.zeros(1, bool), np.array([area], np.float32), keypoints=points)
+        found = points[0, :, :2] + generator.normal(0, generator.choice([2.0, 9.0, 25.0]), (17, 2)).astype(np.float32)
+        yield Keypoints(found, generator.uniform(0.1, 1, 17).astype(np.float32), 100.0), truth
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_average_precision_by_oks_is_that_of_pycocotools(tmp_path, seed):
+    task = KeypointDetection(Coordinates("y", dimensions=2, in_pixels=True), 17, reason=say("Done."))
+    metric, annotations, results = task.truth(), [], []
+    for index, (prediction, truth) in enumerate(people(seed), start=1):
+        metric.update(prediction, truth)
+        entry = {"image_id": index, "category_id": 1}
+        (points,) = truth.keypoints.astype(np.float64)
+        labelled = {"keypoints": points.ravel().tolist(), "num_keypoints": int((points[:, 2] > 0).sum())}
+        size = {"bbox": [10, 10, 100, 100], "area": float(truth.areas[0]), "iscrowd": 0}
+        annotations.append({"id": index, **entry, **labelled, **size})
+        found = np.column_stack([prediction.points.astype(np.float64), np.ones(17)]).ravel().tolist()
+        results.append({**entry, "keypoints": found, "score": float(prediction.scores.mean())})
+    images = [{"id": index + 1, "width": 120, "height": 120} for index in range(len(results))]
+    data = {"info": {}, "images": images, "categories": [{"id": 1, "name": "person"}], "annotations": annotations}
+    (tmp_path / "labels.json").write_text(json.dumps(data))
+    (tmp_path / "found.json").write_text(json.dumps(results))
+    truth = COCO(str(tmp_path / "labels.json"))
+    evaluation = COCOeval(truth, truth.loadRes(str(tmp_path / "found.json")), "keypoints")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    figures = {figure.metric: figure.value for figure in metric.compute()}
+    assert 0.1 < figures["oks-ap"] < 0.8 and 0.2 < figures["oks"] < 0.9
+    assert figures["oks-ap"] == pytest.approx(evaluation.stats[0], abs=1e-6)
+    assert figures["oks-ap-50"] == pytest.approx(evaluation.stats[1], abs=1e-6)
+
+
+def test_the_difference_to_the_source_comes_with_its_interval():
+    task = KeypointDetection(Coordinates("y", dimensions=2, in_pixels=True), 17, reason=say("Done."))
+    source, other = task.truth(), task.truth()
+    for index, (prediction, truth) in enumerate(people(0)):
+        source.update(prediction, truth)
+        other.update(Keypoints(prediction.points + 4 * (index % 2), prediction.scores, 100.0), truth)
+    for figure in other.compute(source):
+        assert figure.low <= figure.difference <= figure.high and figure.difference < 0

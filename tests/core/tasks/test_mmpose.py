@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.setup import openmmlab
-from core.tasks.keypoints import Heatmaps, SimCC
+from core.tasks.point_decoders import Heatmaps, SimCC
 
 pytestmark = [pytest.mark.openmmlab, pytest.mark.timeout(300)]
 

@@ -9,6 +9,7 @@ from core.onnx_model.inspect import inspect
 from core.onnx_model.source import TensorInfo
 from core.preprocessing import Placement
 from core.tasks.base import Evidence, TaskOptions
+from core.tasks.classification import Classification
 from core.tasks.recognize import recognize_task
 from small import CLASSES, SIZE, conv_net, save
 
@@ -381,3 +382,13 @@ def test_outputs_of_any_form_give_some_task(source, shape):
 def test_outputs_whose_shape_differs_between_samples_give_some_task(source):
     first, second = normal(1, 84, 21), normal(1, 84, 20)
     assert recognize_task(evidence(source, first, second)).name
+
+
+def test_a_task_that_cannot_decode_the_outputs_is_not_taken(source, monkeypatch):
+    def decode(self, outputs, placement):
+        raise ValueError("not made for this")
+
+    found = evidence(source, normal(1, CLASSES))
+    assert recognize_task(found).name == "classification"
+    monkeypatch.setattr(Classification, "decode", decode)
+    assert recognize_task(found).name == "tensors"

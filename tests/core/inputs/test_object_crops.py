@@ -1,0 +1,122 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.common.progress import silent
+from core.conversion.context import ConversionContext
+from core.inputs.images import read_folder, split
+from core.inputs.labels_for_task import with_labels_for
+from core.inputs.object_crops import count_crops, object_crops
+from core.onnx_model.inspect import inspect
+from core.preprocessing import Preprocessing
+from core.tasks.predictions import ClassTruth, ObjectTruth
+from small import SIZE, conv_net
+
+WIDTH, HEIGHT = 120, 80
+
+
+def people(*boxes, visible=2, crowd=()):
+    """A truth with a point in the middle of each box."""
+    table = np.array(boxes, np.float32).reshape(-1, 4)
+    points = np.zeros((len(table), 3, 3), np.float32)
+    points[:, 0, :2] = (table[:, :2] + table[:, 2:]) / 2
+    points[:, 0, 2] = visible
+    crowds = np.array([index in crowd for index in range(len(table))], np.bool_)
+    areas = (table[:, 2] - table[:, 0]) * (table[:, 3] - table[:, 1])
+    return ObjectTruth(table, ("person",) * len(table), crowds, areas, keypoints=points)
+
+
+def gradient():
+    """Red is x, green is y."""
+    rows, columns = np.indices((HEIGHT, WIDTH)).astype(np.uint8)
+    return Image.fromarray(np.stack([columns, rows, np.full_like(rows, 200)], axis=2))
+
+
+@pytest.mark.parametrize("size", [(64, 48), (48, 64), (32, 32)])
+def test_a_crop_has_the_models_proportions_and_the_box_in_its_middle(size):
+    ((crop, truth),) = object_crops(gradient(), people((40, 30, 60, 60)), size=size)
+    assert crop.width / crop.height == pytest.approx(size[1] / size[0], rel=0.05)
+    assert crop.width >= 20 * 1.25 - 1 and crop.height >= 30 * 1.25 - 1
+    x1, y1, x2, y2 = truth.boxes[0]
+    assert (x1 + x2) / 2 == pytest.approx(crop.width / 2, abs=1) and (y1 + y2) / 2 == pytest.approx(
+        crop.height / 2, abs=1
+    )
+
+
+def test_points_of_the_crop_are_on_the_same_pixels():
+    ((crop, truth),) = object_crops(gradient(), people((40, 30, 60, 60)), size=(64, 48))
+    x, y = truth.keypoints[0, 0, :2]
+    assert crop.getpixel((int(x), int(y))) == (50, 45, 200)
+    assert truth.keypoints[0, :, 2].tolist() == [2, 0, 0]
+
+
+def test_what_lies_outside_the_image_is_black():
+    ((crop, truth),) = object_crops(gradient(), people((0, 0, 60, 20)), size=(64, 64))
+    assert crop.size == (75, 75) and crop.getpixel((0, 0)) == (0, 0, 0)
+    assert truth.boxes[0].tolist() == pytest.approx([8, 28, 68, 48], abs=1)
+
+
+def test_groups_and_objects_without_points_are_no_samples():
+    assert len(list(object_crops(gradient(), people((0, 0, 9, 9), (5, 5, 20, 20), crowd=(0,)), size=(8, 8)))) == 1
+    assert not list(object_crops(gradient(), people((0, 0, 9, 9), visible=0), size=(8, 8)))
+    assert not list(object_crops(gradient(), ClassTruth("cat"), size=(8, 8)))
+    assert not list(object_crops(gradient(), None, size=(8, 8)))
+
+
+def test_a_crop_never_grows_beyond_all_memory():
+    flat = Image.new("RGB", (8000, 10))
+    assert not list(object_crops(flat, people((0, 0, 8000, 10)), size=(64, 48)))
+
+
+def labelled(folder, counts):
+    """Images with so many people each, in COCO's format."""
+    folder.mkdir()
+    images, annotations = [], []
+    for number, count in enumerate(counts):
+        noise = np.random.default_rng(number).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "width": WIDTH, "height": HEIGHT})
+        for index in range(count):
+            box = [10 + 20 * index, 10, 20, 40]
+            points = [box[0] + 5, 20, 2, box[0] + 9, 30, 1, 0, 0, 0]
+            entry = {"id": len(annotations), "image_id": number, "category_id": 1, "iscrowd": 0, "num_keypoints": 2}
+            annotations.append({**entry, "bbox": box, "area": 800, "keypoints": points})
+    categories = [{"id": 1, "name": "person", "keypoints": ["a", "b", "c"], "skeleton": []}]
+    data = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "person_keypoints.json").write_text(json.dumps(data), encoding="utf-8")
+    return read_folder(folder)
+
+
+def context_of(tmp_path, task, counts):
+    folder = labelled(tmp_path / "images", counts)
+    parts = with_labels_for(task, split(folder), folder)
+    source = inspect(conv_net(tmp_path / "net.onnx"))
+    return ConversionContext(source, Preprocessing((SIZE, SIZE)), split=parts, folder=tmp_path / "work")
+
+
+def test_of_keypoint_models_each_labelled_object_is_a_sample(tmp_path):
+    context = context_of(tmp_path, "keypoints", [3, 2, 0, 1])
+    samples = list(context.test_samples())
+    expected = [count for count in (3, 2, 0, 1) for _ in range(count)]
+    calibrated = len(context.split.calibration)
+    assert len(samples) == context.test_sample_count == count_crops(context.split.labels, context.split.test)
+    assert len(samples) + count_crops(context.split.labels, context.split.calibration) == len(expected)
+    assert all(len(sample.truth.boxes) == 1 and sample.image.size != (WIDTH, HEIGHT) for sample in samples)
+    assert calibrated == 2 and len(list(context.calibration_feeds(silent))) == context.calibration_count
+    assert any("cut out of its picture" in str(note) for note in context.notes)
+
+
+@pytest.mark.parametrize(("task", "counts"), [("pose", [3, 2, 1, 1]), ("keypoints", [0, 0, 0, 0])])
+def test_of_others_and_without_people_each_image_is_one(tmp_path, task, counts):
+    context = context_of(tmp_path, task, counts)
+    samples = list(context.test_samples())
+    assert len(samples) == context.test_sample_count == 2 and not context.notes
+    assert all(sample.image.size == (WIDTH, HEIGHT) for sample in samples)
+
+
+def test_where_only_the_test_folder_shows_people_calibration_uses_whole_images(tmp_path):
+    calibration, test = labelled(tmp_path / "a", [0, 0]), labelled(tmp_path / "b", [1, 2, 3])
+    parts = with_labels_for("keypoints", split(calibration, test), test, calibration)
+    assert parts.crop and parts.calibration_labels is None
