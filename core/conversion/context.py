@@ -11,10 +11,11 @@ from pathlib import Path
 import onnx
 
 from core.common.errors import EdgePressError
-from core.common.progress import Progress
+from core.common.progress import Progress, silent
 from core.common.text import Text, plural, say
 from core.conversion.cut import cut_source, run_model
 from core.conversion.prepare import PreparedModel, load_source, prepare_model, run_source
+from core.conversion.sensitivity import find_prediction_noise
 from core.inputs.augmentation import augment, augmentation_count
 from core.inputs.dummy_inputs import find_dummy_inputs
 from core.inputs.fixed_inputs import fixed_inputs
@@ -24,6 +25,7 @@ from core.inputs.samples import Sample, load_samples
 from core.inputs.synthetic import SYNTHETIC_SAMPLES, random_arrays, synthetic_images
 from core.job.outcome import PostProcessing
 from core.labels.base import Labels
+from core.metrics.prediction_noise import PredictionNoise
 from core.metrics.reference_check import ReferenceSamples
 from core.ncnn.model import NcnnModel
 from core.onnx_model.attach import attach_tail
@@ -32,7 +34,7 @@ from core.onnx_model.cut import Cut
 from core.onnx_model.source import Source
 from core.pnnx.blob_names import match_blobs
 from core.pnnx.convert import convert
-from core.preprocessing import Preprocessing
+from core.preprocessing import Placement, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 from core.tasks.base import AnyTask
@@ -215,7 +217,7 @@ class ConversionContext:
             return True
         metric = self.task.agreement()
         for (sample, before), made in zip(self._reference_predictions, outputs, strict=True):
-            metric.update(before, self._predict(self.task, sample, made))
+            metric.update(before, self._predict(self.task, sample.feeds, made, sample.placement))
         agreement = metric.compute()
         return agreement is None or agreement.high >= self.task.budget.keeps
 
@@ -225,15 +227,15 @@ class ConversionContext:
         assert self.task is not None
         samples = [replace(sample, image=None) for sample in self._reference_samples()]
         return [
-            (sample, self._predict(self.task, sample, expected))
+            (sample, self._predict(self.task, sample.feeds, expected, sample.placement))
             for sample, (_, expected) in zip(samples, self.references, strict=True)
         ]
 
-    def _predict(self, task: AnyTask, sample: Sample, outputs: Mapping[str, Tensor]) -> Prediction:
+    def _predict(self, task: AnyTask, feeds: Feeds, outputs: Mapping[str, Tensor], placement: Placement) -> Prediction:
         """The prediction from the source's outputs, or from those of its head where it is cut."""
         if self._tail is not None:
-            outputs = {**outputs, **self._tail.run({**sample.feeds, **outputs})}
-        prediction: Prediction = task.decode(outputs, sample.placement)
+            outputs = {**outputs, **self._tail.run({**feeds, **outputs})}
+        prediction: Prediction = task.decode(outputs, placement)
         return prediction
 
     @cached_property
@@ -246,6 +248,26 @@ class ConversionContext:
         """Without the outputs that are sizes, which :attr:`PreparedModel.static` does not have."""
         names = [value.name for value in self.prepared.static.graph.output]
         return [(feeds, {name: outputs[name] for name in names}) for feeds, outputs in self.references]
+
+    @cached_property
+    def prediction_noise(self) -> PredictionNoise | None:
+        """What the sensitivity analysis measures; None where it is the noise of the outputs.
+
+        The source is run on some of the calibration samples for it.
+        """
+        if self.task is None:
+            return None
+        task, placement = self.task, Placement.identity(self.preprocessing.size)
+
+        def predict(feeds: Feeds, outputs: Mapping[str, Tensor]) -> Prediction:
+            return self._predict(task, feeds, outputs, placement)
+
+        source = OnnxPredictor(self.source.path if self.cut is None else self.cut.head)
+        try:
+            feeds = self.calibration_feeds(silent)
+            return find_prediction_noise(task, predict, source, feeds, count=self.calibration_count)
+        finally:
+            source.close()
 
     @property
     def calibration_count(self) -> int:

@@ -54,6 +54,7 @@ def _quantize(context: ConversionContext, model: NcnnModel, progress: Progress) 
         context.calibration_feeds(portion(progress, 0.0, 0.6)),
         count=context.calibration_count,
         method=method_named(context.ncnn_calibration),
+        noise=context.prediction_noise,
         progress=portion(progress, 0.6, 1.0),
     )
     return plan.apply(model), _kept_notes(len(plan.keep_float), len(plan.layers))

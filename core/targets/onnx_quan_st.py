@@ -66,9 +66,16 @@ class OnnxQuanSt(OnnxTarget):
         name_nodes(model)
         add_biases(model)
         feeds = context.calibration_feeds(portion(progress, 0.0, 0.7))
-        statistics = collect_statistics(model, feeds, operators=QUANTIZED_OPERATORS, count=context.calibration_count)
+        noise = context.prediction_noise
+        statistics = collect_statistics(
+            model,
+            feeds,
+            operators=QUANTIZED_OPERATORS,
+            count=context.calibration_count,
+            held_out=None if noise is None else noise.samples,
+        )
         progress(0.7, say("Writing 8 bit weights"))
-        quantized, excluded = quantize_static(model, statistics)
+        quantized, excluded = quantize_static(model, statistics, noise=noise)
         if not any(tensor.data_type == onnx.TensorProto.INT8 for tensor in quantized.graph.initializer):
             raise _nothing_to_compute()
         (name,) = self.file_names(context.stem)

@@ -145,6 +145,15 @@ class Task(Protocol[P]):
     def confidence(self, predictions: Sequence[P]) -> float:
         """How sure the model is of predictions for several samples; the right preprocessing gives the highest."""
 
+    def noise(self, source: P, other: P) -> tuple[float, float] | None:
+        """What the search for sensitive layers watches: the noise of a prediction, and the power of the source's.
+
+        It must change with every small change of the outputs that may change an answer, as agreement does not.
+
+        Returns:
+            None where the noise of the outputs themselves says it.
+        """
+
     def to_json(self, prediction: P) -> dict[str, Any]:
         """A prediction as ``gallery.json`` holds it and the pages draw it; small.
 

@@ -103,6 +103,10 @@ class Classification:
         highest = np.log(max(2, len(predictions)))
         return log_inception_score(np.stack(rows)) / float(highest) if len(classes) > 1 else 0.0
 
+    def noise(self, source: ClassScores, other: ClassScores) -> None:
+        """The noise of the scores says it."""
+        return
+
     def to_json(self, prediction: ClassScores) -> dict[str, Any]:
         """The best class with its probability, and all that are present."""
         data: dict[str, Any] = {

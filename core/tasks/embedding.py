@@ -70,6 +70,10 @@ class Embedding:
         """Vectors tell nothing about how sure a model is."""
         return 0.0
 
+    def noise(self, source: EmbeddingVector, other: EmbeddingVector) -> None:
+        """The noise of the vectors says it."""
+        return
+
     def to_json(self, prediction: EmbeddingVector) -> dict[str, Any]:
         """Nothing that could be drawn."""
         return {}

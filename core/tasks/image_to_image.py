@@ -72,6 +72,10 @@ class ImageToImage:
         """Images tell nothing about how sure a model is."""
         return 0.0
 
+    def noise(self, source: OutputImage, other: OutputImage) -> None:
+        """The noise of the image says it."""
+        return
+
     def to_json(self, prediction: OutputImage) -> dict[str, Any]:
         """A small JPEG, from the lowest value (black) to the highest."""
         pixels = prediction.pixels

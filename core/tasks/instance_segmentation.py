@@ -11,7 +11,7 @@ from core.tasks.base import Evidence, TaskName, TaskOptions
 from core.tasks.objects.metrics import ObjectAgreement, ObjectPrecision, TruthKind
 from core.tasks.objects.object_task import ObjectTask, box_precision
 from core.tasks.objects.recognition import recognize_objects
-from core.tasks.objects.similarity import box_similarity, mask_similarity, true_mask_similarity
+from core.tasks.objects.similarity import Floats, box_similarity, mask_similarity, true_mask_similarity
 from core.tasks.predictions import Detections
 
 
@@ -26,6 +26,10 @@ class InstanceSegmentation(ObjectTask):
     def agreement(self) -> MaskAgreement:
         """F1 of masks of the same class at an IoU of 0.5."""
         return MaskAgreement(self.score)
+
+    @staticmethod
+    def _similarity(source: Detections, other: Detections) -> Floats:
+        return mask_similarity(source, other)
 
     def truth(self) -> ObjectPrecision:
         """MAP of masks, where the labels have some, and of boxes."""

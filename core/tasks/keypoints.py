@@ -66,6 +66,10 @@ class KeypointDetection:
         """Mean score of the points: the height of the peaks."""
         return float(np.mean([prediction.scores.mean() for prediction in predictions])) if predictions else 0.0
 
+    def noise(self, source: Keypoints, other: Keypoints) -> None:
+        """The noise of the maps says it."""
+        return
+
     def to_json(self, prediction: Keypoints) -> dict[str, Any]:
         """The points, rounded to a tenth of a pixel."""
         return {

@@ -10,7 +10,8 @@ from core.tasks.base import Evidence, TaskName, TaskOptions
 from core.tasks.objects.metrics import ObjectAgreement, ObjectPrecision, TruthKind
 from core.tasks.objects.object_task import ObjectTask, box_precision
 from core.tasks.objects.recognition import recognize_objects
-from core.tasks.objects.similarity import pose_similarity, true_pose_similarity, without_points
+from core.tasks.objects.similarity import Floats, pose_similarity, true_pose_similarity, without_points
+from core.tasks.predictions import Detections
 
 _MOST_POSES = 20
 """That COCO counts in an image."""
@@ -24,6 +25,10 @@ class Pose(ObjectTask):
     def agreement(self) -> ObjectAgreement:
         """F1 of poses of the same class at an OKS of 0.5."""
         return ObjectAgreement(self.score, ObjectF1("pose-f1", similarity="mean_oks"), pose_similarity)
+
+    @staticmethod
+    def _similarity(source: Detections, other: Detections) -> Floats:
+        return pose_similarity(source, other)
 
     def truth(self) -> ObjectPrecision:
         """Average precision by OKS, where the labels have points, and mAP of boxes."""

@@ -58,6 +58,10 @@ class Scores:
         """Scores tell nothing about the input."""
         return 0.0
 
+    def noise(self, source: ScoresOverTime, other: ScoresOverTime) -> None:
+        """The noise of the scores says it."""
+        return
+
     def to_json(self, prediction: ScoresOverTime) -> dict[str, Any]:
         """The first scores."""
         first = prediction.scores[:_STORED].astype(np.float64)

@@ -93,6 +93,10 @@ class Segmentation:
         """How much of a map differs tells nothing about the input."""
         return 0.0
 
+    def noise(self, source: ClassMap, other: ClassMap) -> None:
+        """The noise of the maps says it."""
+        return
+
     def to_json(self, prediction: ClassMap) -> dict[str, Any]:
         """The map as a small PNG of class indices."""
         picture = Image.fromarray(np.clip(prediction.classes, 0, 255).astype(np.uint8))

@@ -50,6 +50,10 @@ class Tensors:
         """Nothing is known."""
         return 0.0
 
+    def noise(self, source: NoPrediction, other: NoPrediction) -> None:
+        """Only numbers are known."""
+        return
+
     def to_json(self, prediction: NoPrediction) -> dict[str, Any]:
         """Nothing."""
         return {}

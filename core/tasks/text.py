@@ -71,6 +71,10 @@ class TextRecognition:
         """Mean probability of the characters, 0 for images in which nothing was read."""
         return float(np.mean([prediction.score for prediction in predictions])) if predictions else 0.0
 
+    def noise(self, source: RecognizedText, other: RecognizedText) -> None:
+        """The noise of the scores says it."""
+        return
+
     def to_json(self, prediction: RecognizedText) -> dict[str, Any]:
         """The text and its score."""
         return {"kind": "text", "text": prediction.text, "score": round(prediction.score, 4)}

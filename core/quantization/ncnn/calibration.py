@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.metrics.prediction_noise import NoiseSum, PredictionNoise
 from core.ncnn.model import NcnnModel
 from core.quantization.ncnn.int8 import quantize_layer
 from core.quantization.ncnn.outputs import run_model
@@ -72,13 +74,16 @@ class _SpreadSamples:
             self._interval *= 2
 
 
-def measure_sensitivity(model: NcnnModel, ranges: Mapping[int, float], samples: Sequence[Feeds]) -> dict[int, float]:
-    """Noise ratio of the outputs for each layer, when it alone is computed in 8 bit.
+def measure_sensitivity(
+    model: NcnnModel, ranges: Mapping[int, float], samples: Sequence[Feeds], noise: PredictionNoise | None = None
+) -> dict[int, float]:
+    """Noise ratio of the outputs, or of the predictions, for each layer, when it alone is computed in 8 bit.
 
     Args:
         model: in 32 bit.
         ranges: index of a layer -> abs-max of its input; 0 for a Gemm, which needs none.
         samples: a few inputs.
+        noise: how that of predictions is measured; None for that of the outputs.
 
     Returns:
         Index of the layer -> power of the quantisation error over power of the output (1/SQNR), averaged over all
@@ -86,6 +91,8 @@ def measure_sensitivity(model: NcnnModel, ranges: Mapping[int, float], samples: 
     """
     if not samples:
         return {}
+    if noise is not None:
+        return _sensitivity_of_predictions(model, ranges, samples, noise)
     expected = _outputs(model, samples)
     powers = [max(float(np.square(values).sum()), _MIN_POWER) for values in expected]
     sensitivity = {}
@@ -97,6 +104,30 @@ def measure_sensitivity(model: NcnnModel, ranges: Mapping[int, float], samples: 
         ]
         sensitivity[index] = sum(ratios) / len(ratios) if np.isfinite(ratios).all() else math.inf
     return sensitivity
+
+
+def _sensitivity_of_predictions(
+    model: NcnnModel, ranges: Mapping[int, float], samples: Sequence[Feeds], noise: PredictionNoise
+) -> dict[int, float]:
+    expected = list(_predictions(model, samples, noise))
+    sensitivity = {}
+    for index, abs_max in ranges.items():
+        total = NoiseSum(noise)
+        for before, made in zip(
+            expected, _predictions(quantize_layer(model, index, abs_max), samples, noise), strict=True
+        ):
+            total.update(before, made)
+        sensitivity[index] = total.ratio
+    return sensitivity
+
+
+def _predictions(model: NcnnModel, samples: Sequence[Feeds], noise: PredictionNoise) -> Iterator[Any]:
+    predictor = NcnnPredictor(model, noise.shapes, threads=1)
+    try:
+        for sample in samples:
+            yield noise.predict(sample, predictor.run(sample))
+    finally:
+        predictor.close()
 
 
 def _outputs(model: NcnnModel, samples: Sequence[Feeds]) -> list[NDArray[np.float64]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from core.common.progress import Progress, silent
 from core.common.text import say
+from core.metrics.prediction_noise import PredictionNoise
 from core.ncnn.model import NcnnModel
 from core.quantization.ncnn.calibration import measure_ranges, measure_sensitivity
 from core.quantization.ncnn.int8 import quantizable_layers, quantizable_without_range, to_int8
@@ -15,7 +16,7 @@ from core.quantization.ncnn.mixed_precision import by_rule, by_sensitivity
 from core.quantization.observers.abs_max import AbsMaxMethod
 from core.runtimes.predictor import Feeds
 
-_SENSITIVITY_SAMPLES = 3
+_SENSITIVITY_SAMPLES = 6
 """Samples for the sensitivity analysis."""
 
 _MAX_RANKED_LAYERS = 80
@@ -53,6 +54,7 @@ def plan_quantization(
     *,
     count: int,
     method: AbsMaxMethod = "min-max",
+    noise: PredictionNoise | None = None,
     progress: Progress = silent,
 ) -> QuantizationPlan:
     """Measure ranges on all samples, then the sensitivity to each layer on a few of them.
@@ -62,26 +64,28 @@ def plan_quantization(
         feeds: the calibration samples, taken one by one.
         count: number of samples, so that those for the sensitivity analysis are spread over all of them.
         method: how the ranges are chosen.
+        noise: how that of predictions is measured, where it counts instead of that of the outputs.
         progress: callback, called when the sensitivity analysis begins.
     """
     measured = quantizable_layers(model)
     layers = (*measured, *quantizable_without_range(model))
     samples: list[Feeds] = []
-    feeds = _copying_some(feeds, to=samples, interval=max(1, -(-count // _SENSITIVITY_SAMPLES)))
+    every = range(0, max(count, 1), max(1, -(-count // _SENSITIVITY_SAMPLES)))
+    feeds = _copying_some(feeds, to=samples, numbers=every if noise is None else noise.samples[:_SENSITIVITY_SAMPLES])
     ranges = measure_ranges(model, measured, feeds, method=method)
     if not layers:
         return QuantizationPlan(ranges, {}, layers, frozenset())
     progress(0.0, say("Measuring how sensitive each layer is to 8 bit"))
     kept = by_rule(model, layers)
-    sensitivity = measure_sensitivity(model, _layers_to_rank(model, layers, ranges=ranges, kept=kept), samples)
+    sensitivity = measure_sensitivity(model, _layers_to_rank(model, layers, ranges=ranges, kept=kept), samples, noise)
     keep_float = by_sensitivity(model, layers, kept=kept, sensitivity=sensitivity)
     return QuantizationPlan(ranges, sensitivity, layers, keep_float)
 
 
-def _copying_some(feeds: Iterable[Feeds], *, to: list[Feeds], interval: int) -> Iterator[Feeds]:
-    """The same samples; every n-th is also appended to a list."""
+def _copying_some(feeds: Iterable[Feeds], *, to: list[Feeds], numbers: Collection[int]) -> Iterator[Feeds]:
+    """The same samples; those of some numbers are also appended to a list."""
     for number, sample in enumerate(feeds):
-        if number % interval == 0:
+        if number in numbers:
             to.append(sample)
         yield sample
 

@@ -67,7 +67,12 @@ class CalibrationStatistics:
 
 
 def collect_statistics(
-    model: onnx.ModelProto, feeds: Iterable[Feeds], *, operators: Collection[str], count: int
+    model: onnx.ModelProto,
+    feeds: Iterable[Feeds],
+    *,
+    operators: Collection[str],
+    count: int,
+    held_out: Sequence[int] | None = None,
 ) -> CalibrationStatistics:
     """Ranges and histograms of the tensors around some operators, and the moments of the layers' inputs.
 
@@ -80,6 +85,8 @@ def collect_statistics(
         feeds: the calibration samples, taken one by one.
         operators: types of the nodes whose inputs and outputs are observed.
         count: approximate number of samples.
+        held_out: numbers of the samples for the sensitivity analysis, the best ones first; None for a few that are
+            spread evenly.
     """
     feeds = iter(feeds)
     first = next(feeds, None)
@@ -91,21 +98,21 @@ def collect_statistics(
     _add_reductions(observed, shapes)
     set_outputs(observed, [name + suffix for name in shapes for suffix in (_MIN, _MAX, _VALUES)])
     with_patches = copy_model(observed)
-    roles = _SampleRoles(count)
+    roles = _SampleRoles(count, held_out)
     patches = add_patches(with_patches, layers, shapes, density=_GPTQ_SAMPLES / roles.gptq_count)
     with_patches.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(set(patches.values())))
     collector = _StatisticsCollector(list(shapes), {layer: patches[layer.node] for layer in layers})
     plain, detailed = OnnxPredictor(observed), OnnxPredictor(with_patches)
-    held_out: list[Feeds] = []
+    kept: list[Feeds] = []
     try:
         for number, sample in enumerate(chain([first], feeds)):
             collector.update((detailed if roles.is_for_gptq(number) else plain).run(sample))
             if roles.is_held_out(number):
-                held_out.append(sample)
+                kept.append(sample)
     finally:
         plain.close()
         detailed.close()
-    return collector.compute(_fused_tensors(model), held_out or [first])
+    return collector.compute(_fused_tensors(model), kept or [first])
 
 
 class _SampleRoles:
@@ -115,11 +122,14 @@ class _SampleRoles:
 
     Args:
         count: approximate number of samples.
+        wanted: those that should be held out, the best ones first, as many as can be spared; None for any.
     """
 
-    def __init__(self, count: int) -> None:
-        held_out = 0 if count < _MIN_TO_HOLD_OUT else max(1, min(_HELD_OUT_SAMPLES, count // 4))
-        self._held_out = {(2 * number + 1) * count // (2 * held_out) for number in range(held_out)}
+    def __init__(self, count: int, wanted: Sequence[int] | None = None) -> None:
+        most = 0 if count < _MIN_TO_HOLD_OUT else max(1, min(_HELD_OUT_SAMPLES, count // 4))
+        spread = [(2 * number + 1) * count // (2 * most) for number in range(most)]
+        self._held_out = frozenset(spread if wanted is None else wanted[:most])
+        held_out = len(self._held_out)
         self._gptq_interval = max(1, (count - held_out) // _GPTQ_SAMPLES)
         self.gptq_count = max(1, min(_GPTQ_SAMPLES, count - held_out))
         """How many samples go into GPTQ's statistics."""

@@ -10,13 +10,15 @@ from onnx import numpy_helper
 
 from core.common.errors import ConversionError
 from core.common.text import say
+from core.metrics.prediction_noise import PredictionNoise
 from core.onnx_model.graph import copy_model
 from core.quantization.observers.ranges import Range, RangeMethod
 from core.quantization.onnx.calibration import CalibrationStatistics
 from core.quantization.onnx.excluded_nodes import prevent_weight_quantization, with_following_activations
 from core.quantization.onnx.ineligible_nodes import ineligible_nodes
-from core.quantization.onnx.quantize_weights import round_weights
-from core.quantization.onnx.sensitivity import select_nodes_to_exclude
+from core.quantization.onnx.layers import QuantizableLayer
+from core.quantization.onnx.quantize_weights import QuantizedWeights, round_weights
+from core.quantization.onnx.sensitivity import noise_of_ranges, select_nodes_to_exclude
 
 QUANTIZED_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Relu", "Clip")
 """The operators worth quantising. Over nine models, quantising all that onnxruntime can was never smaller and hardly
@@ -25,7 +27,11 @@ range after its activation, into which onnxruntime folds it."""
 
 
 def quantize_static(
-    model: onnx.ModelProto, statistics: CalibrationStatistics, *, method: RangeMethod = "mean-square"
+    model: onnx.ModelProto,
+    statistics: CalibrationStatistics,
+    *,
+    method: RangeMethod = "mean-square",
+    noise: PredictionNoise | None = None,
 ) -> tuple[onnx.ModelProto, int]:
     """Quantise; where the outputs differ too much, once more without the layers that cause it.
 
@@ -33,6 +39,8 @@ def quantize_static(
         model: the clean model, prepared with :func:`name_nodes` and :func:`add_biases`; it is not changed.
         statistics: of the calibration samples.
         method: how ranges are chosen; the default was best over all models tried (docs/calibration.md).
+        noise: how that of predictions is measured, where it counts instead of that of the outputs. Then full ranges
+            are tried too: the high scores of a detector's few objects are what is cut off first.
 
     Returns:
         The 8-bit model, and how many layers stayed in float.
@@ -41,12 +49,29 @@ def quantize_static(
     floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     quantized = _quantize(model, ranges)
     weights = round_weights(quantized, statistics.moments, floats)
-    excluded = select_nodes_to_exclude(model, weights, ranges, statistics.held_out)
-    if excluded:
-        quantized = _quantize(model, ranges, with_following_activations(model, excluded))
+    best = ranges if noise is None else _better_ranges(model, weights, statistics, ranges, noise)
+    excluded = select_nodes_to_exclude(model, weights, best, statistics.held_out, noise)
+    if excluded or best is not ranges:
+        quantized = _quantize(model, best, with_following_activations(model, excluded))
         round_weights(quantized, statistics.moments, floats)
         prevent_weight_quantization(quantized, excluded)
     return quantized, len(excluded)
+
+
+def _better_ranges(
+    model: onnx.ModelProto,
+    weights: Mapping[QuantizableLayer, QuantizedWeights],
+    statistics: CalibrationStatistics,
+    ranges: Mapping[str, Range],
+    noise: PredictionNoise,
+) -> Mapping[str, Range]:
+    """The given ranges or the full ones, whichever give less noise; weights are rounded alike with both."""
+    full = statistics.ranges_by("min-max")
+    if not weights:
+        return ranges
+    samples = statistics.held_out
+    ratios = [noise_of_ranges(model, weights, candidate, samples, noise) for candidate in (ranges, full)]
+    return full if ratios[1] < ratios[0] else ranges
 
 
 def _quantize(model: onnx.ModelProto, ranges: Mapping[str, Range], excluded: Sequence[str] = ()) -> onnx.ModelProto:

@@ -21,7 +21,11 @@ _PROBABILITY_OPERATORS = ("Softmax", "LogSoftmax")
 
 
 def add_switches(
-    model: onnx.ModelProto, weights: Mapping[QuantizableLayer, QuantizedWeights], ranges: Mapping[str, Range]
+    model: onnx.ModelProto,
+    weights: Mapping[QuantizableLayer, QuantizedWeights],
+    ranges: Mapping[str, Range],
+    *,
+    logits: bool = True,
 ) -> onnx.ModelProto:
     """A copy of the model in which :data:`SWITCHES` selects the layers that compute in simulated 8 bit.
 
@@ -29,6 +33,7 @@ def add_switches(
         model: in float; it is not changed.
         weights: layer -> the values it computes with in 8 bit, in the order of the switches.
         ranges: of the tensors around the layers; what has none stays exact.
+        logits: whether a last Softmax is left out: near a tie, probabilities do not show the error.
     """
     switched = copy_model(model)
     graph = switched.graph
@@ -44,12 +49,13 @@ def add_switches(
         _append_values(graph, node.name, values[node.name])
         _append_both(graph, node, ranges, numbers[node.name], has_bias=values[node.name].bias is not None)
     graph.initializer.extend(clip_limit_constants())
-    _output_logits(graph)
+    if logits:
+        _output_logits(graph)
     return switched
 
 
 def _output_logits(graph: onnx.GraphProto) -> None:
-    """Compare logits instead of a last Softmax: near a tie, probabilities do not show the error."""
+    """Give the inputs of a last Softmax instead of its outputs."""
     makers = {output: node for node in graph.node for output in node.output}
     for value in graph.output:
         maker = makers.get(value.name)

@@ -10,6 +10,7 @@ import numpy as np
 
 from core.common.text import Text
 from core.metrics.average_precision import AveragePrecision
+from core.metrics.object_noise import object_noise
 from core.preprocessing import Placement
 from core.runtimes.predictor import Tensor
 from core.tasks.base import Budget, TaskOptions
@@ -17,7 +18,7 @@ from core.tasks.heads.base import Head
 from core.tasks.objects.decoding import LEAST_SCORE, MOST_OBJECTS, decode_objects
 from core.tasks.objects.metrics import TruthKind
 from core.tasks.objects.outlines import outlines
-from core.tasks.objects.similarity import true_box_similarity
+from core.tasks.objects.similarity import Floats, box_similarity, true_box_similarity
 from core.tasks.predictions import Detections
 
 _DEFAULTS = TaskOptions()
@@ -86,6 +87,15 @@ class ObjectTask:
         objects, this is 0 for the right input too.
         """
         return sum(_confidence(prediction) for prediction in predictions) / max(len(predictions), 1)
+
+    def noise(self, source: Detections, other: Detections) -> tuple[float, float]:
+        """Of the objects, by scores and places: see :func:`core.metrics.object_noise.object_noise`."""
+        return object_noise(self._similarity(source, other), source.scores, other.scores)
+
+    @staticmethod
+    def _similarity(source: Detections, other: Detections) -> Floats:
+        """Shape (n, m), of the objects of two predictions, 0 between different classes."""
+        return box_similarity(source, other)
 
     def to_json(self, prediction: Detections) -> dict[str, Any]:
         """The best objects, at most 100, numbers rounded to a tenth of a pixel.

@@ -1,0 +1,63 @@
+"""What the sensitivity analysis of a job measures: the noise of predictions, on the samples that show most."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from heapq import nlargest
+from typing import Any
+
+from core.metrics.prediction_noise import Outputs, PredictionNoise
+from core.runtimes.predictor import Feeds, Predictor, all_finite
+from core.tasks.base import UNFIT, AnyTask
+from core.tasks.predictions import Prediction
+
+_SAMPLES = 8
+_LOOKED_AT = 50
+"""Calibration inputs on which the source is run to find those samples."""
+
+
+def find_prediction_noise(
+    task: AnyTask,
+    predict: Callable[[Feeds, Outputs], Prediction],
+    source: Predictor,
+    feeds: Iterable[Feeds],
+    *,
+    count: int,
+) -> PredictionNoise | None:
+    """How to measure the noise of a task's predictions.
+
+    Args:
+        task: of the model.
+        predict: decodes the outputs for an input.
+        source: the model, or its head where it is cut.
+        feeds: the calibration inputs, taken one by one.
+        count: number of inputs, about.
+
+    Returns:
+        None where the noise of the outputs says it, or nothing is found in any of the inputs.
+    """
+    interval = max(1, -(-count // _LOOKED_AT))
+    powers: list[tuple[float, int]] = []
+    outputs: Outputs = {}
+    for number, inputs in enumerate(feeds):
+        if number % interval:
+            continue
+        outputs = source.run(inputs)
+        prediction = predict(inputs, outputs)
+        noise = task.noise(prediction, prediction)
+        if noise is None:
+            return None
+        powers.append((noise[1], number))
+    best = [number for power, number in nlargest(_SAMPLES, powers) if power > 0.0]
+
+    def predict_finite(inputs: Feeds, made: Outputs) -> Prediction | None:
+        try:
+            return predict(inputs, made) if all_finite(made) else None
+        except UNFIT:
+            return None
+
+    def measure(expected: Any, made: Any) -> tuple[float, float]:
+        return (task.noise(expected, made) if made is not None else None) or (math.inf, 1.0)
+
+    return PredictionNoise(predict_finite, measure, tuple(best), outputs) if best else None

@@ -1,0 +1,106 @@
+"""A detector's sensitivity is measured in objects, on the samples that show most of them."""
+
+import math
+
+import numpy as np
+import pytest
+
+from core.common.progress import silent
+from core.conversion.context import ConversionContext
+from core.conversion.sensitivity import find_prediction_noise
+from core.inputs.images import read_folder, split
+from core.job.job import Job
+from core.onnx_model.inspect import inspect
+from core.preprocessing import Placement, Preprocessing
+from core.quantization.ncnn import plan
+from core.quantization.onnx import static
+from core.runner import recognize_task_of
+from core.runtimes.onnx import OnnxPredictor
+from core.targets import target_by_id
+from detectors import topk_detector
+from small import SIZE, conv_net, pictures
+
+
+def context_of(tmp_path, build):
+    path, images = build(tmp_path / "m.onnx"), pictures(tmp_path / "images", 24)
+    preprocessing = Preprocessing((SIZE, SIZE), fit="stretch")
+    context = ConversionContext(
+        inspect(path), preprocessing, split=split(read_folder(images)), folder=tmp_path / "work"
+    )
+    context.task = recognize_task_of(Job(path, (), preprocessing, tmp_path, images=images), context)
+    return context
+
+
+def test_the_samples_are_those_with_the_surest_objects(tmp_path):
+    context = context_of(tmp_path, topk_detector)
+    noise = context.prediction_noise
+    assert context.task.name == "detection" and len(noise.samples) == 8
+    head, powers = OnnxPredictor(context.cut.head), []
+    for feeds in context.calibration_feeds(silent):
+        prediction = noise.predict(feeds, head.run(feeds))
+        powers.append(float(np.square(prediction.scores.astype(np.float64)).sum()))
+    ranked = sorted(range(len(powers)), key=lambda number: -powers[number])
+    assert list(noise.samples) == ranked[:8]
+
+
+def test_it_grows_with_the_error_and_is_infinite_for_nan(tmp_path):
+    context = context_of(tmp_path, topk_detector)
+    noise, head = context.prediction_noise, OnnxPredictor(context.cut.head)
+    feeds = next(context.calibration_feeds(silent))
+    outputs = head.run(feeds)
+    random = np.random.default_rng(0)
+    directions = {name: random.standard_normal(tensor.shape) for name, tensor in outputs.items()}
+
+    def measured(step):
+        changed = {name: (tensor + step * directions[name]).astype(np.float32) for name, tensor in outputs.items()}
+        made, power = noise.measure(noise.predict(feeds, outputs), noise.predict(feeds, changed))
+        return made / power
+
+    ratios = [measured(step) for step in (0.0, 0.001, 0.01, 0.1)]
+    assert ratios[0] == 0.0 and ratios == sorted(ratios) and ratios[1] < ratios[3]
+    assert measured(math.nan) == math.inf
+
+
+def test_of_a_classifier_the_outputs_say_it(tmp_path):
+    assert context_of(tmp_path, conv_net).prediction_noise is None
+
+
+def test_where_nothing_is_found_the_outputs_say_it(tmp_path):
+    context = context_of(tmp_path, topk_detector)
+    empty = np.zeros((1, 1, 6), np.float32)
+
+    class Blind:
+        def run(self, feeds):
+            return {"dets": empty}
+
+    def predict(feeds, outputs):
+        return context.task.decode(outputs, Placement.identity((SIZE, SIZE)))
+
+    feeds = context.calibration_feeds(silent)
+    assert find_prediction_noise(context.task, predict, Blind(), feeds, count=12) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "module", "function"),
+    [
+        ("onnx_quan_st", static, "select_nodes_to_exclude"),
+        ("onnx_quan_st", static, "noise_of_ranges"),
+        ("ncnn_quan", plan, "measure_sensitivity"),
+    ],
+)
+def test_both_quantisers_measure_it(tmp_path, monkeypatch, target, module, function):
+    context, calls, real = context_of(tmp_path, topk_detector), [], getattr(module, function)
+
+    def recorded(*arguments):
+        calls.append((arguments[-2], arguments[-1]))
+        return real(*arguments)
+
+    monkeypatch.setattr(module, function, recorded)
+    (tmp_path / "made").mkdir()
+    target_by_id(target).make(context, tmp_path / "made", silent)
+    every = list(context.calibration_feeds(silent))
+    wanted = {every[number]["images"].tobytes() for number in context.prediction_noise.samples}
+    assert calls
+    for samples, noise in calls:
+        assert noise is context.prediction_noise
+        assert samples and {sample["images"].tobytes() for sample in samples} <= wanted
