@@ -31,12 +31,13 @@ def gather_evidence(
         class_names: by index, where the person gave them.
     """
     names = tuple(class_names) or source.class_names or names_beside(source.path)
+    sequences = [tensor.shape[-1] for tensor in outputs[0].values() if tensor.ndim == 3]
     return Evidence(
         source=source,
         outputs=outputs,
         input_size=input_size if source.takes_image else None,
         class_names=names or (() if labels is None else labels.class_names),
         labels=frozenset() if labels is None else labels.labels,
-        characters=tuple(class_names) or characters_beside(source.path),
+        characters=tuple(class_names) or characters_beside(source.path, outputs=max(sequences, default=None)),
         metadata=source.metadata,
     )

@@ -90,6 +90,7 @@ AgreementName: TypeAlias = Literal[
 TruthName: TypeAlias = Literal[
     "top-1",
     "top-5",
+    "label-f1",  # multi-label: F1 of the labels of an image, averaged over the images
     "map-50-95",
     "map-50",
     "mask-map-50-95",

@@ -1,11 +1,11 @@
-"""Class labels from a table ``labels.csv`` with the columns file and label."""
+"""Labels from a table ``labels.csv``: the class of each picture, its classes, or the text in it."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.common.text import say
@@ -15,14 +15,42 @@ from core.labels.pictures import Pictures
 from core.labels.places import Places
 from core.labels.problems import Problems
 from core.labels.reading import MAX_TABLE_BYTES, damaged, read_text
+from core.labels.text import text_labels
 
 _NAME = "labels.csv"
+_FILE_COLUMNS = ("file", "filename", "file_name", "image", "img", "picture", "path", "image_path", "img_path")
+_LABEL_COLUMNS = ("label", "class", "class_name", "category", "tag")
+_LISTS_OF_LABELS = ("labels", "classes", "categories", "tags")
+"""Columns whose cells may hold several labels, with ``|`` between them."""
+
+_TEXT_COLUMNS = ("text", "word", "words", "transcription")
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Places of the two columns that are read, and what the second one means."""
+
+    file: int
+    value: int
+    has_text: bool
+    has_lists: bool
+
+    @classmethod
+    def of(cls, header: Sequence[str]) -> _Columns | None:
+        """By their headings, in whatever case and order; None where one of the two is missing."""
+        places = {name.strip().casefold(): place for place, name in reversed(list(enumerate(header)))}
+        file = next((places[name] for name in _FILE_COLUMNS if name in places), None)
+        value = next((name for name in (*_LABEL_COLUMNS, *_LISTS_OF_LABELS, *_TEXT_COLUMNS) if name in places), None)
+        if file is None or value is None:
+            return None
+        return cls(file, places[value], value in _TEXT_COLUMNS, value in _LISTS_OF_LABELS)
 
 
 def find_labels_csv(places: Places, pictures: Pictures) -> Labels | None:
     """Read the table in the folder of pictures.
 
-    The labels are whatever the person wrote: class names, indices, or the text in the picture.
+    The labels are whatever the person wrote: class names, indices, or the text in the picture. A picture in several
+    rows has several labels.
 
     Raises:
         ImagesError: there is one, but it cannot be read.
@@ -30,26 +58,49 @@ def find_labels_csv(places: Places, pictures: Pictures) -> Labels | None:
     path = places.files(places.base).get(_NAME)
     if path is None:
         return None
+    columns, rows = _read(path)
     problems = Problems()
-    classes = {}
-    for line, name, label in _rows(path):
+    found: dict[Path, dict[str, None]] = {}
+    for line, name, value in rows:
         # Below the folder; only where that is none, by name.
         picture = pictures.folder / name
-        found = picture if picture in pictures else pictures.find(name, problems, f"{path}, {line}")
-        if found is not None:
-            classes[found] = label
-    return replace(class_labels(classes, pictures, _NAME), noted=problems) if classes else None
+        match = picture if picture in pictures else pictures.find(name, problems, f"{path}, {line}")
+        values = [part.strip() for part in value.split("|")] if columns.has_lists else [value]
+        if match is not None:
+            found.setdefault(match, {}).update(dict.fromkeys(part for part in values if part or columns.has_text))
+    return _labels({picture: tuple(values) for picture, values in found.items() if values}, columns, pictures, problems)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Line, file and label of each row."""
-    rows = csv.DictReader(io.StringIO(read_text(path, MAX_TABLE_BYTES)))
+def _labels(
+    found: Mapping[Path, tuple[str, ...]], columns: _Columns, pictures: Pictures, problems: Problems
+) -> Labels | None:
+    if not found:
+        return None
+    if columns.has_text:
+        return text_labels({picture: values[-1] for picture, values in found.items()}, pictures, _NAME, problems)
+    return replace(class_labels(found, pictures, _NAME), noted=problems)
+
+
+def _read(path: Path) -> tuple[_Columns, Iterator[tuple[int, str, str]]]:
+    """The columns; and line, file and value of each row."""
+    text = read_text(path, MAX_TABLE_BYTES)
+    header = text.partition("\n")[0]
+    rows = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count))
+    next_step = say("Write two columns with the headings file and label, saved as UTF-8, or remove the file.")
     try:
-        if rows.fieldnames and not {"file", "label"} <= set(rows.fieldnames):
-            raise KeyError(f"columns {list(rows.fieldnames)[:20]}")
-        for row in rows:
-            yield rows.line_num, row["file"].strip(), row["label"].strip()
-    except (KeyError, AttributeError, csv.Error) as exc:
-        line = rows.line_num + isinstance(exc, csv.Error)  # raised before the line is counted
-        next_step = say("Write two columns with the headings file and label, saved as UTF-8, or remove the file.")
-        raise damaged(path, line=max(1, line), detail=repr(exc)[:500], next_step=next_step) from exc
+        names = next(rows, [])
+    except csv.Error as exc:
+        raise damaged(path, line=1, detail=repr(exc)[:500], next_step=next_step) from exc
+    columns = _Columns.of(names)
+    if columns is None:
+        raise damaged(path, line=1, detail=f"columns {names[:20]}"[:500], next_step=next_step)
+
+    def values() -> Iterator[tuple[int, str, str]]:
+        try:
+            for row in rows:
+                if row:
+                    yield rows.line_num, row[columns.file].strip(), row[columns.value].strip()
+        except (IndexError, csv.Error) as exc:
+            raise damaged(path, line=rows.line_num, detail=repr(exc)[:500], next_step=next_step) from exc
+
+    return columns, values()

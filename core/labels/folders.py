@@ -24,25 +24,27 @@ def find_class_folders(pictures: Pictures) -> Labels | None:
     names = sorted({name for name in classes.values() if name})
     if len(names) < 2 or None in classes.values():
         return None
-    return class_labels({path: name for path, name in classes.items() if name}, pictures, "", tuple(names))
+    return class_labels({path: (name,) for path, name in classes.items() if name}, pictures, "", tuple(names))
 
 
-def class_labels(classes: Mapping[Path, str], pictures: Pictures, origin: str, names: tuple[str, ...] = ()) -> Labels:
+def class_labels(
+    classes: Mapping[Path, tuple[str, ...]], pictures: Pictures, origin: str, names: tuple[str, ...] = ()
+) -> Labels:
     """Labels of whole pictures.
 
     Args:
-        classes: picture -> its label.
+        classes: picture -> its labels, at least one.
         pictures: all pictures.
         origin: name of the label file; empty for folders.
         names: the classes by index, where they have indices.
     """
-    distinct = frozenset(classes.values())
+    distinct = frozenset(label for labels in classes.values() for label in labels)
     where = origin or say("folders")
     return Labels(
         "classes",
         describe(say("classes"), len(classes), len(pictures.files), where, class_count(len(distinct))),
         frozenset(classes),
-        lambda path: ClassTruth(classes[path]),
+        lambda path: ClassTruth(classes[path][0], classes[path][1:]),
         class_names=names,
         labels=distinct,
     )

@@ -146,11 +146,23 @@ def _labels(path: Path, pairs: Sequence[Pair], bad: int, pictures: Pictures) -> 
     problems.note("unreadable-entry", path, bad)
     problems.note("no-label", pictures.folder, len(pictures.files) - len(texts))
     if _are_classes(texts):
-        classes = {picture: text.strip() for picture, text in texts.items()}
+        classes = {picture: (text.strip(),) for picture, text in texts.items()}
         return replace(class_labels(classes, pictures, path.name), noted=problems)
+    return text_labels(texts, pictures, path.name, problems)
+
+
+def text_labels(texts: Mapping[Path, str], pictures: Pictures, origin: str, problems: Problems) -> Labels:
+    """Labels that are the text in each picture.
+
+    Args:
+        texts: picture -> its text.
+        pictures: all pictures.
+        origin: name of the label file.
+        problems: what was noted while it was read.
+    """
     return Labels(
         "text",
-        describe(say("text"), len(texts), len(pictures.files), path.name),
+        describe(say("text"), len(texts), len(pictures.files), origin),
         frozenset(texts),
         lambda picture: TextTruth(texts[picture]),
         noted=problems,

@@ -83,7 +83,7 @@ class Gallery:
 def _truth_text(truth: Truth | None) -> str | None:
     """What the label says, where that is a short text."""
     if isinstance(truth, ClassTruth):
-        return truth.label
+        return ", ".join(truth.labels)
     return truth.text if isinstance(truth, TextTruth) else None
 
 

@@ -49,6 +49,7 @@ AGREEMENT_HELP: Mapping[AgreementName, Text] = {
 TRUTH_TITLES: Mapping[TruthName, Text] = {
     "top-1": say("Right answers"),
     "top-5": say("Right among the first five"),
+    "label-f1": say("Right labels (F1)"),
     "map-50-95": say("Right objects (mAP)"),
     "map-50": say("Right objects (mAP at IoU 0.5)"),
     "mask-map-50-95": say("Right outlines (mask mAP)"),

@@ -15,7 +15,7 @@ from core.preprocessing import Placement
 from core.runtimes.predictor import Tensor
 from core.tasks.base import Budget, Evidence, TaskOptions
 from core.tasks.mean_metrics import Compared, MeanAgreement, MeanTruth
-from core.tasks.predictions import ClassScores, ClassTruth, Truth
+from core.tasks.predictions import ClassScores, ClassTruth, ObjectTruth, Truth
 
 _TOP = 5
 _DEFAULT_SCORE = 0.5
@@ -85,7 +85,9 @@ class Classification:
         return MeanAgreement("top-1", _same_class)
 
     def truth(self) -> MeanTruth[ClassScores]:
-        """Top-1 and top-5 accuracy."""
+        """Top-1 and top-5 accuracy, by any of an image's labels; multi-label: F1 of the labels."""
+        if self._multi_label:
+            return MeanTruth(("label-f1",), self._label_f1)
         return MeanTruth(("top-1", "top-5"), self._correct)
 
     def confidence(self, predictions: Sequence[ClassScores]) -> float:
@@ -119,10 +121,21 @@ class Classification:
         return data
 
     def _correct(self, prediction: ClassScores, truth: Truth) -> tuple[float, float] | None:
-        index = self.class_index(truth.label) if isinstance(truth, ClassTruth) else None
-        if index is None:
+        right = self._indices_of(truth.labels) if isinstance(truth, ClassTruth) else frozenset()
+        if not right:
             return None
-        return float(index in prediction.ranking[:1]), float(index in prediction.ranking)
+        return float(prediction.ranking[0] in right), float(not right.isdisjoint(prediction.ranking))
+
+    def _label_f1(self, prediction: ClassScores, truth: Truth) -> tuple[float] | None:
+        """Labelled objects say which classes are in the image, too."""
+        if not isinstance(truth, (ClassTruth, ObjectTruth)):
+            return None
+        right = self._indices_of(truth.labels)
+        # Where the model knows none of the labels, whatever it says is no answer to them.
+        return (_f1(right, prediction.present or frozenset()),) if right or not truth.labels else None
+
+    def _indices_of(self, labels: Iterable[str]) -> frozenset[int]:
+        return frozenset(index for label in labels if (index := self.class_index(label)) is not None)
 
 
 def recognize(evidence: Evidence, options: TaskOptions, *, is_chosen: bool = False) -> Classification | None:
@@ -207,10 +220,13 @@ def _same_class(source: ClassScores, other: ClassScores) -> Compared:
 
 def _same_labels(source: ClassScores, other: ClassScores) -> Compared:
     mine, theirs = source.present or frozenset(), other.present or frozenset()
-    both = len(mine & theirs)
-    f1 = 2 * both / (len(mine) + len(theirs)) if mine or theirs else 1.0
     drift = {"probability_drift": other.probability - source.probability}
-    return f1, len(mine | theirs), drift
+    return _f1(mine, theirs), len(mine | theirs), drift
+
+
+def _f1(labels: frozenset[int], others: frozenset[int]) -> float:
+    """1 where both are empty."""
+    return 2 * len(labels & others) / (len(labels) + len(others)) if labels or others else 1.0
 
 
 def _normalized(name: str) -> str:

@@ -162,6 +162,14 @@ class ClassTruth:
     label: str
     """A class name, a folder name or a class index."""
 
+    others: tuple[str, ...] = ()
+    """Further ones, where several are in the image."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.label, *self.others)
+
 
 @dataclass(frozen=True, eq=False)
 class ObjectTruth:

@@ -3,7 +3,7 @@ import pytest
 
 from core.preprocessing import Placement
 from core.tasks.classification import Classification, log_inception_score, to_probabilities
-from core.tasks.predictions import ClassTruth, TextTruth
+from core.tasks.predictions import ClassTruth, ObjectTruth, TextTruth
 
 NOWHERE = Placement.identity((1, 1))
 
@@ -115,3 +115,26 @@ def test_confidence_is_highest_for_sure_and_varied_predictions():
     unsure = [decoded(task, outputs(*row)) for row in 2 * np.eye(3)]
     assert task.confidence(sure) > 0.99
     assert 0.99 > task.confidence(unsure) > task.confidence(sure[:1] * 3) == 0.0
+
+
+def test_the_answer_is_right_if_it_is_any_of_the_images_labels():
+    task = Classification("scores", names=("cat", "dog", "eel", "fox", "gnu", "hen", "ibis"))
+    metric = task.truth()
+    metric.update(decoded(task, outputs(0, 9, 8, 7, 6, 5, 1)), ClassTruth("cat", ("dog",)))
+    metric.update(decoded(task, outputs(0, 9, 8, 7, 6, 5, 1)), ClassTruth("cat", ("unknown",)))
+    assert [figure.value for figure in metric.compute()] == [0.5, 0.5]
+
+
+def test_several_labels_are_scored_by_f1_and_labelled_objects_say_them_too():
+    task = Classification("scores", names=("cat", "dog", "eel"), multi_label=True)
+    metric = task.truth()
+    both = decoded(task, outputs(0.9, 0.6, 0.1))
+    boxes = np.zeros((3, 4), np.float32)
+    objects = ObjectTruth(boxes, ("cat", "cat", "eel"), np.zeros(3, bool), np.ones(3, np.float32))
+    for truth in (ClassTruth("cat", ("dog",)), ClassTruth("dog"), objects, ClassTruth("unknown"), TextTruth("cat")):
+        metric.update(both, truth)
+    nothing = ObjectTruth(boxes[:0], (), np.zeros(0, bool), np.ones(0, np.float32))
+    metric.update(decoded(task, outputs(0.1, 0.1, 0.1)), nothing)
+    (figure,) = metric.compute()
+    assert (figure.metric, figure.samples) == ("label-f1", 4)
+    assert figure.value == pytest.approx((1 + 2 / 3 + 2 / 4 + 1) / 4)
