@@ -19,9 +19,9 @@ from core.common.text import Text, say
 from core.common.unexpected_errors import describe_unexpected_error
 from core.conversion.context import ConversionContext
 from core.evaluation.evaluate import Evaluation, UnverifiedArtifact, evaluate
-from core.inputs.evidence import gather_evidence
 from core.inputs.images import ImageFolder, SampleCounts, Split, read_folder, split, test_only
 from core.inputs.labels_for_task import with_labels_for
+from core.inputs.recognition import RECOGNITION_SAMPLES, TaskRequest, recognize_from_samples
 from core.job.job import Job
 from core.job.outcome import Converted, Failed, Outcome, PostProcessing, Refused
 from core.job.preflight_result import PreflightResult
@@ -34,11 +34,7 @@ from core.report.schema import Report
 from core.runtimes.onnx import OnnxPredictor
 from core.targets import target_by_id
 from core.targets.base import Target
-from core.tasks.base import AnyTask, TaskOptions
-from core.tasks.recognize import recognize_task
-
-_RECOGNITION_SAMPLES = 4
-"""Test samples by whose outputs the task is recognised."""
+from core.tasks.base import AnyTask
 
 _MADE, _EVALUATED = 0.5, 0.98
 """Fractions of the progress bar when all files are made, and when they are evaluated."""
@@ -89,7 +85,7 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
         ncnn_calibration=job.ncnn_calibration,
     )
     preflight = _preflight(job, context)
-    task = context.task = recognize_task_of(job, context)
+    task = context.task = recognize_task_of(job, context, test_folder)
     samples = context.split = with_labels_for(task.name, samples, test_folder, calibration_folder)
 
     made = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made)
@@ -114,8 +110,13 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
     )
 
 
-def recognize_task_of(job: Job, context: ConversionContext) -> AnyTask:
+def recognize_task_of(job: Job, context: ConversionContext, folder: ImageFolder | None = None) -> AnyTask:
     """The task that the person chose, or the one that the source's outputs show.
+
+    Args:
+        job: with what the person chose.
+        context: the source and the test samples.
+        folder: of the test samples.
 
     Raises:
         OptionError: the outputs do not fit the task that the person chose.
@@ -123,17 +124,16 @@ def recognize_task_of(job: Job, context: ConversionContext) -> AnyTask:
     """
     predictor = OnnxPredictor(context.source.path, threads=1)
     try:
-        outputs = [predictor.run(sample.feeds) for sample in islice(context.test_samples(), _RECOGNITION_SAMPLES)]
+        return recognize_from_samples(
+            context.sampled,
+            predictor,
+            list(islice(context.test_samples(), RECOGNITION_SAMPLES)),
+            preprocessing=job.preprocessing,
+            folder=folder,
+            request=TaskRequest(job.task, job.score, job.class_names),
+        )
     finally:
         predictor.close()
-    evidence = gather_evidence(
-        context.sampled,
-        outputs,
-        input_size=job.preprocessing.size,
-        labels=context.split.labels,
-        class_names=job.class_names,
-    )
-    return recognize_task(evidence, name=job.task, options=TaskOptions(score=job.score))
 
 
 def _split(job: Job) -> tuple[Split, ImageFolder | None, ImageFolder | None]:

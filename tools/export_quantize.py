@@ -24,7 +24,7 @@ from core.common.text import say
 from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import SampleCounts, read_folder
 from core.inputs.infer_in_subprocess import infer_in_subprocess
-from core.inputs.infer_preprocessing import TaskRequest
+from core.inputs.recognition import TaskRequest
 from core.job.job import Job
 from core.job.outcome import Failed
 from core.job.task_name import TaskName

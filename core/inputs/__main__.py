@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from core.common.serialization import from_data, to_data
-from core.inputs.infer_preprocessing import TaskRequest, infer_preprocessing
+from core.inputs.infer_preprocessing import infer_preprocessing
+from core.inputs.recognition import TaskRequest
 from core.onnx_model.source import Source
 from core.process.lifecycle import exit_immediately
 from core.process.subprocess_entry import serve
@@ -24,7 +25,7 @@ def infer(source: Any, images: str | None, size: Sequence[int] | None, request: 
         source: data of a :class:`Source`.
         images: path of a folder of example images.
         size: height and width in pixels, for a model with free ones.
-        request: data of a :class:`~core.inputs.infer_preprocessing.TaskRequest`.
+        request: data of a :class:`~core.inputs.recognition.TaskRequest`.
 
     Returns:
         Data of a :class:`~core.inputs.infer_preprocessing.Proposal`.

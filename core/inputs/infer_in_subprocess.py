@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from core.common.serialization import from_data, to_data
-from core.inputs.infer_preprocessing import Proposal, TaskRequest
+from core.inputs.infer_preprocessing import Proposal
+from core.inputs.recognition import TaskRequest
 from core.onnx_model.source import Source
 from core.process.subprocess_call import call_in_subprocess
 

@@ -14,18 +14,17 @@ from PIL import Image
 
 from core.common.errors import ConversionError, ImagesError, SourceError
 from core.common.text import Text, say
-from core.inputs.evidence import gather_evidence
 from core.inputs.images import ImageFolder, ImageReader, read_folder
 from core.inputs.labels_for_task import labels_for, takes_crops
 from core.inputs.object_crops import object_crops
+from core.inputs.recognition import RECOGNITION_SAMPLES, TaskRequest, recognize_from_samples
 from core.inputs.samples import image_feeds, image_sample
 from core.inputs.synthetic import synthetic_images
 from core.onnx_model.source import Source
 from core.preprocessing import Color, Fit, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
-from core.tasks.base import AnyTask, TaskName, TaskOptions
+from core.tasks.base import AnyTask, TaskName
 from core.tasks.predictions import Truth
-from core.tasks.recognize import recognize_task
 
 COMMON_NORMALIZATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "ImageNet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
@@ -38,9 +37,6 @@ COMMON_NORMALIZATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]
 """Name -> mean and std, in RGB order and units of 0 to 255."""
 
 _MAX_IMAGES = 16
-_RECOGNITION_IMAGES = 4
-"""Images by whose outputs the task is recognised."""
-
 _MAX_CROPS = 2
 """Objects that are cut out of an image, where a model takes one at a time."""
 
@@ -89,20 +85,6 @@ class Proposal:
     """Why it is taken for a model of this task."""
 
 
-@dataclass(frozen=True)
-class TaskRequest:
-    """What a person said about the task; what is None is recognised."""
-
-    name: TaskName | None = None
-    score: float | None = None
-    class_names: tuple[str, ...] = ()
-
-    @property
-    def options(self) -> TaskOptions:
-        """As tasks take them."""
-        return TaskOptions(score=self.score)
-
-
 def infer_preprocessing(
     source: Source,
     images: Path | None = None,
@@ -132,7 +114,7 @@ def infer_preprocessing(
     start = _from_file(source, predictor, size)
     folder = read_folder(images) if images is not None else None
     is_given = source.own_preprocessing is not None or _is_ultralytics(source) or start.preprocessing.color == "gray"
-    most = _RECOGNITION_IMAGES if is_given else _MAX_IMAGES
+    most = RECOGNITION_SAMPLES if is_given else _MAX_IMAGES
     try:
         trial = _Trial.of(source, predictor, folder, start.preprocessing, request, most=most)
     except ConversionError:
@@ -182,13 +164,15 @@ class _Trial:
     ) -> _Trial:
         """With up to ``most`` images, and the task that is recognised by the outputs for the first preprocessing."""
         images = [] if folder is None or not folder.holds_images else _readable_images(folder, most)
-        samples = [image_sample(source, start, image) for _, image in images[:_RECOGNITION_IMAGES]]
-        outputs = [predictor.run(sample.feeds) for sample in samples or islice(synthetic_images(source, start), 1)]
-        labels = None if folder is None else folder.labels
-        evidence = gather_evidence(
-            source, outputs, input_size=start.size, labels=labels, class_names=request.class_names
+        samples = [image_sample(source, start, image, path) for path, image in images[:RECOGNITION_SAMPLES]]
+        task = recognize_from_samples(
+            source,
+            predictor,
+            samples or list(islice(synthetic_images(source, start), 1)),
+            preprocessing=start,
+            folder=folder,
+            request=request,
         )
-        task = recognize_task(evidence, name=request.name, options=request.options)
         return cls(source, predictor, start, images, folder, task)
 
     def score(self, candidate: Preprocessing) -> tuple[float, float]:

@@ -132,7 +132,8 @@ def _heatmaps(evidence: Evidence, size: tuple[int, int], *, is_chosen: bool) -> 
             steps = (size[0] / maps[0].shape[1], size[1] / maps[0].shape[2])
             if steps[0] != steps[1] or steps[0] not in (2, 4, 8):
                 continue
-            if is_chosen or (len(maps[0]) in _COUNTS and _are_peaks(maps)):
+            is_called_so = "heatmap" in name.casefold()
+            if is_chosen or (len(maps[0]) in _COUNTS and (is_called_so or _are_peaks(maps))):
                 return Heatmaps(name, channels_last=is_last), len(maps[0])
     return None
 

@@ -10,7 +10,8 @@ from core.common.errors import EdgePressError, ImagesError
 from core.common.text import say
 from core.inputs.images import open_image
 from core.inputs.infer_in_subprocess import infer_in_subprocess
-from core.inputs.infer_preprocessing import Proposal, TaskRequest
+from core.inputs.infer_preprocessing import Proposal
+from core.inputs.recognition import TaskRequest
 from core.job.task_name import TaskName
 from core.onnx_model.source import Source
 from core.preprocessing import Preprocessing

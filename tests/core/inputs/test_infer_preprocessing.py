@@ -8,7 +8,8 @@ from PIL import Image
 
 from core.common.errors import OptionError, SourceError
 from core.common.serialization import from_data, to_data
-from core.inputs.infer_preprocessing import COMMON_NORMALIZATIONS, Proposal, TaskRequest, infer_preprocessing
+from core.inputs.infer_preprocessing import COMMON_NORMALIZATIONS, Proposal, infer_preprocessing
+from core.inputs.recognition import TaskRequest
 from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from small import conv_net, save

@@ -1,0 +1,76 @@
+"""A model of single bodies is recognised on whole images with labelled people, which are looked at one by one."""
+
+import json
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from core.inputs.images import open_image, read_folder
+from core.inputs.infer_preprocessing import infer_preprocessing
+from core.inputs.recognition import TaskRequest, recognize_from_samples
+from core.inputs.samples import image_sample
+from core.onnx_model.inspect import inspect
+from core.preprocessing import Preprocessing
+from core.runtimes.onnx import OnnxPredictor
+from small import save
+
+PREPROCESSING = Preprocessing((64, 48), fit="stretch")
+
+
+def heatmap_model(path, output="output"):
+    """The brightness of the image, seventeen times, each moved to another place."""
+    weights = np.zeros((17, 3, 20, 20), np.float32)
+    for point in range(17):
+        row, column = 4 * (point // 5), 4 * (point % 5)
+        weights[point, :, row : row + 4, column : column + 4] = 1 / 48
+    nodes = [helper.make_node("Conv", ["image", "w"], [output], pads=[8] * 4, strides=[4, 4])]
+    inputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 64, 48])]
+    outputs = [helper.make_tensor_value_info(output, TensorProto.FLOAT, [1, 17, 16, 12])]
+    return save(nodes, inputs, outputs, [numpy_helper.from_array(weights, "w")], path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """White images, each with a dark place around a white point, which is labelled as a person."""
+    (tmp_path / "images").mkdir()
+    images, annotations = [], []
+    for number in range(4):
+        pixels = np.full((160, 200, 3), 255, np.uint8)
+        pixels[40:140, 50:150] = 0
+        pixels[86:94, 96:104] = 255
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "width": 200, "height": 160})
+        points = [100, 90, 2] + [0] * 48
+        box = {"bbox": [80, 65, 40, 50], "area": 2000, "iscrowd": 0, "keypoints": points, "num_keypoints": 1}
+        annotations.append({"id": number, "image_id": number, "category_id": 1, **box})
+    categories = [{"id": 1, "name": "person"}]
+    data = {"images": images, "annotations": annotations, "categories": categories}
+    (tmp_path / "images" / "keypoints.json").write_text(json.dumps(data), encoding="utf-8")
+    return tmp_path / "images"
+
+
+def recognized(path, folder, name=None):
+    source, read = inspect(path), read_folder(folder)
+    samples = [image_sample(source, PREPROCESSING, open_image(file), file) for file in read.files]
+    return recognize_from_samples(
+        source, OnnxPredictor(path), samples, preprocessing=PREPROCESSING, folder=read, request=TaskRequest(name)
+    ).name
+
+
+def test_labelled_people_are_looked_at_one_by_one(tmp_path, folder):
+    path = heatmap_model(tmp_path / "m.onnx")
+    assert recognized(path, folder) == "keypoints"
+    assert infer_preprocessing(inspect(path), folder).task == "keypoints"
+    assert recognized(path, folder, "segmentation") == "segmentation"  # the person's word counts
+
+
+def test_without_labels_whole_images_are_all_there_is(tmp_path, folder):
+    (folder / "keypoints.json").unlink()
+    assert recognized(heatmap_model(tmp_path / "m.onnx"), folder) == "segmentation"
+
+
+def test_maps_that_are_called_heatmaps_are_taken_at_their_word(tmp_path, folder):
+    (folder / "keypoints.json").unlink()
+    assert recognized(heatmap_model(tmp_path / "m.onnx", "heatmaps"), folder) == "keypoints"
