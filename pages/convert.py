@@ -39,7 +39,7 @@ def _form() -> None:
     if source is None:
         return
     examples = choose_examples(source)
-    preprocessing = choose_preprocessing(source, examples.folder)
+    preprocessing = choose_preprocessing(source, examples)
     number = 4 if source.takes_image else 3
     size = None if preprocessing is None else preprocessing.size
     targets = choose_targets(source, samples=examples.counts, size=size, number=number)

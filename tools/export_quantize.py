@@ -219,8 +219,10 @@ def _resolved(path: Path | None) -> Path | None:
 def _preprocessing(source: Source, options: argparse.Namespace, request: TaskRequest) -> Preprocessing:
     """The values of the options; what they leave out is inferred from the model and the pictures."""
     # With mean or std given no picture needs to be run: the rest follows from the model's shapes.
-    images = None if options.mean or options.std else options.images
-    proposal = infer_in_subprocess(source, images, size=options.size, request=request, timeout=_INFERENCE_SECONDS)
+    images, test_images = (None, None) if options.mean or options.std else (options.images, options.test_images)
+    proposal = infer_in_subprocess(
+        source, images, test_images=test_images, size=options.size, request=request, timeout=_INFERENCE_SECONDS
+    )
     return proposal.preprocessing.overridden(
         size=options.size,
         fit=options.fit,

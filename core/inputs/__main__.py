@@ -18,12 +18,13 @@ from core.process.lifecycle import exit_immediately
 from core.process.subprocess_entry import serve
 
 
-def infer(source: Any, images: str | None, size: Sequence[int] | None, request: Any) -> Any:
+def infer(source: Any, images: str | None, test_images: str | None, size: Sequence[int] | None, request: Any) -> Any:
     """Propose the preprocessing of a model.
 
     Args:
         source: data of a :class:`Source`.
         images: path of a folder of example images.
+        test_images: path of a folder of others.
         size: height and width in pixels, for a model with free ones.
         request: data of a :class:`~core.inputs.recognition.TaskRequest`.
 
@@ -37,6 +38,7 @@ def infer(source: Any, images: str | None, size: Sequence[int] | None, request: 
         infer_preprocessing(
             from_data(Source, source),
             None if images is None else Path(images),
+            test_images=None if test_images is None else Path(test_images),
             size=None if size is None else (size[0], size[1]),
             request=from_data(TaskRequest, request),
         )

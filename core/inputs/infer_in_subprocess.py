@@ -18,6 +18,7 @@ def infer_in_subprocess(
     source: Source,
     images: Path | None = None,
     *,
+    test_images: Path | None = None,
     size: tuple[int, int] | None = None,
     request: TaskRequest | None = None,
     timeout: float,
@@ -27,6 +28,7 @@ def infer_in_subprocess(
     Args:
         source: the model.
         images: folder of example images.
+        test_images: folder of others, if there is one.
         size: height and width, where they are known and the model leaves them free.
         request: what is known about the task.
         timeout: seconds after which the subprocess is killed.
@@ -37,6 +39,7 @@ def infer_in_subprocess(
     arguments = {
         "source": to_data(source),
         "images": None if images is None else str(images.absolute()),
+        "test_images": None if test_images is None else str(test_images.absolute()),
         "size": size,
         "request": to_data(request or TaskRequest()),
     }

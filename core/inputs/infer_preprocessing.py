@@ -89,6 +89,7 @@ def infer_preprocessing(
     source: Source,
     images: Path | None = None,
     *,
+    test_images: Path | None = None,
     size: tuple[int, int] | None = None,
     request: TaskRequest | None = None,
 ) -> Proposal:
@@ -97,6 +98,7 @@ def infer_preprocessing(
     Args:
         source: the model.
         images: folder of example images; without them only the file itself is used.
+        test_images: a folder of others, if there is one; used where it alone has labels, or there are no others.
         size: height and width, where they are known and the model leaves them free.
         request: what is known about the task.
 
@@ -112,7 +114,7 @@ def infer_preprocessing(
         )
     predictor = OnnxPredictor(source.path, threads=1)
     start = _from_file(source, predictor, size)
-    folder = read_folder(images) if images is not None else None
+    folder = _labelled_first(images, test_images)
     is_given = source.own_preprocessing is not None or _is_ultralytics(source) or start.preprocessing.color == "gray"
     most = RECOGNITION_SAMPLES if is_given else _MAX_IMAGES
     try:
@@ -125,6 +127,12 @@ def infer_preprocessing(
     if is_given or not trial.images:
         return start
     return _from_images(trial, start)
+
+
+def _labelled_first(images: Path | None, test_images: Path | None) -> ImageFolder | None:
+    """The first folder, or the second one where it alone has labels."""
+    folders = [read_folder(path) for path in (images, test_images) if path is not None]
+    return next((folder for folder in folders if folder.labels is not None), folders[0] if folders else None)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ _RECOGNIZERS: Mapping[TaskName, Recognizer] = {
 _OF_OBJECTS: frozenset[TaskName] = frozenset({"instance-segmentation", "pose", "detection"})
 """Tasks of which an output may have another shape for each image, or be empty."""
 
-_BY_CHOICE: Mapping[TaskName, Recognizer] = {
+_BY_CHOICE: Mapping[str, Recognizer] = {
     "keypoints": partial(keypoints.recognize, is_chosen=True),
     "text": partial(text.recognize, is_chosen=True),
     "image-to-image": partial(image_to_image.recognize, is_chosen=True),
@@ -61,7 +61,7 @@ _DEFAULTS = TaskOptions()
 
 
 def recognize_task(evidence: Evidence, *, name: TaskName | None = None, options: TaskOptions = _DEFAULTS) -> AnyTask:
-    """The task of a model.
+    """The task of a model: as EdgePress's own exporter has recorded it, or by what its outputs look like.
 
     Args:
         evidence: what is known of the model.
@@ -77,6 +77,10 @@ def recognize_task(evidence: Evidence, *, name: TaskName | None = None, options:
     evidence = _first_of_batch(evidence)
     steady = _steady_outputs(evidence)
     if name is None:
+        recorded = _BY_CHOICE.get(evidence.metadata.get("edgepress.task", ""))
+        known = None if recorded is None else _try(recorded, steady, options)
+        if known is not None:
+            return known
         is_steady = len(steady.outputs[0]) == len(evidence.outputs[0])
         may_be_objects = not _is_one_map(evidence)
         tried = (

@@ -14,7 +14,7 @@ from pages.parts.convert import preprocessing_step
 def quick_inference(monkeypatch):
     """The real one starts a process; that it works is tested in tests/core/inputs."""
 
-    def infer(source, images, *, request, timeout):
+    def infer(source, images, *, test_images, request, timeout):
         return Proposal(Preprocessing((32, 32)), say("This model takes no picture, so these settings do not matter."))
 
     monkeypatch.setattr(preprocessing_step, "infer_in_subprocess", infer)
@@ -94,7 +94,7 @@ def test_one_picture_is_counted_in_the_singular(opened, model, folder):
 
 
 def test_an_inference_that_fails_leaves_the_settings_to_the_person(opened, model, monkeypatch):
-    def infer(source, images, *, request, timeout):
+    def infer(source, images, *, test_images, request, timeout):
         raise ConversionError(say("It did not work."), next_step=say("Try again."))
 
     monkeypatch.setattr(preprocessing_step, "infer_in_subprocess", infer)

@@ -16,7 +16,7 @@ def asked(monkeypatch):
     """The tasks for which a proposal was asked; the real inference starts a process and is tested elsewhere."""
     names = []
 
-    def infer(source, images, *, request, timeout):
+    def infer(source, images, *, test_images, request, timeout):
         names.append(request.name)
         task = request.name or "detection"
         reason = say("Its output has 4 numbers for a box.")

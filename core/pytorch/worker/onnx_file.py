@@ -1,4 +1,4 @@
-"""Write a torch module as an ONNX file, with preprocessing and class names in its metadata."""
+"""Write a torch module as an ONNX file, with preprocessing, class names and task in its metadata."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from core.common.errors import ConversionError
 from core.common.serialization import to_data
 from core.common.text import say
+from core.job.task_name import TaskName
 from core.preprocessing import Preprocessing
 from core.pytorch.request import ExportRequest
 
@@ -53,8 +54,10 @@ def write(module: Any, images: Any, request: ExportRequest) -> None:
             ) from exc
 
 
-def add_metadata(path: Path, preprocessing: Preprocessing | None, classes: Sequence[str]) -> None:
-    """Add what Convert would otherwise have to ask the person."""
+def add_metadata(
+    path: Path, preprocessing: Preprocessing | None, classes: Sequence[str], task: TaskName | None = None
+) -> None:
+    """Add what Convert would otherwise have to infer, or to ask the person."""
     import onnx
 
     model = onnx.load(str(path))
@@ -63,5 +66,7 @@ def add_metadata(path: Path, preprocessing: Preprocessing | None, classes: Seque
         properties["edgepress.preprocessing"] = json.dumps(to_data(preprocessing))
     if classes:
         properties["edgepress.classes"] = json.dumps(list(classes), ensure_ascii=False)
+    if task is not None:
+        properties["edgepress.task"] = task
     onnx.helper.set_model_props(model, properties)
     onnx.save(model, str(path))

@@ -45,6 +45,7 @@ def export_config(request: ExportRequest, progress: Progress) -> Exported:
         kind=task,
         preprocessing=config_facts.preprocessing(config, task, shape),
         classes=_classes(config, task, checkpoint),
+        task="keypoints" if configs.type_name(config.model) == "TopdownPoseEstimator" else None,
         notes=(*notes, *filter(None, [config_facts.fit_note(config, task)])),
         progress=progress,
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from core.common.progress import Progress
 from core.common.text import Text, say
+from core.job.task_name import TaskName
 from core.preprocessing import Preprocessing
 from core.pytorch.request import TASKS, Exported, ExportedTensor, ExportRequest
 from core.pytorch.worker import build, onnx_file, verify
@@ -23,6 +24,7 @@ def export_verified(
     kind: str,
     preprocessing: Preprocessing,
     classes: Sequence[str] = (),
+    task: TaskName | None = None,
     notes: Sequence[Text] = (),
     progress: Progress,
     is_known: bool = True,
@@ -35,6 +37,7 @@ def export_verified(
         kind: as in :class:`Exported`.
         preprocessing: how images become its input.
         classes: names of its classes.
+        task: what it is for, where that is sure.
         notes: for the person.
         progress: called at every step.
         is_known: whether ``preprocessing`` is the model's own; else it serves to make inputs, and is not recorded.
@@ -52,7 +55,7 @@ def export_verified(
     progress(0.65, say("Writing ONNX"))
     onnx_file.write(wrap(_merged(model)), torch.from_numpy(np.ascontiguousarray(inputs[0][1])), request)
     known = preprocessing if is_known else None
-    onnx_file.add_metadata(request.target, known, classes)
+    onnx_file.add_metadata(request.target, known, classes, task)
     progress(0.8, say("Comparing with PyTorch"))
     checks = verify.compare(request.target, inputs, expected)
     return Exported(

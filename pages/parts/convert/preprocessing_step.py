@@ -17,6 +17,7 @@ from core.onnx_model.source import Source
 from core.preprocessing import Preprocessing
 from pages.parts.convert import draft
 from pages.parts.convert.example_folder import ExampleFolder
+from pages.parts.convert.examples_step import Examples
 from pages.parts.convert.preprocessing_form import ask_preprocessing
 from pages.parts.convert.task_form import ask_task
 from pages.parts.widgets.error_message import show_error
@@ -30,7 +31,7 @@ _INFERENCE_SECONDS = 120.0
 _SHOWN = 6
 
 
-def choose_preprocessing(source: Source, examples: ExampleFolder | None) -> Preprocessing | None:
+def choose_preprocessing(source: Source, examples: Examples) -> Preprocessing | None:
     """Draw the step; the settings that were chosen, or None while they cannot be used."""
     if not source.takes_image:
         return Preprocessing((224, 224))  # it will not be used, and a job always has one
@@ -51,18 +52,19 @@ def choose_preprocessing(source: Source, examples: ExampleFolder | None) -> Prep
             return None
         draft.change(preprocessing=None if chosen == proposal.preprocessing else chosen)
         with preview:
-            _show(chosen, examples)
+            _show(chosen, examples.folder)
     return chosen
 
 
-def _proposal(source: Source, examples: ExampleFolder | None) -> Proposal | None:
-    """Inferred once for each model, folder and chosen task; it runs the model, so it takes some seconds."""
-    images, task = None if examples is None else examples.path, draft.current().task
-    key = (source.path, source.path.stat().st_mtime_ns, images, task)
+def _proposal(source: Source, examples: Examples) -> Proposal | None:
+    """Inferred once for each model, folders and chosen task; it runs the model, so it takes some seconds."""
+    images, test_images = (None if one is None else one.path for one in (examples.folder, examples.test))
+    task = draft.current().task
+    key = (source.path, source.path.stat().st_mtime_ns, images, test_images, task)
     known_key, result = st.session_state.get(_PROPOSAL, (None, None))
     if known_key != key:
         with st.spinner(t("Trying the model out to find how it wants its pictures")):
-            result = _infer(source, images, task)
+            result = _infer(source, images, test_images, task)
         st.session_state[_PROPOSAL] = (key, result)
         st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     if not isinstance(result, EdgePressError):
@@ -71,9 +73,12 @@ def _proposal(source: Source, examples: ExampleFolder | None) -> Proposal | None
     return _default(source)
 
 
-def _infer(source: Source, images: Path | None, task: TaskName | None) -> Proposal | EdgePressError:
+def _infer(
+    source: Source, images: Path | None, test_images: Path | None, task: TaskName | None
+) -> Proposal | EdgePressError:
+    request = TaskRequest(task)
     try:
-        return infer_in_subprocess(source, images, request=TaskRequest(task), timeout=_INFERENCE_SECONDS)
+        return infer_in_subprocess(source, images, test_images=test_images, request=request, timeout=_INFERENCE_SECONDS)
     except EdgePressError as exc:
         return exc
 

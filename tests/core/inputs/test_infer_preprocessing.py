@@ -59,6 +59,20 @@ def test_the_colour_order_is_inferred_from_labelled_images(tmp_path, colour_imag
     assert proposal.preprocessing.color == "rgb"
 
 
+def test_labelled_test_images_decide_where_the_others_have_no_labels(tmp_path, colour_images):
+    mean, std = COMMON_NORMALIZATIONS["ImageNet"]
+    source = inspect(colour_classifier(tmp_path / "colours.onnx", mean, std))
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for number in range(4):
+        Image.new("RGB", (20, 20), (90, 90, 90)).save(plain / f"{number}.png")
+    for proposal in (
+        infer_preprocessing(source, plain, test_images=colour_images),
+        infer_preprocessing(source, test_images=colour_images),
+    ):
+        assert "your labelled pictures" in str(proposal.reason)
+
+
 def test_preprocessing_in_the_metadata_is_used_as_it_is(tmp_path):
     path = conv_net(tmp_path / "net.onnx")
     wanted = Preprocessing((32, 32), "pad", "bgr", "nchw", (1, 2, 3), (4, 5, 6))

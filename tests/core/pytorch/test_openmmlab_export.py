@@ -65,6 +65,11 @@ def test_a_detector_has_its_outputs_and_its_colour_order(checkpoints, tmp_path):
     assert exported.classes[0] == "person"
 
 
+def test_the_file_of_a_top_down_pose_model_says_that_it_gives_keypoints(checkpoints, tmp_path):
+    exported = export(ExportRequest(checkpoints(RTMPOSE), config(RTMPOSE), output=tmp_path / "p.onnx"))
+    assert inspect(exported.path).metadata["edgepress.task"] == "keypoints"
+
+
 def test_a_shape_that_does_not_divide_names_those_beside_it(checkpoints, tmp_path):
     with pytest.raises(OptionError, match="multiples of 32") as caught:
         export(ExportRequest(checkpoints(YOLOX), config(YOLOX), shape=(100, 100), output=tmp_path / "y.onnx"))

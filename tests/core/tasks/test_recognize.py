@@ -392,3 +392,11 @@ def test_a_task_that_cannot_decode_the_outputs_is_not_taken(source, monkeypatch)
     assert recognize_task(found).name == "classification"
     monkeypatch.setattr(Classification, "decode", decode)
     assert recognize_task(found).name == "tensors"
+
+
+def test_a_task_that_the_exporter_recorded_is_believed_where_the_outputs_fit(source):
+    recorded = replace(source, metadata={**source.metadata, "edgepress.task": "keypoints"})
+    assert recognize_task(evidence(recorded, normal(1, 17, SIZE // 4, SIZE // 4))).name == "keypoints"
+    assert recognize_task(evidence(recorded, normal(1, CLASSES))).name == "classification"
+    nonsense = replace(source, metadata={**source.metadata, "edgepress.task": "[]"})
+    assert recognize_task(evidence(nonsense, normal(1, CLASSES))).name == "classification"
