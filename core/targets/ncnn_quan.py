@@ -49,12 +49,14 @@ class NcnnQuan(NcnnTarget):
 
 
 def _quantize(context: ConversionContext, model: NcnnModel, progress: Progress) -> tuple[NcnnModel, tuple[Text, ...]]:
+    progress(0.0, say("Looking for the pictures that say most about 8 bit"))
+    noise = context.prediction_noise
     plan = plan_quantization(
         model,
         context.calibration_feeds(portion(progress, 0.0, 0.6)),
         count=context.calibration_count,
         method=method_named(context.ncnn_calibration),
-        noise=context.prediction_noise,
+        noise=noise,
         progress=portion(progress, 0.6, 1.0),
     )
     return plan.apply(model), _kept_notes(len(plan.keep_float), len(plan.layers))

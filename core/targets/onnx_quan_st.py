@@ -66,6 +66,7 @@ class OnnxQuanSt(OnnxTarget):
         name_nodes(model)
         add_biases(model)
         feeds = context.calibration_feeds(portion(progress, 0.0, 0.7))
+        progress(0.0, say("Looking for the pictures that say most about 8 bit"))
         noise = context.prediction_noise
         statistics = collect_statistics(
             model,

@@ -122,7 +122,7 @@ def _sensitivity_of_predictions(
 
 
 def _predictions(model: NcnnModel, samples: Sequence[Feeds], noise: PredictionNoise) -> Iterator[Any]:
-    predictor = NcnnPredictor(model, noise.shapes, threads=1)
+    predictor = NcnnPredictor(model, noise.shapes)
     try:
         for sample in samples:
             yield noise.predict(sample, predictor.run(sample))
@@ -131,4 +131,4 @@ def _predictions(model: NcnnModel, samples: Sequence[Feeds], noise: PredictionNo
 
 
 def _outputs(model: NcnnModel, samples: Sequence[Feeds]) -> list[NDArray[np.float64]]:
-    return [values.astype(np.float64) for values in run_model(model, samples)]
+    return [values.astype(np.float64) for values in run_model(model, samples, threads=0)]
