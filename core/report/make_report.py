@@ -11,6 +11,7 @@ from typing_extensions import assert_never
 from core.common.text import Text
 from core.evaluation.evaluate import Evaluation
 from core.inputs.images import Split
+from core.inputs.object_crops import count_crops
 from core.job.comparison import Comparison, LayerDifference, OutputDifference
 from core.job.job import Job
 from core.job.outcome import Converted, Failed, Outcome, Refused
@@ -64,8 +65,8 @@ def make_report(
         preprocessing=job.preprocessing,
         task=_task_entry(task, split),
         images=ImagesEntry(
-            calibration=len(split.calibration),
-            test=len(split.test),
+            calibration=_calibration_count(split),
+            test=evaluation.images if split.crop else len(split.test),
             skipped=tuple(SkippedFile(str(file), why) for file, why in skipped.items()),
             duplicates=split.duplicates,
         ),
@@ -74,6 +75,11 @@ def make_report(
         preflight=tuple(map(_preflight_entry, preflight)),
         outcomes=tuple(map(outcome_entry, outcomes)),
     )
+
+
+def _calibration_count(split: Split) -> int:
+    labels = split.calibration_labels
+    return len(split.calibration) if labels is None else count_crops(labels, split.calibration)
 
 
 def _source_entry(source: Source, evaluation: Evaluation) -> SourceEntry:

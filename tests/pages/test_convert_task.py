@@ -9,6 +9,7 @@ from core.common.text import say
 from core.inputs.infer_preprocessing import Proposal
 from core.preprocessing import Preprocessing
 from pages.parts.convert import preprocessing_step
+from people import labelled
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +73,12 @@ def test_another_model_resets_the_task(app, model):
     next(button for button in app.button if button.label == "Choose another model").click().run()
     app.text_input(key="model-typed").set_value(str(model)).run()
     assert task_box(app).value is None
+
+
+def test_the_model_of_single_bodies_sees_people_cut_out_of_their_pictures(app, tmp_path):
+    app.text_input(key="examples-typed").set_value(str(labelled(tmp_path / "people", [3, 1, 0]))).run()
+    assert "Each picture is brought to 32 × 32 pixels." in page_text(app)
+    task_box(app).set_value("keypoints").run()
+    assert not app.exception
+    assert "cut out of its picture and brought to 32 × 32 pixels." in page_text(app)
+    assert len(app.get("image")) == 3 + 4  # thumbnails of the pictures, and the people

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import streamlit as st
@@ -12,7 +13,10 @@ from PIL import Image, ImageOps
 from core.common.errors import ImagesError
 from core.common.text import Text, say
 from core.inputs.arrays import read_arrays
-from core.inputs.images import ARRAY_SUFFIXES, ImageFolder, open_image, read_folder
+from core.inputs.images import ARRAY_SUFFIXES, ImageFolder, ImageReader, open_image, read_folder
+from core.inputs.labels_for_task import labels_for, takes_crops
+from core.inputs.object_crops import object_crops
+from core.job.task_name import TaskName
 from core.onnx_model.source import Source
 
 THUMBNAILS = 8
@@ -62,9 +66,32 @@ def inspect_examples(folder: Path, source: Source) -> ExampleFolder:
     return _inspect(str(folder), str(source.path), source.modified_ns, source)
 
 
+@st.cache_data(show_spinner=False, ttl=300, max_entries=8)
+def cut_out_objects(folder: str, task: TaskName, size: tuple[int, int], most: int) -> tuple[bytes, ...]:
+    """Some of the labelled objects, cut out as the job will do it, as JPEGs.
+
+    Args:
+        folder: path of the examples.
+        task: of the model.
+        size: height and width of its input.
+        most: how many, at most.
+
+    Returns:
+        Empty where whole pictures are used.
+    """
+    found = read_folder(Path(folder))
+    labels = labels_for(task, found)
+    if labels is None or not takes_crops(task, labels):
+        return ()
+    pictures = ((path, picture) for path, picture in ImageReader().read(found.files) if path in labels.files)
+    crops = (crop for path, picture in pictures for crop, _ in object_crops(picture, labels.truth(path), size=size))
+    return tuple(_jpeg(crop) for crop in islice(crops, most))
+
+
 def forget_examples() -> None:
     """Read every folder anew."""
     _inspect.clear()
+    cut_out_objects.clear()
 
 
 @st.cache_data(show_spinner=False, ttl=300, max_entries=8)
@@ -143,7 +170,10 @@ def _result(found: ImageFolder, trial: _Trial) -> ExampleFolder:
 
 
 def _thumbnail(picture: Image.Image) -> bytes:
-    small = ImageOps.fit(picture.convert("RGB"), _THUMBNAIL)
+    return _jpeg(ImageOps.fit(picture.convert("RGB"), _THUMBNAIL))
+
+
+def _jpeg(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=85)
+    picture.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()

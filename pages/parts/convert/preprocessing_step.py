@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import streamlit as st
+from PIL import Image
 
 from core.common.errors import EdgePressError, ImagesError
 from core.common.text import say
@@ -16,7 +19,7 @@ from core.job.task_name import TaskName
 from core.onnx_model.source import Source
 from core.preprocessing import Preprocessing
 from pages.parts.convert import draft
-from pages.parts.convert.example_folder import ExampleFolder
+from pages.parts.convert.example_folder import ExampleFolder, cut_out_objects
 from pages.parts.convert.examples_step import Examples
 from pages.parts.convert.preprocessing_form import ask_preprocessing
 from pages.parts.convert.task_form import ask_task
@@ -52,7 +55,7 @@ def choose_preprocessing(source: Source, examples: Examples) -> Preprocessing | 
             return None
         draft.change(preprocessing=None if chosen == proposal.preprocessing else chosen)
         with preview:
-            _show(chosen, examples.folder)
+            _show(chosen, examples.folder, draft.current().task or proposal.task)
     return chosen
 
 
@@ -99,18 +102,42 @@ def _reset() -> None:
     st.session_state[_ROUND] += 1
 
 
-def _show(preprocessing: Preprocessing, examples: ExampleFolder | None) -> None:
+def _show(preprocessing: Preprocessing, examples: ExampleFolder | None, task: TaskName) -> None:
     if examples is not None and not examples.holds_images:
         st.info(t("Arrays are given to the model as they are."), icon=":material/data_array:")
         return
     if examples is None:
         st.info(t("Choose example pictures to see here what the model will see."), icon=":material/visibility:")
         return
+    objects = _objects(preprocessing, examples, task)
     with st.container(horizontal=True, gap="small", key="preview-strip"):
-        for path in examples.shown[:_SHOWN]:
-            try:
-                st.image(preprocessing.frame(open_image(path)), width=140, output_format="JPEG")
-            except ImagesError:
-                continue  # removed in the meantime
+        for picture in objects or _pictures(examples):
+            st.image(preprocessing.frame(picture), width=140, output_format="JPEG")
     height, width = preprocessing.size
-    st.caption(t("Each picture is brought to {width} × {height} pixels.", width=width, height=height))
+    if objects:
+        st.caption(
+            t(
+                "Each labelled body, face or hand is cut out of its picture and brought to {width} × {height} pixels.",
+                width=width,
+                height=height,
+            )
+        )
+    else:
+        st.caption(t("Each picture is brought to {width} × {height} pixels.", width=width, height=height))
+
+
+def _objects(preprocessing: Preprocessing, examples: ExampleFolder, task: TaskName) -> list[Image.Image]:
+    """Labelled objects, where the model takes one at a time."""
+    try:
+        found = cut_out_objects(str(examples.path), task, preprocessing.size, _SHOWN)
+    except ImagesError:
+        return []  # the folder was changed in the meantime
+    return [Image.open(BytesIO(data)) for data in found]
+
+
+def _pictures(examples: ExampleFolder) -> Iterator[Image.Image]:
+    for path in examples.shown[:_SHOWN]:
+        try:
+            yield open_image(path)
+        except ImagesError:
+            continue  # removed in the meantime

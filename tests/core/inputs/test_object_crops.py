@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,9 +10,8 @@ from core.inputs.object_crops import count_crops, object_crops
 from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from core.tasks.predictions import ClassTruth, ObjectTruth
+from people import HEIGHT, WIDTH, labelled
 from small import SIZE, conv_net
-
-WIDTH, HEIGHT = 120, 80
 
 
 def people(*boxes, visible=2, crowd=()):
@@ -70,27 +67,8 @@ def test_a_crop_never_grows_beyond_all_memory():
     assert not list(object_crops(flat, people((0, 0, 8000, 10)), size=(64, 48)))
 
 
-def labelled(folder, counts):
-    """Images with so many people each, in COCO's format."""
-    folder.mkdir()
-    images, annotations = [], []
-    for number, count in enumerate(counts):
-        noise = np.random.default_rng(number).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(folder / f"{number}.png")
-        images.append({"id": number, "file_name": f"{number}.png", "width": WIDTH, "height": HEIGHT})
-        for index in range(count):
-            box = [10 + 20 * index, 10, 20, 40]
-            points = [box[0] + 5, 20, 2, box[0] + 9, 30, 1, 0, 0, 0]
-            entry = {"id": len(annotations), "image_id": number, "category_id": 1, "iscrowd": 0, "num_keypoints": 2}
-            annotations.append({**entry, "bbox": box, "area": 800, "keypoints": points})
-    categories = [{"id": 1, "name": "person", "keypoints": ["a", "b", "c"], "skeleton": []}]
-    data = {"images": images, "annotations": annotations, "categories": categories}
-    (folder / "person_keypoints.json").write_text(json.dumps(data), encoding="utf-8")
-    return read_folder(folder)
-
-
 def context_of(tmp_path, task, counts):
-    folder = labelled(tmp_path / "images", counts)
+    folder = read_folder(labelled(tmp_path / "images", counts))
     parts = with_labels_for(task, split(folder), folder)
     source = inspect(conv_net(tmp_path / "net.onnx"))
     return ConversionContext(source, Preprocessing((SIZE, SIZE)), split=parts, folder=tmp_path / "work")
@@ -117,6 +95,7 @@ def test_of_others_and_without_people_each_image_is_one(tmp_path, task, counts):
 
 
 def test_where_only_the_test_folder_shows_people_calibration_uses_whole_images(tmp_path):
-    calibration, test = labelled(tmp_path / "a", [0, 0]), labelled(tmp_path / "b", [1, 2, 3])
+    calibration = read_folder(labelled(tmp_path / "a", [0, 0]))
+    test = read_folder(labelled(tmp_path / "b", [1, 2, 3]))
     parts = with_labels_for("keypoints", split(calibration, test), test, calibration)
     assert parts.crop and parts.calibration_labels is None
