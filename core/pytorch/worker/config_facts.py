@@ -57,7 +57,10 @@ def channels(config: Any) -> int:
 def fit_note(config: Any, task: OpenMMLabTask) -> Text | None:
     """How EdgePress prepares images differently than the config; None where both agree."""
     if task == "mmpose":
-        return say("OpenMMLab cuts each person out of the picture first; give it pictures of one person each.")
+        return say(
+            "OpenMMLab cuts each person out of the picture first; give it pictures of one person each, or people "
+            "labelled in COCO's format, who are then cut out."
+        )
     if task == "mmdet" and _fit(config, task) == "pad":
         return say("OpenMMLab pads pictures at the right and bottom; EdgePress centres them. Boxes shift with it.")
     return None
