@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("| file | figure | report | computed independently |\n|---|---|---|---|")
     for file, name, said, computed in rows:
         print(f"| {file} | {name} | {said:.8f} | {computed:.8f} |")
-    worst = max(abs(said - computed) for _, _, said, computed in rows)
+    worst = max((abs(said - computed) for _, _, said, computed in rows), default=0.0)
     print(f"\n{len(rows)} figures, largest difference {worst:.1e}")
     return 0 if worst <= _TOLERANCE else 1
 

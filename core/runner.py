@@ -21,7 +21,7 @@ from core.conversion.context import ConversionContext
 from core.evaluation.evaluate import Evaluation, UnverifiedArtifact, evaluate
 from core.inputs.images import ImageFolder, SampleCounts, Split, read_folder, split, test_only
 from core.inputs.labels_for_task import with_labels_for
-from core.inputs.recognition import RECOGNITION_SAMPLES, TaskRequest, recognize_from_samples
+from core.inputs.recognition import RECOGNITION_SAMPLES, TaskRequest, for_crops, recognize_from_samples
 from core.job.job import Job
 from core.job.outcome import Converted, Failed, Outcome, PostProcessing, Refused
 from core.job.preflight_result import PreflightResult
@@ -35,6 +35,7 @@ from core.runtimes.onnx import OnnxPredictor
 from core.targets import target_by_id
 from core.targets.base import Target
 from core.tasks.base import AnyTask
+from core.tasks.keypoints import KeypointDetection
 
 _MADE, _EVALUATED = 0.5, 0.98
 """Fractions of the progress bar when all files are made, and when they are evaluated."""
@@ -86,7 +87,11 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
     )
     preflight = _preflight(job, context)
     task = context.task = recognize_task_of(job, context, test_folder)
-    samples = context.split = with_labels_for(task.name, samples, test_folder, calibration_folder)
+    points = task.point_count if isinstance(task, KeypointDetection) else None
+    samples = context.split = with_labels_for(task.name, samples, test_folder, calibration_folder, points=points)
+    if samples.crop is not None:
+        job = replace(job, preprocessing=for_crops(job.preprocessing))
+        context.preprocessing = job.preprocessing
 
     made = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made)
     artifacts = [result for result in made if isinstance(result, UnverifiedArtifact)]
@@ -128,7 +133,7 @@ def recognize_task_of(job: Job, context: ConversionContext, folder: ImageFolder 
             context.sampled,
             predictor,
             list(islice(context.test_samples(), RECOGNITION_SAMPLES)),
-            preprocessing=job.preprocessing,
+            preprocessings=[job.preprocessing],
             folder=folder,
             request=TaskRequest(job.task, job.score, job.class_names),
         )

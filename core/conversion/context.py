@@ -20,7 +20,7 @@ from core.inputs.augmentation import augment, augmentation_count
 from core.inputs.dummy_inputs import find_dummy_inputs
 from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import ImageReader, Split
-from core.inputs.object_crops import count_crops
+from core.inputs.object_crops import CropRule, count_crops
 from core.inputs.samples import Sample, load_samples
 from core.inputs.synthetic import SYNTHETIC_SAMPLES, random_arrays, synthetic_images
 from core.job.outcome import PostProcessing
@@ -276,8 +276,8 @@ class ConversionContext:
 
     @cached_property
     def _calibration_sample_count(self) -> int:
-        labels, files = self.split.calibration_labels, self.split.calibration
-        return len(files) if labels is None else count_crops(labels, files)
+        labels, files, rule = self.split.calibration_labels, self.split.calibration, self.split.calibration_crop
+        return len(files) if labels is None or rule is None else count_crops(labels, files, rule)
 
     @property
     def _augmentations(self) -> int:
@@ -285,8 +285,8 @@ class ConversionContext:
         return augmentation_count(count, self.preprocessing) if self.sampled.takes_image else 1
 
     def _calibration_samples(self) -> Iterator[Sample]:
-        labels = self.split.calibration_labels
-        return self._load_samples(self.split.calibration, labels, crop=labels is not None)
+        split = self.split
+        return self._load_samples(split.calibration, split.calibration_labels, crop=split.calibration_crop)
 
     def calibration_feeds(self, progress: Progress) -> Iterator[Feeds]:
         """Yield the inputs for calibration; the samples are augmented where there are few.
@@ -314,12 +314,12 @@ class ConversionContext:
     @property
     def test_sample_count(self) -> int:
         """Number of samples that :meth:`test_samples` yields if every file can be read."""
-        labels, files = self.split.labels, self.split.test
+        labels, files, rule = self.split.labels, self.split.test, self.split.crop
         if not self.has_test_samples:
             return SYNTHETIC_SAMPLES
-        return count_crops(labels, files) if self.split.crop and labels is not None else len(files)
+        return len(files) if rule is None or labels is None else count_crops(labels, files, rule)
 
-    def _load_samples(self, files: Sequence[Path], labels: Labels | None, *, crop: bool) -> Iterator[Sample]:
+    def _load_samples(self, files: Sequence[Path], labels: Labels | None, *, crop: CropRule | None) -> Iterator[Sample]:
         """Yield the readable samples, completed to all inputs of the source."""
         samples = load_samples(
             self.sampled, self.preprocessing, files=files, reader=self.reader, labels=labels, crop=crop
@@ -343,13 +343,20 @@ class ConversionContext:
     def notes(self) -> tuple[Text, ...]:
         """Notes that concern the job as a whole."""
         notes = self.prepared.notes if "prepared" in self.__dict__ else ()
-        if self.split.crop:
+        if self.split.crop is not None:
             notes += (
                 say(
                     "This model takes one body, face or hand at a time, so each labelled one was cut out of its "
                     "picture; pictures without any were left out."
                 ),
             )
+            if self.split.calibration and self.split.calibration_crop is None:
+                notes += (
+                    say(
+                        "The pictures for the ranges of 8 bit show none that is labelled, so they were used as a "
+                        "whole; labelled ones would give better files."
+                    ),
+                )
         if self.reader.skipped:
             notes += (
                 plural(

@@ -12,7 +12,7 @@ from core.runtimes.predictor import Feeds, Predictor, all_finite
 from core.tasks.base import UNFIT, AnyTask
 from core.tasks.predictions import Prediction
 
-_SAMPLES = 8
+_SAMPLES = 16
 _LOOKED_AT = 50
 """Calibration inputs on which the source is run to find those samples."""
 
@@ -37,19 +37,6 @@ def find_prediction_noise(
     Returns:
         None where the noise of the outputs says it, or nothing is found in any of the inputs.
     """
-    interval = max(1, -(-count // _LOOKED_AT))
-    powers: list[tuple[float, int]] = []
-    outputs: Outputs = {}
-    for number, inputs in enumerate(feeds):
-        if number % interval:
-            continue
-        outputs = source.run(inputs)
-        prediction = predict(inputs, outputs)
-        noise = task.noise(prediction, prediction)
-        if noise is None:
-            return None
-        powers.append((noise[1], number))
-    best = [number for power, number in nlargest(_SAMPLES, powers) if power > 0.0]
 
     def predict_finite(inputs: Feeds, made: Outputs) -> Prediction | None:
         try:
@@ -57,7 +44,25 @@ def find_prediction_noise(
         except UNFIT:
             return None
 
+    interval = max(1, -(-count // _LOOKED_AT))
+    powers: list[tuple[float, int]] = []
+    outputs: Outputs = {}
+    for number, inputs in enumerate(feeds):
+        if number % interval:
+            continue
+        outputs = source.run(inputs)
+        prediction = predict_finite(inputs, outputs)
+        if prediction is None:
+            continue
+        noise = task.noise(prediction, prediction)
+        if noise is None:
+            return None
+        powers.append((noise[1], number))
+    best = [number for power, number in nlargest(_SAMPLES, powers) if power > 0.0]
+
     def measure(expected: Any, made: Any) -> tuple[float, float]:
+        if expected is None:
+            return 0.0, 0.0  # in float, too
         return (task.noise(expected, made) if made is not None else None) or (math.inf, 1.0)
 
     return PredictionNoise(predict_finite, measure, tuple(best), outputs) if best else None

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from core.common.errors import ImagesError
 from core.common.text import say
+from core.inputs.object_crops import CropRule
 from core.labels.base import Labels
 from core.labels.find import find_labels
 from core.labels.masks import without_masks
@@ -61,8 +62,11 @@ class Split:
     calibration_labels: Labels | None = None
     """Of the folder with the calibration samples, where they are needed to cut objects out."""
 
-    crop: bool = False
-    """Whether each labelled object is a sample of its own, instead of each image."""
+    crop: CropRule | None = None
+    """Which labelled objects are samples of their own; None where each image is one."""
+
+    calibration_crop: CropRule | None = None
+    """The same of the calibration samples."""
 
     duplicates: int = 0
     """Files left out because another one has the same content."""

@@ -16,14 +16,16 @@ from core.common.errors import ConversionError, ImagesError, SourceError
 from core.common.text import Text, say
 from core.inputs.images import ImageFolder, ImageReader, read_folder
 from core.inputs.labels_for_task import labels_for, takes_crops
-from core.inputs.object_crops import object_crops
-from core.inputs.recognition import RECOGNITION_SAMPLES, TaskRequest, recognize_from_samples
+from core.inputs.object_crops import CropRule, object_crops
+from core.inputs.recognition import RECOGNITION_SAMPLES, TaskRequest, for_crops, recognize_from_samples
 from core.inputs.samples import image_feeds, image_sample
 from core.inputs.synthetic import synthetic_images
+from core.labels.base import Labels
 from core.onnx_model.source import Source
 from core.preprocessing import Color, Fit, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
 from core.tasks.base import AnyTask, TaskName
+from core.tasks.keypoints import KeypointDetection
 from core.tasks.predictions import Truth
 
 COMMON_NORMALIZATIONS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -123,16 +125,21 @@ def infer_preprocessing(
         if folder is not None:
             raise
         return start  # it may run on pictures
-    start = replace(start, task=trial.task.name, task_reason=trial.task.reason)
+    start = replace(start, preprocessing=trial.start, task=trial.task.name, task_reason=trial.task.reason)
     if is_given or not trial.images:
         return start
     return _from_images(trial, start)
 
 
 def _labelled_first(images: Path | None, test_images: Path | None) -> ImageFolder | None:
-    """The first folder, or the second one where it alone has labels."""
+    """The first folder, or the second one where it alone has labels, or keypoints."""
     folders = [read_folder(path) for path in (images, test_images) if path is not None]
-    return next((folder for folder in folders if folder.labels is not None), folders[0] if folders else None)
+    return max(folders, key=_label_rank, default=None)  # the first of equal ones
+
+
+def _label_rank(folder: ImageFolder) -> int:
+    """Keypoints come with boxes, so they serve detectors too."""
+    return 0 if folder.labels is None else 1 + folder.labels.has_keypoints
 
 
 @dataclass(frozen=True)
@@ -149,14 +156,25 @@ class _Trial:
     task: AnyTask
 
     @cached_property
+    def labels(self) -> Labels | None:
+        """Those that the task can use."""
+        return labels_for(self.task.name, self.folder)
+
+    @property
+    def cuts_out(self) -> bool:
+        """Whether labelled objects are samples of their own."""
+        return takes_crops(self.task.name, self.labels)
+
+    @cached_property
     def labelled(self) -> Sequence[tuple[Image.Image, Truth | None]]:
         """The images, or the objects cut out of them where the task takes one at a time, with their labels."""
-        labels = labels_for(self.task.name, self.folder)
+        labels = self.labels
         known = [(image, None if labels is None else labels.truth(path)) for path, image in self.images]
-        if not takes_crops(self.task.name, labels):
+        if not self.cuts_out:
             return known
+        rule = CropRule(self.task.point_count if isinstance(self.task, KeypointDetection) else None, _MAX_CROPS)
         size = self.start.size
-        crops = [crop for image, truth in known for crop in islice(object_crops(image, truth, size=size), _MAX_CROPS)]
+        crops = [crop for image, truth in known for crop in object_crops(image, truth, size=size, rule=rule)]
         return crops or known
 
     @classmethod
@@ -177,11 +195,12 @@ class _Trial:
             source,
             predictor,
             samples or list(islice(synthetic_images(source, start), 1)),
-            preprocessing=start,
+            preprocessings=[start, *_normalized(start, [start.fit], colors=("rgb",))],
             folder=folder,
             request=request,
         )
-        return cls(source, predictor, start, images, folder, task)
+        trial = cls(source, predictor, start, images, folder, task)
+        return replace(trial, start=for_crops(start)) if trial.cuts_out else trial
 
     def score(self, candidate: Preprocessing) -> tuple[float, float]:
         """How good the answers are: against the labels (0 without any), then how sure the model is of them."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from core.inputs.images import ImageFolder, Split
-from core.inputs.object_crops import count_crops
+from core.inputs.images import MAX_CALIBRATION_SAMPLES, MAX_TEST_SAMPLES, ImageFolder, Split
+from core.inputs.object_crops import CropRule, count_crops
 from core.job.task_name import TaskName
 from core.labels.base import Labels, Preference
 from core.labels.find import find_labels
@@ -36,13 +37,23 @@ def labels_for(task: TaskName, folder: ImageFolder | None) -> Labels | None:
     return find_labels(folder.path, folder.files, prefer=prefer)
 
 
+def takes_one_object(task: TaskName) -> bool:
+    """Whether models of the task take one object at a time."""
+    return task in _ONE_OBJECT
+
+
 def takes_crops(task: TaskName, labels: Labels | None) -> bool:
     """Whether samples of the task are objects that the labels show, cut out of their images."""
-    return task in _ONE_OBJECT and labels is not None and labels.kind == "objects" and labels.has_keypoints
+    return takes_one_object(task) and labels is not None and labels.kind == "objects" and labels.has_keypoints
 
 
 def with_labels_for(
-    task: TaskName, split: Split, folder: ImageFolder | None, calibration_folder: ImageFolder | None = None
+    task: TaskName,
+    split: Split,
+    folder: ImageFolder | None,
+    calibration_folder: ImageFolder | None = None,
+    *,
+    points: int | None = None,
 ) -> Split:
     """The same files with the labels that the task can use best, by which objects are cut out where it needs that.
 
@@ -51,10 +62,22 @@ def with_labels_for(
         split: the samples.
         folder: of the test samples.
         calibration_folder: of the calibration samples; None where it is the same.
+        points: that the model gives of one object, where it takes one at a time: others are not cut out.
     """
     labels = labels_for(task, folder)
-    if labels is None or not takes_crops(task, labels) or not count_crops(labels, split.test):
+    rule = _rule(task, labels, split.test, points, MAX_TEST_SAMPLES)
+    if rule is None:
         return replace(split, labels=labels)
     own = labels if calibration_folder is None else labels_for(task, calibration_folder)
-    can_crop = own is not None and takes_crops(task, own) and count_crops(own, split.calibration) > 0
-    return replace(split, labels=labels, calibration_labels=own if can_crop else None, crop=True)
+    own_rule = _rule(task, own, split.calibration, points, MAX_CALIBRATION_SAMPLES)
+    return replace(split, labels=labels, crop=rule, calibration_labels=own, calibration_crop=own_rule)
+
+
+def _rule(
+    task: TaskName, labels: Labels | None, files: Sequence[Path], points: int | None, most: int
+) -> CropRule | None:
+    """Which objects to cut out, about so many in all; None where there are none."""
+    if labels is None or not takes_crops(task, labels):
+        return None
+    rule = CropRule(points, max(1, most // max(1, len(files))))
+    return rule if count_crops(labels, files, rule) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +15,36 @@ from core.tasks.predictions import ObjectTruth, Truth
 _PADDING = 1.25
 """Sides of a crop in relation to those of the object's box, as in MMPose (``GetBBoxCenterScale``)."""
 
-_MAX_CROP_PIXELS = 32_000_000
-"""A flat box in a crop of other proportions reaches far beyond its image; larger crops are left out."""
+_MAX_SIDE = 1024
+"""Of a crop, in pixels; larger ones are scaled down. Inputs of such models have 64 to 512."""
+
+
+@dataclass(frozen=True)
+class CropRule:
+    """Which objects become samples of their own."""
+
+    points: int | None = None
+    """How many points the labels must have for an object; None: any number."""
+
+    most: int | None = None
+    """Objects of one image, at most."""
+
+    def choose(self, truth: Truth | None) -> list[int]:
+        """Indices of the single objects of which at least one point is labelled."""
+        if not isinstance(truth, ObjectTruth) or truth.keypoints is None:
+            return []
+        counts = np.array(truth.point_counts or [truth.keypoints.shape[1]] * len(truth.labels))
+        fits = counts > 0 if self.points is None else counts == self.points
+        return np.flatnonzero((truth.keypoints[:, :, 2] > 0).any(axis=1) & ~truth.crowd & fits).tolist()[: self.most]
+
+
+_ANY = CropRule()
 
 
 def object_crops(
-    image: Image.Image, truth: Truth | None, *, size: tuple[int, int]
+    image: Image.Image, truth: Truth | None, *, size: tuple[int, int], rule: CropRule = _ANY
 ) -> Iterator[tuple[Image.Image, ObjectTruth]]:
-    """Each labelled object with keypoints, cut out with some room around it, and what the labels say in the crop.
+    """The objects that the rule chooses, cut out with some room around them, and what the labels say in the crop.
 
     Crops have the proportions of the model's input, so that nothing is stretched; what lies outside the image is
     black, as in MMPose.
@@ -31,26 +53,18 @@ def object_crops(
         image: upright.
         truth: of the image.
         size: height and width of the model's input.
+        rule: which objects.
     """
-    if not isinstance(truth, ObjectTruth):
-        return
-    for index in _with_keypoints(truth):
+    for index in rule.choose(truth):
+        assert isinstance(truth, ObjectTruth)
         region = _region(truth, index, size[1] / size[0])
-        if (region[2] - region[0]) * (region[3] - region[1]) <= _MAX_CROP_PIXELS:
-            yield image.convert("RGB").crop(region), _moved(truth, index, region[:2])
+        scale = min(1.0, _MAX_SIDE / max(region[2] - region[0], region[3] - region[1]))
+        yield _cut(image, region, scale), _moved(truth, index, region[:2], scale)
 
 
-def count_crops(labels: Labels, files: Iterable[Path]) -> int:
-    """How many objects can be cut out of the images of these files, about: images may not open."""
-    truths = (labels.truth(file) for file in files)
-    return sum(len(_with_keypoints(truth)) for truth in truths if isinstance(truth, ObjectTruth))
-
-
-def _with_keypoints(truth: ObjectTruth) -> list[int]:
-    """Indices of the single objects of which at least one point is labelled."""
-    if truth.keypoints is None:
-        return []
-    return np.flatnonzero((truth.keypoints[:, :, 2] > 0).any(axis=1) & ~truth.crowd).tolist()
+def count_crops(labels: Labels, files: Iterable[Path], rule: CropRule = _ANY) -> int:
+    """How many objects will be cut out of the images of these files, if all of them open."""
+    return sum(len(rule.choose(labels.truth(file))) for file in files)
 
 
 def _region(truth: ObjectTruth, index: int, aspect: float) -> tuple[int, int, int, int]:
@@ -62,16 +76,31 @@ def _region(truth: ObjectTruth, index: int, aspect: float) -> tuple[int, int, in
     return left, top, left + max(1, round(width)), top + max(1, round(height))
 
 
-def _moved(truth: ObjectTruth, index: int, origin: tuple[int, int]) -> ObjectTruth:
+def _cut(image: Image.Image, region: tuple[int, int, int, int], scale: float) -> Image.Image:
+    """The region on black; only the part inside the image is ever in memory at full size."""
+    left, top, right, bottom = region
+    inside = max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height)
+    part = image.crop(inside).convert("RGB")
+    canvas = Image.new("RGB", (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))))
+    if scale < 1.0:
+        sides = max(1, round(part.width * scale)), max(1, round(part.height * scale))
+        part = part.resize(sides, Image.Resampling.BILINEAR)
+    canvas.paste(part, (round((inside[0] - left) * scale), round((inside[1] - top) * scale)))
+    return canvas
+
+
+def _moved(truth: ObjectTruth, index: int, origin: tuple[int, int], scale: float) -> ObjectTruth:
     """The truth of one object alone, in pixels of its crop."""
     assert truth.keypoints is not None
-    x, y = origin
+    count = truth.keypoints.shape[1] if truth.point_counts is None else truth.point_counts[index]
+    corner, factor = np.array([*origin, 0], np.float32), np.array([scale, scale, 1], np.float32)
     return replace(
         truth,
-        boxes=truth.boxes[index : index + 1] - np.array([x, y, x, y], np.float32),
+        boxes=(truth.boxes[index : index + 1] - np.tile(corner[:2], 2)) * np.float32(scale),
         labels=truth.labels[index : index + 1],
         crowd=truth.crowd[index : index + 1],
-        areas=truth.areas[index : index + 1],
+        areas=truth.areas[index : index + 1] * np.float32(scale**2),
         masks=None,
-        keypoints=truth.keypoints[index : index + 1] - np.array([x, y, 0], np.float32),
+        keypoints=(truth.keypoints[index : index + 1, :count] - corner) * factor,
+        point_counts=(count,),
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
+from PIL import Image
+
 from core.inputs.evidence import gather_evidence
-from core.inputs.images import ImageFolder
+from core.inputs.images import ImageFolder, ImageReader
 from core.inputs.labels_for_task import labels_for, takes_crops
-from core.inputs.object_crops import object_crops
+from core.inputs.object_crops import CropRule, object_crops
 from core.inputs.samples import Sample, image_sample
 from core.job.task_name import TaskName
 from core.onnx_model.source import Source
@@ -39,12 +41,17 @@ class TaskRequest:
         return TaskOptions(score=self.score)
 
 
+def for_crops(preprocessing: Preprocessing) -> Preprocessing:
+    """The same for objects that are cut out in the input's proportions: nothing of them is cut off once more."""
+    return replace(preprocessing, fit="stretch") if preprocessing.fit == "crop" else preprocessing
+
+
 def recognize_from_samples(
     source: Source,
     predictor: Predictor,
     samples: Sequence[Sample],
     *,
-    preprocessing: Preprocessing,
+    preprocessings: Sequence[Preprocessing],
     folder: ImageFolder | None,
     request: TaskRequest,
 ) -> AnyTask:
@@ -54,7 +61,8 @@ def recognize_from_samples(
         source: the model, with only those inputs that differ between samples.
         predictor: the same, loaded.
         samples: a few, at least one.
-        preprocessing: how images become inputs.
+        preprocessings: how images may become inputs; the first one is that of the samples, the others are tried on
+            labelled objects.
         folder: of the samples, where they are files.
         request: what the person said.
 
@@ -67,7 +75,7 @@ def recognize_from_samples(
         evidence = gather_evidence(
             source,
             [predictor.run(sample.feeds) for sample in chosen],
-            input_size=preprocessing.size,
+            input_size=preprocessings[0].size,
             labels=None if folder is None else folder.labels,
             class_names=request.class_names,
         )
@@ -75,20 +83,20 @@ def recognize_from_samples(
 
     task = recognize(samples)
     if request.name is None and task.name in _WHOLE_IMAGES and source.takes_image:
-        crops = list(islice(_crops(source, samples, preprocessing, folder), RECOGNITION_SAMPLES))
-        of_crops = recognize(crops) if crops else task
-        return of_crops if of_crops.name == "keypoints" else task
+        crops = list(islice(_crops(folder, preprocessings[0].size), RECOGNITION_SAMPLES))
+        for preprocessing in dict.fromkeys(map(for_crops, preprocessings)) if crops else ():
+            parts = [image_sample(source, preprocessing, crop) for crop in crops]
+            of_crops = recognize([replace(part, feeds={**samples[0].feeds, **part.feeds}) for part in parts])
+            if of_crops.name == "keypoints":
+                return of_crops
     return task
 
 
-def _crops(
-    source: Source, samples: Sequence[Sample], preprocessing: Preprocessing, folder: ImageFolder | None
-) -> Iterator[Sample]:
+def _crops(folder: ImageFolder | None, size: tuple[int, int]) -> Iterator[Image.Image]:
+    """Labelled objects of the first images that show any."""
     labels = labels_for("keypoints", folder)
-    if labels is None or not takes_crops("keypoints", labels):
+    if folder is None or labels is None or not takes_crops("keypoints", labels):
         return
-    for sample in samples:
-        if sample.image is not None and sample.file is not None:
-            for crop, _ in object_crops(sample.image, labels.truth(sample.file), size=preprocessing.size):
-                part = image_sample(source, preprocessing, crop)
-                yield Sample({**sample.feeds, **part.feeds})
+    files = (file for file in folder.files if file in labels.files and CropRule().choose(labels.truth(file)))
+    for file, image in ImageReader().read(files):
+        yield from (crop for crop, _ in object_crops(image, labels.truth(file), size=size))

@@ -12,7 +12,7 @@ from PIL import Image
 from core.common.errors import ImagesError
 from core.inputs.arrays import read_arrays
 from core.inputs.images import ARRAY_SUFFIXES, ImageReader
-from core.inputs.object_crops import object_crops
+from core.inputs.object_crops import CropRule, object_crops
 from core.labels.base import Labels
 from core.onnx_model.source import Source
 from core.preprocessing import Placement, Preprocessing
@@ -43,7 +43,7 @@ def load_samples(
     files: Iterable[Path],
     reader: ImageReader,
     labels: Labels | None = None,
-    crop: bool = False,
+    crop: CropRule | None = None,
 ) -> Iterator[Sample]:
     """Yield one sample for each readable file, or for each labelled object in it.
 
@@ -55,7 +55,7 @@ def load_samples(
         files: image and array files.
         reader: records the files that were skipped.
         labels: of the files, where samples should come with their truth.
-        crop: whether each labelled object is a sample of its own, as in :mod:`core.inputs.object_crops`.
+        crop: which labelled objects are samples of their own; None where each image is one.
     """
     for path in files:
         if path.suffix.lower() in ARRAY_SUFFIXES:
@@ -65,10 +65,14 @@ def load_samples(
             except ImagesError as exc:
                 reader.skipped[path] = str(exc.reason)
         elif source.takes_image:
+            truth = _truth(labels, path)
+            if crop is not None and not crop.choose(truth):
+                continue  # nothing to decode the image for
             for _, image in reader.read([path]):
-                truth = _truth(labels, path)
-                parts = object_crops(image, truth, size=preprocessing.size) if crop else [(image, truth)]
-                for part, own in parts:
+                if crop is None:
+                    yield image_sample(source, preprocessing, image, path, truth)
+                    continue
+                for part, own in object_crops(image, truth, size=preprocessing.size, rule=crop):
                     yield image_sample(source, preprocessing, part, path, own)
 
 

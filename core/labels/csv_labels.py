@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from core.common.text import say
 from core.labels.base import Labels
@@ -24,6 +25,7 @@ _LISTS_OF_LABELS = ("labels", "classes", "categories", "tags")
 """Columns whose cells may hold several labels, with ``|`` between them."""
 
 _TEXT_COLUMNS = ("text", "word", "words", "transcription")
+_DELIMITERS = (",", ";", "\t")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class _Columns:
     value: int
     has_text: bool
     has_lists: bool
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """Of both columns."""
+        return self.file, self.value
 
     @classmethod
     def of(cls, header: Sequence[str]) -> _Columns | None:
@@ -62,45 +69,71 @@ def find_labels_csv(places: Places, pictures: Pictures) -> Labels | None:
     problems = Problems()
     found: dict[Path, dict[str, None]] = {}
     for line, name, value in rows:
+        if name is None or value is None:
+            problems.note("unreadable-entry", f"{path}, {line}")
+            continue
         # Below the folder; only where that is none, by name.
         picture = pictures.folder / name
         match = picture if picture in pictures else pictures.find(name, problems, f"{path}, {line}")
-        values = [part.strip() for part in value.split("|")] if columns.has_lists else [value]
-        if match is not None:
-            found.setdefault(match, {}).update(dict.fromkeys(part for part in values if part or columns.has_text))
-    return _labels({picture: tuple(values) for picture, values in found.items() if values}, columns, pictures, problems)
+        if match is None:
+            continue
+        if columns.has_text:
+            found[match] = {value: None}
+        else:
+            values = [part.strip() for part in value.split("|")] if columns.has_lists else [value]
+            found.setdefault(match, {}).update(dict.fromkeys(part for part in values if part))
+    # In a column of lists an empty cell says that none of the classes is there.
+    known = {picture: tuple(values) for picture, values in found.items() if values or columns.has_lists}
+    return _labels(known, columns, pictures, problems)
 
 
 def _labels(
     found: Mapping[Path, tuple[str, ...]], columns: _Columns, pictures: Pictures, problems: Problems
 ) -> Labels | None:
-    if not found:
+    if not any(found.values()):
         return None
     if columns.has_text:
-        return text_labels({picture: values[-1] for picture, values in found.items()}, pictures, _NAME, problems)
+        return text_labels({picture: value for picture, (value,) in found.items()}, pictures, _NAME, problems)
     return replace(class_labels(found, pictures, _NAME), noted=problems)
 
 
-def _read(path: Path) -> tuple[_Columns, Iterator[tuple[int, str, str]]]:
-    """The columns; and line, file and value of each row."""
-    text = read_text(path, MAX_TABLE_BYTES)
-    header = text.partition("\n")[0]
-    rows = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count))
+def _read(path: Path) -> tuple[_Columns, Iterator[tuple[int, str | None, str | None]]]:
+    """The columns; and line, file and value of each row that is not empty, None where a cell is missing."""
+    lines = read_text(path, MAX_TABLE_BYTES).split("\n")
+    # Blank lines, and what Excel writes for itself.
+    skipped = next((place for place, line in enumerate(lines) if not _is_preface(line)), 0)
+    text = "\n".join(lines[skipped:])
     next_step = say("Write two columns with the headings file and label, saved as UTF-8, or remove the file.")
     try:
-        names = next(rows, [])
-    except csv.Error as exc:
-        raise damaged(path, line=1, detail=repr(exc)[:500], next_step=next_step) from exc
-    columns = _Columns.of(names)
-    if columns is None:
-        raise damaged(path, line=1, detail=f"columns {names[:20]}"[:500], next_step=next_step)
+        rows, columns = _table(text)
+    except (csv.Error, ValueError) as exc:
+        raise damaged(path, line=skipped + 1, detail=repr(exc)[:500], next_step=next_step) from exc
 
-    def values() -> Iterator[tuple[int, str, str]]:
+    def values() -> Iterator[tuple[int, str | None, str | None]]:
         try:
             for row in rows:
-                if row:
-                    yield rows.line_num, row[columns.file].strip(), row[columns.value].strip()
-        except (IndexError, csv.Error) as exc:
-            raise damaged(path, line=rows.line_num, detail=repr(exc)[:500], next_step=next_step) from exc
+                if any(cell.strip(" \t\x1a") for cell in row):
+                    cells = [cell.strip() for cell in row]
+                    name, value = (cells[place] if place < len(cells) else None for place in columns.places)
+                    yield skipped + rows.line_num, name, value
+        except csv.Error as exc:
+            line = skipped + rows.line_num
+            raise damaged(path, line=line, detail=repr(exc)[:500], next_step=next_step) from exc
 
     return columns, values()
+
+
+def _is_preface(line: str) -> bool:
+    return not line.strip() or line.startswith("sep=")
+
+
+def _table(text: str) -> tuple[Any, _Columns]:
+    """A reader behind the headings, by the separator with which both columns are found."""
+    headings: list[str] = []
+    for delimiter in _DELIMITERS:
+        rows = csv.reader(io.StringIO(text), delimiter=delimiter)
+        headings = next(rows, [])
+        columns = _Columns.of(headings)
+        if columns is not None:
+            return rows, columns
+    raise ValueError(f"columns {headings[:20]}"[:500])

@@ -33,7 +33,7 @@ def class_labels(
     """Labels of whole pictures.
 
     Args:
-        classes: picture -> its labels, at least one.
+        classes: picture -> its labels; none where it is known that no class is there.
         pictures: all pictures.
         origin: name of the label file; empty for folders.
         names: the classes by index, where they have indices.
@@ -44,7 +44,7 @@ def class_labels(
         "classes",
         describe(say("classes"), len(classes), len(pictures.files), where, class_count(len(distinct))),
         frozenset(classes),
-        lambda path: ClassTruth(classes[path][0], classes[path][1:]),
+        lambda path: ClassTruth("".join(classes[path][:1]), classes[path][1:]),
         class_names=names,
         labels=distinct,
     )

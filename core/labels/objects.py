@@ -90,6 +90,7 @@ class Objects:
             areas=np.asarray([item.area for item in self._objects], np.float32),
             masks=tuple(masks) if masks and len(masks) == len(self._objects) else None,
             keypoints=self._keypoints(),
+            point_counts=self._point_counts(),
         )
 
     def _clipped(self, box: Box) -> Box | None:
@@ -108,6 +109,10 @@ class Objects:
         if max(abs(one - other) for one, other in zip(box, inside, strict=True)) > _ROUNDING:
             self.note("clipped")
         return inside
+
+    def _point_counts(self) -> tuple[int, ...] | None:
+        counts = tuple(0 if item.keypoints is None else len(item.keypoints) for item in self._objects)
+        return counts if len(set(counts)) > 1 else None
 
     def _keypoints(self) -> NDArray[np.float32] | None:
         """Of all objects; those with fewer points, or none, get points that are not labelled."""

@@ -66,7 +66,7 @@ def make_report(
         task=_task_entry(task, split),
         images=ImagesEntry(
             calibration=_calibration_count(split),
-            test=evaluation.images if split.crop else len(split.test),
+            test=evaluation.images if split.crop is not None else len(split.test),
             skipped=tuple(SkippedFile(str(file), why) for file, why in skipped.items()),
             duplicates=split.duplicates,
         ),
@@ -78,8 +78,10 @@ def make_report(
 
 
 def _calibration_count(split: Split) -> int:
-    labels = split.calibration_labels
-    return len(split.calibration) if labels is None else count_crops(labels, split.calibration)
+    labels, rule = split.calibration_labels, split.calibration_crop
+    if labels is None or rule is None:
+        return len(split.calibration)
+    return count_crops(labels, split.calibration, rule)
 
 
 def _source_entry(source: Source, evaluation: Evaluation) -> SourceEntry:

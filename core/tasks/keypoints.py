@@ -42,6 +42,7 @@ class KeypointDetection:
 
     def __init__(self, decoder: PointDecoder, count: int, *, reason: Text) -> None:
         self._decoder = decoder
+        self.point_count = count
         self._sigmas = oks_sigmas(count)
         self.class_names: tuple[str, ...] = ()
         self.reason = reason
@@ -107,7 +108,7 @@ class KeypointPrecision:
     def __init__(self, sigmas: NDArray[np.float64]) -> None:
         self._sigmas = sigmas
         self._precision = AveragePrecision(("oks-ap", "oks-ap-50"))
-        self._mean: MeanTruth[Keypoints] = MeanTruth(("oks",), self._similarity)
+        self._mean: MeanTruth[float] = MeanTruth(("oks",), lambda similarity, _: (similarity,))
 
     def update(self, prediction: Keypoints, truth: Truth) -> None:
         """Add one image; it counts where the labels say where one object's points are."""
@@ -115,8 +116,8 @@ class KeypointPrecision:
         if similarity is None:
             return
         score, one = np.array([prediction.scores.mean()]), np.zeros(1, np.int64)
-        self._precision.update(score, one, one, np.array([similarity]), crowd=np.zeros(1, np.bool_))
-        self._mean.update(prediction, truth)
+        self._precision.update(score, one, one, np.array([[similarity]]), crowd=np.zeros(1, np.bool_))
+        self._mean.update(similarity, truth)
 
     def compute(self, source: TruthMetric[Any] | None = None) -> tuple[TruthFigure, ...]:
         """Average precision, that at 0.5, and the mean.
@@ -128,7 +129,7 @@ class KeypointPrecision:
         precision = self._precision.compute(None if other is None else other._precision)
         return (*precision, *self._mean.compute(None if other is None else other._mean))
 
-    def _similarity(self, prediction: Keypoints, truth: Truth) -> tuple[float] | None:
+    def _similarity(self, prediction: Keypoints, truth: Truth) -> float | None:
         if not isinstance(truth, ObjectTruth) or truth.keypoints is None or len(truth.keypoints) != 1:
             return None
         points = truth.keypoints[0]
@@ -136,7 +137,7 @@ class KeypointPrecision:
             return None
         counted = points[None, :, 2] > 0
         score = oks(points[None], prediction.points[None], truth.areas[:1], counted=counted, sigmas=self._sigmas)
-        return (float(score[0, 0]),)
+        return float(score[0, 0])
 
 
 def recognize(evidence: Evidence, options: TaskOptions, *, is_chosen: bool = False) -> KeypointDetection | None:

@@ -167,8 +167,8 @@ class ClassTruth:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """All of them."""
-        return (self.label, *self.others)
+        """All of them; none where the label is empty, as of a picture without any of the classes."""
+        return tuple(label for label in (self.label, *self.others) if label)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +190,9 @@ class ObjectTruth:
     masks: tuple[Mask, ...] | None = None
     keypoints: NDArray[np.float32] | None = None
     """Shape (objects, points, 3): x, y in pixels, and 0 not labelled, 1 hidden, 2 visible."""
+
+    point_counts: tuple[int, ...] | None = None
+    """How many points the labels have for each object, where that differs; the table is as wide as the most."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ from core.runtimes.predictor import Feeds
 
 _MIN_POWER = 1e-12
 """Power that an output is taken to have at least, so that one of zeros does not divide by zero."""
+
+_TIME_BUDGET, _LEAST_SAMPLES = 20.0, 3
+"""Seconds for the sensitivity analysis, about, and samples that it takes in any case."""
 
 _SEARCH_SAMPLES = 6
 """Samples for the scale search, at most."""
@@ -91,6 +95,7 @@ def measure_sensitivity(
     """
     if not samples:
         return {}
+    samples = _affordable(model, samples, len(ranges))
     if noise is not None:
         return _sensitivity_of_predictions(model, ranges, samples, noise)
     expected = _outputs(model, samples)
@@ -104,6 +109,15 @@ def measure_sensitivity(
         ]
         sensitivity[index] = sum(ratios) / len(ratios) if np.isfinite(ratios).all() else math.inf
     return sensitivity
+
+
+def _affordable(model: NcnnModel, samples: Sequence[Feeds], layers: int) -> Sequence[Feeds]:
+    """As many of the samples as there is time for with each layer, but a few in any case."""
+    run_model(model, samples[:1], threads=0)  # the first run is slower than the others
+    start = time.perf_counter()
+    run_model(model, samples[:1], threads=0)
+    affordable = int(_TIME_BUDGET / (time.perf_counter() - start) / max(1, layers))
+    return samples[: max(_LEAST_SAMPLES, affordable)]
 
 
 def _sensitivity_of_predictions(

@@ -17,7 +17,7 @@ from core.quantization.observers.abs_max import AbsMaxMethod
 from core.runtimes.predictor import Feeds
 
 _SENSITIVITY_SAMPLES = 6
-"""Samples for the sensitivity analysis."""
+"""Samples for the sensitivity analysis, at most: as many as there is time for, as in ``measure_sensitivity``."""
 
 _MAX_RANKED_LAYERS = 80
 """Layers in the sensitivity analysis, one run each: it takes less time than measuring ranges on 240 samples."""

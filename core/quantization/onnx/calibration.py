@@ -27,7 +27,7 @@ _ACTIVATIONS = ("Relu", "Clip")
 _GPTQ_SAMPLES = 20
 """Samples for GPTQ's statistics: each is costly, and more of them change little (docs/calibration.md)."""
 
-_HELD_OUT_SAMPLES = 8
+_HELD_OUT_SAMPLES = 16
 """Samples for the sensitivity analysis, at most: on those that GPTQ rounded for, the noise is next to nothing."""
 
 _MIN_TO_HOLD_OUT = 3
@@ -104,21 +104,24 @@ def collect_statistics(
     collector = _StatisticsCollector(list(shapes), {layer: patches[layer.node] for layer in layers})
     plain, detailed = OnnxPredictor(observed), OnnxPredictor(with_patches)
     kept: list[Feeds] = []
+    fallback = first
     try:
         for number, sample in enumerate(chain([first], feeds)):
             collector.update((detailed if roles.is_for_gptq(number) else plain).run(sample))
             if roles.is_held_out(number):
                 kept.append(sample)
+            if held_out and number == held_out[0]:
+                fallback = sample
     finally:
         plain.close()
         detailed.close()
-    return collector.compute(_fused_tensors(model), kept or [first])
+    return collector.compute(_fused_tensors(model), kept or [fallback])
 
 
 class _SampleRoles:
     """Which samples go into GPTQ's statistics, and which are held out for the sensitivity analysis.
 
-    Both kinds are spread evenly over all samples; every sample goes into the ranges.
+    Both kinds are spread evenly over all samples, unless others are wanted; every sample goes into the ranges.
 
     Args:
         count: approximate number of samples.

@@ -32,20 +32,17 @@ class _NoiseLimits:
     target: float
     """At this one no more layers are excluded."""
 
-    poor: float
-    """Above this one the larger of the two budgets is used."""
+    budgets: tuple[tuple[float, float], ...]
+    """Shares of all weights that may stay in float, each with the noise ratio above which the next one is used. A
+    weight in float takes three bytes more."""
 
 
-OUTPUT_LIMITS = _NoiseLimits(acceptable=0.01, target=0.004, poor=0.03)
-"""Of outputs: SQNRs of 20, 24 and 15 dB."""
+_OUTPUT_LIMITS = _NoiseLimits(acceptable=0.01, target=0.004, budgets=((0.05, 0.03), (0.3, 0.0)))
+"""Of outputs: SQNRs of 20 and 24 dB; 15 dB for the larger budget."""
 
-_PREDICTION_LIMITS = _NoiseLimits(acceptable=0.002, target=0.001, poor=0.004)
+_PREDICTION_LIMITS = _NoiseLimits(acceptable=0.002, target=0.001, budgets=((0.05, 0.004), (0.12, 0.01), (0.3, 0.0)))
 """Of predictions. Objects on either side of the threshold are few and weigh little, but they are what F1 counts: with a
 noise ratio of 0.01 a YOLO26n kept 92.9% of its objects, with 0.001 98.2%."""
-
-_FLOAT_BUDGETS = (0.05, 0.3)
-"""Shares of all weights that may stay in float: usually, and where that leaves too much noise. A weight in float
-takes three bytes more."""
 
 _TOLERANCE = 1.25
 """Fewer layers are preferred up to this factor over the least noise ratio."""
@@ -131,11 +128,13 @@ class _SwitchedModel:
     ) -> None:
         self._predictor = predictor
         self._noise = noise
-        self.limits = OUTPUT_LIMITS if noise is None else _PREDICTION_LIMITS
+        self.limits = _OUTPUT_LIMITS if noise is None else _PREDICTION_LIMITS
         self.all_in_float = np.zeros(count, np.bool_)
-        self._run(samples[0], self.all_in_float)  # the first run is slower than the others
+        self._answer(samples[0], self.all_in_float)  # the first run is slower than the others
         start = time.perf_counter()
-        self._run(samples[0], self.all_in_float)
+        answer = self._answer(samples[0], self.all_in_float)
+        if noise is not None:
+            noise.measure(answer, answer)
         affordable_runs = _TIME_BUDGET / (time.perf_counter() - start)
         self.ranking_samples = max(1, int(affordable_runs / count))
         """Samples for which there is time with each layer alone."""
@@ -143,7 +142,7 @@ class _SwitchedModel:
         self._expected: list[Any] = []
 
     def noise_ratios(self, in_8_bit: Tensor, *, samples: int | None = None) -> tuple[float, float]:
-        """Noise ratio of the worst output, and the mean over all outputs; twice that of the predictions, if it counts.
+        """Noise ratio of the worst output, and the mean over all outputs; or that of the predictions, as both.
 
         Powers are summed over all samples first: a sample in which nothing is found has no power of its own.
 
@@ -204,12 +203,12 @@ def _fewest_layers(switched: _SwitchedModel, sizes: Tensor) -> list[int]:
         ]
     )
     best: tuple[float, list[int]] = (whole, [])
-    for budget in _FLOAT_BUDGETS:
+    for budget, enough in limits.budgets:
         ranking = _within_budget(np.argsort(-sensitivity, kind="stable").tolist(), sizes, budget * float(sizes.sum()))
         trials = [best, *_growing_exclusions(switched, ranking)]
         least = max(min(ratio for ratio, _ in trials), limits.target)
         best = min((trial for trial in trials if trial[0] <= _TOLERANCE * least), key=lambda trial: len(trial[1]))
-        if best[0] <= limits.poor:
+        if best[0] <= enough:
             break
     return best[1] if best[0] < _MAX_REMAINING_NOISE * whole else []
 

@@ -116,4 +116,5 @@ def _take(truth: ObjectTruth, indices: NDArray[np.int64]) -> ObjectTruth:
         areas=truth.areas[indices],
         masks=None if truth.masks is None else tuple(truth.masks[index] for index in indices),
         keypoints=None if truth.keypoints is None else truth.keypoints[indices],
+        point_counts=None if truth.point_counts is None else tuple(truth.point_counts[index] for index in indices),
     )

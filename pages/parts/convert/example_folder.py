@@ -15,8 +15,7 @@ from core.common.text import Text, say
 from core.inputs.arrays import read_arrays
 from core.inputs.images import ARRAY_SUFFIXES, ImageFolder, ImageReader, open_image, read_folder
 from core.inputs.labels_for_task import labels_for, takes_crops
-from core.inputs.object_crops import object_crops
-from core.job.task_name import TaskName
+from core.inputs.object_crops import CropRule, object_crops
 from core.onnx_model.source import Source
 
 THUMBNAILS = 8
@@ -67,23 +66,23 @@ def inspect_examples(folder: Path, source: Source) -> ExampleFolder:
 
 
 @st.cache_data(show_spinner=False, ttl=300, max_entries=8)
-def cut_out_objects(folder: str, task: TaskName, size: tuple[int, int], most: int) -> tuple[bytes, ...]:
+def cut_out_objects(folder: str, size: tuple[int, int], most: int) -> tuple[bytes, ...]:
     """Some of the labelled objects, cut out as the job will do it, as JPEGs.
 
     Args:
         folder: path of the examples.
-        task: of the model.
         size: height and width of its input.
         most: how many, at most.
 
     Returns:
-        Empty where whole pictures are used.
+        Empty where the labels show none.
     """
     found = read_folder(Path(folder))
-    labels = labels_for(task, found)
-    if labels is None or not takes_crops(task, labels):
+    labels = labels_for("keypoints", found)
+    if labels is None or not takes_crops("keypoints", labels):
         return ()
-    pictures = ((path, picture) for path, picture in ImageReader().read(found.files) if path in labels.files)
+    files = (path for path in found.files if path in labels.files and CropRule().choose(labels.truth(path)))
+    pictures = ImageReader().read(files)
     crops = (crop for path, picture in pictures for crop, _ in object_crops(picture, labels.truth(path), size=size))
     return tuple(_jpeg(crop) for crop in islice(crops, most))
 

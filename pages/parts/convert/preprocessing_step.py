@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from core.common.text import say
 from core.inputs.images import open_image
 from core.inputs.infer_in_subprocess import infer_in_subprocess
 from core.inputs.infer_preprocessing import Proposal
+from core.inputs.labels_for_task import takes_one_object
 from core.inputs.recognition import TaskRequest
 from core.job.task_name import TaskName
 from core.onnx_model.source import Source
@@ -55,7 +56,7 @@ def choose_preprocessing(source: Source, examples: Examples) -> Preprocessing | 
             return None
         draft.change(preprocessing=None if chosen == proposal.preprocessing else chosen)
         with preview:
-            _show(chosen, examples.folder, draft.current().task or proposal.task)
+            _show(chosen, examples, draft.current().task or proposal.task)
     return chosen
 
 
@@ -102,14 +103,16 @@ def _reset() -> None:
     st.session_state[_ROUND] += 1
 
 
-def _show(preprocessing: Preprocessing, examples: ExampleFolder | None, task: TaskName) -> None:
+def _show(preprocessing: Preprocessing, chosen: Examples, task: TaskName) -> None:
+    examples = chosen.folder
     if examples is not None and not examples.holds_images:
         st.info(t("Arrays are given to the model as they are."), icon=":material/data_array:")
         return
     if examples is None:
         st.info(t("Choose example pictures to see here what the model will see."), icon=":material/visibility:")
         return
-    objects = _objects(preprocessing, examples, task)
+    folders = [folder for folder in (examples, chosen.test) if folder is not None]
+    objects = _objects(preprocessing, folders) if takes_one_object(task) else []
     with st.container(horizontal=True, gap="small", key="preview-strip"):
         for picture in objects or _pictures(examples):
             st.image(preprocessing.frame(picture), width=140, output_format="JPEG")
@@ -126,13 +129,17 @@ def _show(preprocessing: Preprocessing, examples: ExampleFolder | None, task: Ta
         st.caption(t("Each picture is brought to {width} × {height} pixels.", width=width, height=height))
 
 
-def _objects(preprocessing: Preprocessing, examples: ExampleFolder, task: TaskName) -> list[Image.Image]:
-    """Labelled objects, where the model takes one at a time."""
-    try:
-        found = cut_out_objects(str(examples.path), task, preprocessing.size, _SHOWN)
-    except ImagesError:
-        return []  # the folder was changed in the meantime
-    return [Image.open(BytesIO(data)) for data in found]
+def _objects(preprocessing: Preprocessing, folders: Sequence[ExampleFolder]) -> list[Image.Image]:
+    """Labelled objects of the first folder that has any."""
+    for folder in folders:
+        try:
+            with st.spinner(t("Cutting out what is labelled")):
+                found = cut_out_objects(str(folder.path), preprocessing.size, _SHOWN)
+        except ImagesError:
+            continue  # the folder was changed in the meantime
+        if found:
+            return [Image.open(BytesIO(data)) for data in found]
+    return []
 
 
 def _pictures(examples: ExampleFolder) -> Iterator[Image.Image]:

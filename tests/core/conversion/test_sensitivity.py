@@ -34,13 +34,13 @@ def context_of(tmp_path, build):
 def test_the_samples_are_those_with_the_surest_objects(tmp_path):
     context = context_of(tmp_path, topk_detector)
     noise = context.prediction_noise
-    assert context.task.name == "detection" and len(noise.samples) == 8
+    assert context.task.name == "detection" and len(noise.samples) == 12
     head, powers = OnnxPredictor(context.cut.head), []
     for feeds in context.calibration_feeds(silent):
         prediction = noise.predict(feeds, head.run(feeds))
         powers.append(float(np.square(prediction.scores.astype(np.float64)).sum()))
     ranked = sorted(range(len(powers)), key=lambda number: -powers[number])
-    assert list(noise.samples) == ranked[:8]
+    assert list(noise.samples) == ranked
 
 
 def test_it_grows_with_the_error_and_is_infinite_for_nan(tmp_path):
@@ -78,6 +78,23 @@ def test_where_nothing_is_found_the_outputs_say_it(tmp_path):
 
     feeds = context.calibration_feeds(silent)
     assert find_prediction_noise(context.task, predict, Blind(), feeds, count=12) is None
+
+
+def test_samples_that_cannot_be_decoded_cost_nothing(tmp_path):
+    context = context_of(tmp_path, topk_detector)
+    calls = []
+
+    def predict(feeds, outputs):
+        calls.append(feeds)
+        if len(calls) == 1:
+            raise IndexError("not made for this")
+        return context.task.decode(outputs, Placement.identity((SIZE, SIZE)))
+
+    source, feeds = OnnxPredictor(context.source.path), context.calibration_feeds(silent)
+    noise = find_prediction_noise(context.task, predict, source, feeds, count=12)
+    assert 0 not in noise.samples and len(noise.samples) == 11
+    assert noise.measure(None, None) == (0.0, 0.0)  # not in float either
+    assert noise.measure(noise.predict(calls[1], source.run(calls[1])), None)[0] == math.inf
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -6,7 +8,7 @@ from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.inputs.images import read_folder, split
 from core.inputs.labels_for_task import with_labels_for
-from core.inputs.object_crops import count_crops, object_crops
+from core.inputs.object_crops import CropRule, count_crops, object_crops
 from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from core.tasks.predictions import ClassTruth, ObjectTruth
@@ -62,9 +64,31 @@ def test_groups_and_objects_without_points_are_no_samples():
     assert not list(object_crops(gradient(), None, size=(8, 8)))
 
 
-def test_a_crop_never_grows_beyond_all_memory():
-    flat = Image.new("RGB", (8000, 10))
-    assert not list(object_crops(flat, people((0, 0, 8000, 10)), size=(64, 48)))
+def test_large_crops_are_scaled_down_with_their_truth():
+    pixels = np.zeros((1500, 4000, 3), np.uint8)
+    pixels[700:800, 1900:2100] = 255
+    ((crop, truth),) = object_crops(Image.fromarray(pixels), people((0, 0, 4000, 1500)), size=(64, 48))
+    assert max(crop.size) == 1024 and crop.width / crop.height == pytest.approx(48 / 64, rel=0.01)
+    x, y = truth.keypoints[0, 0, :2]
+    assert crop.getpixel((int(x), int(y))) == (255, 255, 255)
+    scale = 1024 / (4000 * 1.25 * 64 / 48)
+    assert truth.areas[0] == pytest.approx(4000 * 1500 * scale**2, rel=0.01)
+    assert truth.boxes[0][2] - truth.boxes[0][0] == pytest.approx(4000 * scale, rel=0.01)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "1", "CMYK"])
+def test_images_of_every_mode_are_cut_on_black(mode):
+    image = Image.new("RGB", (WIDTH, HEIGHT), (255, 255, 255)).convert(mode)
+    ((crop, _),) = object_crops(image, people((0, 0, 60, 20)), size=(64, 64))
+    assert crop.mode == "RGB" and crop.getpixel((0, 0)) == (0, 0, 0) and crop.getpixel((40, 40)) == (255, 255, 255)
+
+
+def test_objects_with_other_points_than_the_models_are_no_samples():
+    mixed = replace(people((0, 0, 30, 30), (40, 0, 70, 30), (50, 20, 90, 60)), point_counts=(3, 2, 3))
+    crops = list(object_crops(gradient(), mixed, size=(8, 8), rule=CropRule(points=2)))
+    assert len(crops) == 1 and crops[0][1].keypoints.shape == (1, 2, 3)
+    assert len(list(object_crops(gradient(), mixed, size=(8, 8), rule=CropRule(points=3, most=1)))) == 1
+    assert not list(object_crops(gradient(), mixed, size=(8, 8), rule=CropRule(points=17)))
 
 
 def context_of(tmp_path, task, counts):
@@ -98,4 +122,18 @@ def test_where_only_the_test_folder_shows_people_calibration_uses_whole_images(t
     calibration = read_folder(labelled(tmp_path / "a", [0, 0]))
     test = read_folder(labelled(tmp_path / "b", [1, 2, 3]))
     parts = with_labels_for("keypoints", split(calibration, test), test, calibration)
-    assert parts.crop and parts.calibration_labels is None
+    assert parts.crop and parts.calibration_crop is None
+    source = inspect(conv_net(tmp_path / "net.onnx"))
+    context = ConversionContext(source, Preprocessing((SIZE, SIZE)), split=parts, folder=tmp_path / "work")
+    assert (
+        len(list(context.test_samples())) == context.test_sample_count == 3
+        and len(list(context.calibration_feeds(silent))) >= 2
+    )
+    assert any("used as a whole" in str(note) for note in context.notes)
+
+
+def test_many_objects_in_few_images_do_not_become_more_samples_than_images_would(tmp_path):
+    folder = read_folder(labelled(tmp_path / "images", [5, 5, 5, 5]))
+    with_limits = with_labels_for("keypoints", split(folder), folder)
+    assert with_limits.calibration_crop.most == 50 and with_limits.crop.most == 500
+    assert count_crops(with_limits.labels, with_limits.test, CropRule(most=2)) == 4

@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.inputs.images import open_image, read_folder
 from core.inputs.infer_preprocessing import infer_preprocessing
-from core.inputs.recognition import TaskRequest, recognize_from_samples
+from core.inputs.recognition import TaskRequest, for_crops, recognize_from_samples
 from core.inputs.samples import image_sample
 from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
@@ -55,7 +55,7 @@ def recognized(path, folder, name=None):
     source, read = inspect(path), read_folder(folder)
     samples = [image_sample(source, PREPROCESSING, open_image(file), file) for file in read.files]
     return recognize_from_samples(
-        source, OnnxPredictor(path), samples, preprocessing=PREPROCESSING, folder=read, request=TaskRequest(name)
+        source, OnnxPredictor(path), samples, preprocessings=[PREPROCESSING], folder=read, request=TaskRequest(name)
     ).name
 
 
@@ -64,6 +64,29 @@ def test_labelled_people_are_looked_at_one_by_one(tmp_path, folder):
     assert recognized(path, folder) == "keypoints"
     assert infer_preprocessing(inspect(path), folder).task == "keypoints"
     assert recognized(path, folder, "segmentation") == "segmentation"  # the person's word counts
+
+
+def test_people_are_looked_for_beyond_the_first_images(tmp_path, folder):
+    data = json.loads((folder / "keypoints.json").read_text())
+    data["annotations"] = data["annotations"][3:]
+    (folder / "keypoints.json").write_text(json.dumps(data))
+    source, read = inspect(heatmap_model(tmp_path / "m.onnx")), read_folder(folder)
+    samples = [image_sample(source, PREPROCESSING, open_image(read.files[0]), read.files[0])]
+    task = recognize_from_samples(
+        source,
+        OnnxPredictor(source.path),
+        samples,
+        preprocessings=[PREPROCESSING],
+        folder=read,
+        request=TaskRequest(),
+    )
+    assert task.name == "keypoints" and task.point_count == 17
+
+
+def test_what_is_cut_out_is_not_cut_off_once_more(tmp_path, folder):
+    proposal = infer_preprocessing(inspect(heatmap_model(tmp_path / "m.onnx")), folder)
+    assert proposal.preprocessing.fit != "crop"
+    assert for_crops(Preprocessing((64, 48))).fit == "stretch" and for_crops(PREPROCESSING) is PREPROCESSING
 
 
 def test_without_labels_whole_images_are_all_there_is(tmp_path, folder):

@@ -1,5 +1,7 @@
 """Sensitive layers are found and excluded from 8 bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -7,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.job.comparison import OutputDifference
 from core.metrics.similarity import ModelSimilarity
+from core.quantization.onnx import sensitivity
 from core.quantization.onnx.calibration import collect_statistics
 from core.quantization.onnx.layers import add_biases, name_nodes
 from core.quantization.onnx.sensitivity import noise_ratio, select_nodes_to_exclude
@@ -62,7 +65,8 @@ def test_a_model_that_is_accurate_in_8_bit_excludes_no_layer(tmp_path):
 
 
 def test_the_most_sensitive_layers_stay_in_float(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.quantization.onnx.sensitivity._FLOAT_BUDGETS", (0.8,))
+    limits = replace(sensitivity._OUTPUT_LIMITS, budgets=((0.8, 0.0),))
+    monkeypatch.setattr(sensitivity, "_OUTPUT_LIMITS", limits)
     model = chain(tmp_path / "net.onnx", outlier=300.0)
     mixed, excluded = static(model)
     monkeypatch.setattr("core.quantization.onnx.static.select_nodes_to_exclude", lambda *_: [])
