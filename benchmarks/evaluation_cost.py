@@ -35,6 +35,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.peak_memory import peak_megabytes
+from benchmarks.picture_options import add_picture_options, preprocessing_of
 from core.common.errors import EdgePressError
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
@@ -44,7 +45,6 @@ from core.inputs.images import read_folder, test_only
 from core.inputs.samples import Sample
 from core.job.outcome import Artifact
 from core.onnx_model.inspect import inspect
-from core.preprocessing import Preprocessing
 from core.report.gallery import Gallery
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Predictor
@@ -77,26 +77,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--calibration", type=Path, required=True, help="pictures to measure ranges on")
-    parser.add_argument("--test", type=Path, required=True, help="other pictures, to compare on")
+    add_picture_options(parser)
     parser.add_argument("--work", type=Path, required=True, help="folder for the files, kept for the next time")
     parser.add_argument("--count", type=int, default=400, help="pictures in each round; fewer are taken over and over")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--size", type=int, nargs=2, help="height and width, where the model leaves them free")
-    parser.add_argument("--fit", default="crop", choices=["crop", "stretch", "pad"])
-    parser.add_argument("--color", default="rgb", choices=["rgb", "bgr"])
-    parser.add_argument("--mean", type=float, default=127.5)
-    parser.add_argument("--std", type=float, default=127.5)
     parser.add_argument("--peak-of", type=int, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
 def _context(options: argparse.Namespace) -> ConversionContext:
     source = inspect(options.model)
-    height, width = options.size or [int(side) for side in source.image_size]
-    mean, std = (options.mean,) * 3, (options.std,) * 3
-    preprocessing = Preprocessing((height, width), fit=options.fit, color=options.color, mean=mean, std=std)
+    preprocessing = preprocessing_of(options, source)
     tested = test_only(read_folder(options.test))
     samples = replace(tested, calibration=read_folder(options.calibration).files)
     return ConversionContext(source, preprocessing, split=samples, folder=options.work / "work")

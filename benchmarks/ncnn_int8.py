@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 
 from benchmarks.peak_memory import peak_megabytes
+from benchmarks.picture_options import add_picture_options, preprocessing_of
 from core.conversion.prepare import prepare_model, run_source
 from core.fp16.ncnn_writer import to_fp16
 from core.inputs.images import ImageReader, read_folder
@@ -31,9 +32,7 @@ from core.metrics.similarity import ModelSimilarity
 from core.ncnn.model import NcnnModel
 from core.ncnn.weights import write_weights
 from core.onnx_model.inspect import inspect
-from core.onnx_model.source import Source
 from core.pnnx.convert import convert
-from core.preprocessing import Preprocessing
 from core.quantization.ncnn.official_ncnn2int8 import to_int8_official
 from core.quantization.ncnn.official_ncnn2table import ClippingMethod, measure_table
 from core.quantization.ncnn.plan import plan_quantization
@@ -62,28 +61,15 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--calibration", type=Path, required=True, help="pictures to measure on")
-    parser.add_argument("--test", type=Path, required=True, help="other pictures, to compare on")
-    parser.add_argument("--size", type=int, nargs=2, help="height and width, where the model leaves them free")
-    parser.add_argument("--fit", default="crop", choices=["crop", "stretch", "pad"])
-    parser.add_argument("--color", default="rgb", choices=["rgb", "bgr"])
-    parser.add_argument("--mean", type=float, default=127.5)
-    parser.add_argument("--std", type=float, default=127.5)
+    add_picture_options(parser)
     parser.add_argument("--method", choices=ALL_METHODS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _preprocessing(options: argparse.Namespace, source: Source) -> Preprocessing:
-    height, width = options.size or [int(side) for side in source.inputs[0].shape[2:]]
-    mean, std = (options.mean,) * 3, (options.std,) * 3
-    return Preprocessing((height, width), fit=options.fit, color=options.color, mean=mean, std=std)
-
-
 def _feeds(options: argparse.Namespace, folder: Path) -> Iterator[Feeds]:
     source = inspect(options.model)
-    preprocessing, files = _preprocessing(options, source), read_folder(folder).files
+    preprocessing, files = preprocessing_of(options, source), read_folder(folder).files
     for sample in load_samples(source, preprocessing, files=files, reader=ImageReader()):
         yield sample.feeds
 

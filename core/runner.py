@@ -142,11 +142,11 @@ def recognize_task_of(job: Job, context: ConversionContext, folder: ImageFolder 
 
 
 def _split(job: Job) -> tuple[Split, ImageFolder | None, ImageFolder | None]:
-    """The samples, the folder of those that the files are tested on, and that of the others."""
+    """The samples, the folder of those that the files are tested on, and that of the others, if it is another one."""
     images = None if job.images is None else read_folder(job.images)
     test_images = None if job.test_images is None else read_folder(job.test_images)
     if images is not None:
-        return split(images, test_images), test_images or images, images
+        return split(images, test_images), test_images or images, None if test_images is None else images
     return (Split() if test_images is None else test_only(test_images)), test_images, None
 
 

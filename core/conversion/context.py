@@ -20,7 +20,7 @@ from core.inputs.augmentation import augment, augmentation_count
 from core.inputs.dummy_inputs import find_dummy_inputs
 from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import ImageReader, Split
-from core.inputs.object_crops import CropRule, count_crops
+from core.inputs.object_crops import CropRule
 from core.inputs.samples import Sample, load_samples
 from core.inputs.synthetic import SYNTHETIC_SAMPLES, random_arrays, synthetic_images
 from core.job.outcome import PostProcessing
@@ -255,7 +255,7 @@ class ConversionContext:
 
         The source is run on some of the calibration samples for it.
         """
-        if self.task is None:
+        if self.task is None or self.task.noise is None:
             return None
         task, placement = self.task, Placement.identity(self.preprocessing.size)
 
@@ -265,7 +265,7 @@ class ConversionContext:
         source = OnnxPredictor(self.source.path if self.cut is None else self.cut.head)
         try:
             feeds = self.calibration_feeds(silent)
-            return find_prediction_noise(task, predict, source, feeds, count=self.calibration_count)
+            return find_prediction_noise(self.task.noise, predict, source, feeds, count=self.calibration_count)
         finally:
             source.close()
 
@@ -276,8 +276,7 @@ class ConversionContext:
 
     @cached_property
     def _calibration_sample_count(self) -> int:
-        labels, files, rule = self.split.calibration_labels, self.split.calibration, self.split.calibration_crop
-        return len(files) if labels is None or rule is None else count_crops(labels, files, rule)
+        return self.split.calibration_count
 
     @property
     def _augmentations(self) -> int:
@@ -314,10 +313,7 @@ class ConversionContext:
     @property
     def test_sample_count(self) -> int:
         """Number of samples that :meth:`test_samples` yields if every file can be read."""
-        labels, files, rule = self.split.labels, self.split.test, self.split.crop
-        if not self.has_test_samples:
-            return SYNTHETIC_SAMPLES
-        return len(files) if rule is None or labels is None else count_crops(labels, files, rule)
+        return self.split.test_count if self.has_test_samples else SYNTHETIC_SAMPLES
 
     def _load_samples(self, files: Sequence[Path], labels: Labels | None, *, crop: CropRule | None) -> Iterator[Sample]:
         """Yield the readable samples, completed to all inputs of the source."""

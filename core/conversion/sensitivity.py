@@ -9,7 +9,7 @@ from typing import Any
 
 from core.metrics.prediction_noise import Outputs, PredictionNoise
 from core.runtimes.predictor import Feeds, Predictor, all_finite
-from core.tasks.base import UNFIT, AnyTask
+from core.tasks.base import UNFIT
 from core.tasks.predictions import Prediction
 
 _SAMPLES = 16
@@ -18,7 +18,7 @@ _LOOKED_AT = 50
 
 
 def find_prediction_noise(
-    task: AnyTask,
+    noise: Callable[[Any, Any], tuple[float, float]],
     predict: Callable[[Feeds, Outputs], Prediction],
     source: Predictor,
     feeds: Iterable[Feeds],
@@ -28,14 +28,14 @@ def find_prediction_noise(
     """How to measure the noise of a task's predictions.
 
     Args:
-        task: of the model.
+        noise: of the task.
         predict: decodes the outputs for an input.
         source: the model, or its head where it is cut.
         feeds: the calibration inputs, taken one by one.
         count: number of inputs, about.
 
     Returns:
-        None where the noise of the outputs says it, or nothing is found in any of the inputs.
+        None where nothing is found in any of the inputs.
     """
 
     def predict_finite(inputs: Feeds, made: Outputs) -> Prediction | None:
@@ -54,15 +54,12 @@ def find_prediction_noise(
         prediction = predict_finite(inputs, outputs)
         if prediction is None:
             continue
-        noise = task.noise(prediction, prediction)
-        if noise is None:
-            return None
-        powers.append((noise[1], number))
+        powers.append((noise(prediction, prediction)[1], number))
     best = [number for power, number in nlargest(_SAMPLES, powers) if power > 0.0]
 
     def measure(expected: Any, made: Any) -> tuple[float, float]:
         if expected is None:
             return 0.0, 0.0  # in float, too
-        return (task.noise(expected, made) if made is not None else None) or (math.inf, 1.0)
+        return noise(expected, made) if made is not None else (math.inf, 1.0)
 
     return PredictionNoise(predict_finite, measure, tuple(best), outputs) if best else None

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from core.common.errors import ImagesError
 from core.common.text import say
-from core.inputs.object_crops import CropRule
+from core.inputs.object_crops import CropRule, count_crops
 from core.labels.base import Labels
 from core.labels.find import find_labels
 from core.labels.masks import without_masks
@@ -71,6 +71,16 @@ class Split:
     duplicates: int = 0
     """Files left out because another one has the same content."""
 
+    @property
+    def calibration_count(self) -> int:
+        """Number of calibration samples, if every file can be read."""
+        return _count(self.calibration, self.calibration_labels, self.calibration_crop)
+
+    @property
+    def test_count(self) -> int:
+        """Number of test samples, likewise."""
+        return _count(self.test, self.labels, self.crop)
+
 
 @dataclass(frozen=True)
 class SampleCounts:
@@ -114,6 +124,10 @@ class ImageReader:
                 self.skipped[path] = str(exc.reason)
             else:
                 yield path, image
+
+
+def _count(files: Sequence[Path], labels: Labels | None, crop: CropRule | None) -> int:
+    return len(files) if labels is None or crop is None else count_crops(labels, files, crop)
 
 
 def open_image(path: Path) -> Image.Image:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from core.inputs.images import MAX_CALIBRATION_SAMPLES, MAX_TEST_SAMPLES, ImageFolder, Split
-from core.inputs.object_crops import CropRule, count_crops
+from PIL import Image
+
+from core.inputs.images import MAX_CALIBRATION_SAMPLES, MAX_TEST_SAMPLES, ImageFolder, ImageReader, Split
+from core.inputs.object_crops import CropRule, count_crops, object_crops
 from core.job.task_name import TaskName
 from core.labels.base import Labels, Preference
 from core.labels.find import find_labels
@@ -45,6 +47,21 @@ def takes_one_object(task: TaskName) -> bool:
 def takes_crops(task: TaskName, labels: Labels | None) -> bool:
     """Whether samples of the task are objects that the labels show, cut out of their images."""
     return takes_one_object(task) and labels is not None and labels.kind == "objects" and labels.has_keypoints
+
+
+def labelled_objects(folder: ImageFolder | None, size: tuple[int, int]) -> Iterator[Image.Image]:
+    """The objects with labelled keypoints, cut out of the images of a folder one by one; none where it shows none.
+
+    Args:
+        folder: of images.
+        size: height and width of the model's input.
+    """
+    labels = labels_for("keypoints", folder)
+    if folder is None or labels is None or not takes_crops("keypoints", labels):
+        return
+    files = (file for file in folder.files if file in labels.files and CropRule().choose(labels.truth(file)))
+    for file, image in ImageReader().read(files):
+        yield from (crop for crop, _ in object_crops(image, labels.truth(file), size=size))
 
 
 def with_labels_for(

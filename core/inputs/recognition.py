@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from PIL import Image
-
 from core.inputs.evidence import gather_evidence
-from core.inputs.images import ImageFolder, ImageReader
-from core.inputs.labels_for_task import labels_for, takes_crops
-from core.inputs.object_crops import CropRule, object_crops
+from core.inputs.images import ImageFolder
+from core.inputs.labels_for_task import labelled_objects
 from core.inputs.samples import Sample, image_sample
 from core.job.task_name import TaskName
 from core.onnx_model.source import Source
@@ -83,20 +80,10 @@ def recognize_from_samples(
 
     task = recognize(samples)
     if request.name is None and task.name in _WHOLE_IMAGES and source.takes_image:
-        crops = list(islice(_crops(folder, preprocessings[0].size), RECOGNITION_SAMPLES))
+        crops = list(islice(labelled_objects(folder, preprocessings[0].size), RECOGNITION_SAMPLES))
         for preprocessing in dict.fromkeys(map(for_crops, preprocessings)) if crops else ():
             parts = [image_sample(source, preprocessing, crop) for crop in crops]
             of_crops = recognize([replace(part, feeds={**samples[0].feeds, **part.feeds}) for part in parts])
             if of_crops.name == "keypoints":
                 return of_crops
     return task
-
-
-def _crops(folder: ImageFolder | None, size: tuple[int, int]) -> Iterator[Image.Image]:
-    """Labelled objects of the first images that show any."""
-    labels = labels_for("keypoints", folder)
-    if folder is None or labels is None or not takes_crops("keypoints", labels):
-        return
-    files = (file for file in folder.files if file in labels.files and CropRule().choose(labels.truth(file)))
-    for file, image in ImageReader().read(files):
-        yield from (crop for crop, _ in object_crops(image, labels.truth(file), size=size))

@@ -11,7 +11,6 @@ from typing_extensions import assert_never
 from core.common.text import Text
 from core.evaluation.evaluate import Evaluation
 from core.inputs.images import Split
-from core.inputs.object_crops import count_crops
 from core.job.comparison import Comparison, LayerDifference, OutputDifference
 from core.job.job import Job
 from core.job.outcome import Converted, Failed, Outcome, Refused
@@ -65,7 +64,7 @@ def make_report(
         preprocessing=job.preprocessing,
         task=_task_entry(task, split),
         images=ImagesEntry(
-            calibration=_calibration_count(split),
+            calibration=split.calibration_count,
             test=evaluation.images if split.crop is not None else len(split.test),
             skipped=tuple(SkippedFile(str(file), why) for file, why in skipped.items()),
             duplicates=split.duplicates,
@@ -75,13 +74,6 @@ def make_report(
         preflight=tuple(map(_preflight_entry, preflight)),
         outcomes=tuple(map(outcome_entry, outcomes)),
     )
-
-
-def _calibration_count(split: Split) -> int:
-    labels, rule = split.calibration_labels, split.calibration_crop
-    if labels is None or rule is None:
-        return len(split.calibration)
-    return count_crops(labels, split.calibration, rule)
 
 
 def _source_entry(source: Source, evaluation: Evaluation) -> SourceEntry:

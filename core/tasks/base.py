@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -145,13 +145,12 @@ class Task(Protocol[P]):
     def confidence(self, predictions: Sequence[P]) -> float:
         """How sure the model is of predictions for several samples; the right preprocessing gives the highest."""
 
-    def noise(self, source: P, other: P) -> tuple[float, float] | None:
-        """What the search for sensitive layers watches: the noise of a prediction, and the power of the source's.
+    @property
+    def noise(self) -> Callable[[P, P], tuple[float, float]] | None:
+        """What the search for sensitive layers watches: from the source's prediction and another one to the noise of
+        the latter and the power of the former. None where the noise of the outputs themselves says it.
 
         It must change with every small change of the outputs that may change an answer, as agreement does not.
-
-        Returns:
-            None where the noise of the outputs themselves says it.
         """
 
     def to_json(self, prediction: P) -> dict[str, Any]:

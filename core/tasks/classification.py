@@ -37,6 +37,7 @@ class Classification:
     """
 
     name: ClassVar[TaskName] = "classification"
+    noise: ClassVar[None] = None  # that of the scores says it
     budget: ClassVar[Budget] = Budget(keeps=0.97, floor=0.5)
 
     def __init__(
@@ -104,10 +105,6 @@ class Classification:
             rows.append(row)
         highest = np.log(max(2, len(predictions)))
         return log_inception_score(np.stack(rows)) / float(highest) if len(classes) > 1 else 0.0
-
-    def noise(self, source: ClassScores, other: ClassScores) -> None:
-        """The noise of the scores says it."""
-        return
 
     def to_json(self, prediction: ClassScores) -> dict[str, Any]:
         """The best class with its probability, and all that are present."""

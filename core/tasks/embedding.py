@@ -43,6 +43,7 @@ class Embedding:
     """
 
     name: ClassVar[TaskName] = "embedding"
+    noise: ClassVar[None] = None  # that of the vectors says it
     budget: ClassVar[Budget] = Budget(keeps=0.9, floor=0.3)
     options = TaskOptions()
 
@@ -69,10 +70,6 @@ class Embedding:
     def confidence(self, predictions: Sequence[EmbeddingVector]) -> float:
         """Vectors tell nothing about how sure a model is."""
         return 0.0
-
-    def noise(self, source: EmbeddingVector, other: EmbeddingVector) -> None:
-        """The noise of the vectors says it."""
-        return
 
     def to_json(self, prediction: EmbeddingVector) -> dict[str, Any]:
         """Nothing that could be drawn."""

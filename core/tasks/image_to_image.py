@@ -44,6 +44,7 @@ class ImageToImage:
     """
 
     name: ClassVar[TaskName] = "image-to-image"
+    noise: ClassVar[None] = None  # that of the image says it
     budget: ClassVar[Budget] = Budget(keeps=0.98, floor=0.8)
     options = TaskOptions()
 
@@ -71,10 +72,6 @@ class ImageToImage:
     def confidence(self, predictions: Sequence[OutputImage]) -> float:
         """Images tell nothing about how sure a model is."""
         return 0.0
-
-    def noise(self, source: OutputImage, other: OutputImage) -> None:
-        """The noise of the image says it."""
-        return
 
     def to_json(self, prediction: OutputImage) -> dict[str, Any]:
         """A small JPEG, from the lowest value (black) to the highest."""

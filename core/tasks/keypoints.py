@@ -37,6 +37,7 @@ class KeypointDetection:
     """
 
     name: ClassVar[TaskName] = "keypoints"
+    noise: ClassVar[None] = None  # that of the maps says it
     budget: ClassVar[Budget] = Budget(keeps=0.97, floor=0.7)
     options = TaskOptions()
 
@@ -66,10 +67,6 @@ class KeypointDetection:
     def confidence(self, predictions: Sequence[Keypoints]) -> float:
         """Mean score of the points: the height of the peaks."""
         return float(np.mean([prediction.scores.mean() for prediction in predictions])) if predictions else 0.0
-
-    def noise(self, source: Keypoints, other: Keypoints) -> None:
-        """The noise of the maps says it."""
-        return
 
     def to_json(self, prediction: Keypoints) -> dict[str, Any]:
         """The points, rounded to a tenth of a pixel."""

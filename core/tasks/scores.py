@@ -33,6 +33,7 @@ class Scores:
     """
 
     name: ClassVar[TaskName] = "scores"
+    noise: ClassVar[None] = None  # that of the scores says it
     budget: ClassVar[Budget] = Budget(keeps=0.98, floor=0.7)
 
     def __init__(self, outputs: Sequence[str], *, options: TaskOptions = _DEFAULTS, reason: Text) -> None:
@@ -57,10 +58,6 @@ class Scores:
     def confidence(self, predictions: Sequence[ScoresOverTime]) -> float:
         """Scores tell nothing about the input."""
         return 0.0
-
-    def noise(self, source: ScoresOverTime, other: ScoresOverTime) -> None:
-        """The noise of the scores says it."""
-        return
 
     def to_json(self, prediction: ScoresOverTime) -> dict[str, Any]:
         """The first scores."""

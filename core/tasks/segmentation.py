@@ -49,6 +49,7 @@ class Segmentation:
     """
 
     name: ClassVar[TaskName] = "segmentation"
+    noise: ClassVar[None] = None  # that of the maps says it
     budget: ClassVar[Budget] = Budget(keeps=0.95, floor=0.6)
 
     def __init__(
@@ -92,10 +93,6 @@ class Segmentation:
     def confidence(self, predictions: Sequence[ClassMap]) -> float:
         """How much of a map differs tells nothing about the input."""
         return 0.0
-
-    def noise(self, source: ClassMap, other: ClassMap) -> None:
-        """The noise of the maps says it."""
-        return
 
     def to_json(self, prediction: ClassMap) -> dict[str, Any]:
         """The map as a small PNG of class indices."""

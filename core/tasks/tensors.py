@@ -29,6 +29,7 @@ class Tensors:
     """Decodes nothing, so there is neither agreement nor truth."""
 
     name: ClassVar[TaskName] = "tensors"
+    noise: ClassVar[None] = None  # that of the numbers says it
     budget: ClassVar[Budget] = Budget(keeps=1.0, floor=0.0)
     class_names: tuple[str, ...] = ()
     options = TaskOptions()
@@ -49,10 +50,6 @@ class Tensors:
     def confidence(self, predictions: Sequence[NoPrediction]) -> float:
         """Nothing is known."""
         return 0.0
-
-    def noise(self, source: NoPrediction, other: NoPrediction) -> None:
-        """Only numbers are known."""
-        return
 
     def to_json(self, prediction: NoPrediction) -> dict[str, Any]:
         """Nothing."""

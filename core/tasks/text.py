@@ -38,6 +38,7 @@ class TextRecognition:
     """
 
     name: ClassVar[TaskName] = "text"
+    noise: ClassVar[None] = None  # that of the scores says it
     budget: ClassVar[Budget] = Budget(keeps=0.95, floor=0.3)
     options = TaskOptions()
 
@@ -70,10 +71,6 @@ class TextRecognition:
     def confidence(self, predictions: Sequence[RecognizedText]) -> float:
         """Mean probability of the characters, 0 for images in which nothing was read."""
         return float(np.mean([prediction.score for prediction in predictions])) if predictions else 0.0
-
-    def noise(self, source: RecognizedText, other: RecognizedText) -> None:
-        """The noise of the scores says it."""
-        return
 
     def to_json(self, prediction: RecognizedText) -> dict[str, Any]:
         """The text and its score."""

@@ -13,9 +13,8 @@ from PIL import Image, ImageOps
 from core.common.errors import ImagesError
 from core.common.text import Text, say
 from core.inputs.arrays import read_arrays
-from core.inputs.images import ARRAY_SUFFIXES, ImageFolder, ImageReader, open_image, read_folder
-from core.inputs.labels_for_task import labels_for, takes_crops
-from core.inputs.object_crops import CropRule, object_crops
+from core.inputs.images import ARRAY_SUFFIXES, ImageFolder, open_image, read_folder
+from core.inputs.labels_for_task import labelled_objects
 from core.onnx_model.source import Source
 
 THUMBNAILS = 8
@@ -77,14 +76,7 @@ def cut_out_objects(folder: str, size: tuple[int, int], most: int) -> tuple[byte
     Returns:
         Empty where the labels show none.
     """
-    found = read_folder(Path(folder))
-    labels = labels_for("keypoints", found)
-    if labels is None or not takes_crops("keypoints", labels):
-        return ()
-    files = (path for path in found.files if path in labels.files and CropRule().choose(labels.truth(path)))
-    pictures = ImageReader().read(files)
-    crops = (crop for path, picture in pictures for crop, _ in object_crops(picture, labels.truth(path), size=size))
-    return tuple(_jpeg(crop) for crop in islice(crops, most))
+    return tuple(_jpeg(crop) for crop in islice(labelled_objects(read_folder(Path(folder)), size), most))
 
 
 def forget_examples() -> None:

@@ -77,7 +77,7 @@ def test_where_nothing_is_found_the_outputs_say_it(tmp_path):
         return context.task.decode(outputs, Placement.identity((SIZE, SIZE)))
 
     feeds = context.calibration_feeds(silent)
-    assert find_prediction_noise(context.task, predict, Blind(), feeds, count=12) is None
+    assert find_prediction_noise(context.task.noise, predict, Blind(), feeds, count=12) is None
 
 
 def test_samples_that_cannot_be_decoded_cost_nothing(tmp_path):
@@ -91,7 +91,7 @@ def test_samples_that_cannot_be_decoded_cost_nothing(tmp_path):
         return context.task.decode(outputs, Placement.identity((SIZE, SIZE)))
 
     source, feeds = OnnxPredictor(context.source.path), context.calibration_feeds(silent)
-    noise = find_prediction_noise(context.task, predict, source, feeds, count=12)
+    noise = find_prediction_noise(context.task.noise, predict, source, feeds, count=12)
     assert 0 not in noise.samples and len(noise.samples) == 11
     assert noise.measure(None, None) == (0.0, 0.0)  # not in float either
     assert noise.measure(noise.predict(calls[1], source.run(calls[1])), None)[0] == math.inf
