@@ -11,6 +11,9 @@ from core.common.text import say
 from core.ncnn.param import Layer, Param, damaged, parse_param
 from core.ncnn.weights import Array, read_weights, write_weights
 
+_MOVING = frozenset({"Split", "Reshape", "Crop", "Slice", "Squeeze", "ExpandDims", "Flatten", "Permute", "Noop"})
+"""Layers that copy values without computing with them."""
+
 
 @dataclass(frozen=True)
 class NcnnModel:
@@ -60,6 +63,24 @@ class NcnnModel:
         pairs = [edit(index, *pair) for index, pair in enumerate(zip(self.param.layers, self.weights, strict=True))]
         param = replace(self.param, layers=tuple(layer for layer, _ in pairs))
         return replace(self, param=param, weights=tuple(arrays for _, arrays in pairs))
+
+    @property
+    def integer_inputs(self) -> frozenset[str]:
+        """Input blobs that take 32-bit integers: those that reach an Embed unchanged. All others take floats."""
+        origins = {blob: blob for blob in self.param.inputs}
+        found = set()
+        for layer in self.param.layers:
+            if layer.type in _MOVING and layer.bottoms[0] in origins:
+                origins.update(dict.fromkeys(layer.tops, origins[layer.bottoms[0]]))
+            if layer.type == "Embed" and layer.bottoms[0] in origins:
+                found.add(origins[layer.bottoms[0]])
+        return frozenset(found)
+
+    def input_shape(self, blob: str) -> tuple[int, ...] | None:
+        """The shape of an input, outermost axis first; None where the file does not say."""
+        layer = next(layer for layer in self.param.layers if blob in layer.tops)
+        sizes = tuple(layer.integer(key) for key in (2, 11, 1, 0) if key in layer.params)
+        return sizes or None
 
     def save(self, param_path: Path, bin_path: Path) -> tuple[Path, Path]:
         """Write both files, with the same line ends on every system."""

@@ -40,7 +40,12 @@ def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProt
 
 
 def tensor_sizes(model: onnx.ModelProto, names: Sequence[str], feeds: Feeds) -> dict[str, int]:
-    """Number of values of each tensor, by one run that gives their shapes alone.
+    """Number of values of each tensor; arguments and errors as in :func:`tensor_shapes`."""
+    return {name: math.prod(shape) for name, shape in tensor_shapes(model, names, feeds).items()}
+
+
+def tensor_shapes(model: onnx.ModelProto, names: Sequence[str], feeds: Feeds) -> dict[str, tuple[int, ...]]:
+    """Shape of each tensor, by one run that gives nothing else.
 
     Args:
         model: is not changed.
@@ -55,12 +60,13 @@ def tensor_sizes(model: onnx.ModelProto, names: Sequence[str], feeds: Feeds) -> 
     # onnxruntime runs the last of them first, so that in this order it frees each tensor before it makes the next.
     probe.graph.node.extend(helper.make_node("Shape", [name], [shape]) for shape, name in reversed(shapes.items()))
     set_outputs(probe, list(shapes))
-    predictor = OnnxPredictor(probe, threads=1)
+    # Its optimiser would take the shapes that it infers, which are wrong for some poolings with ceil_mode.
+    predictor = OnnxPredictor(probe, threads=1, optimize=False)
     try:
         found = predictor.run(feeds)
     finally:
         predictor.close()
-    return {name: math.prod(found[shape].tolist()) for shape, name in shapes.items()}
+    return {name: tuple(found[shape].tolist()) for shape, name in shapes.items()}
 
 
 def in_groups(names: Iterable[str], sizes: Mapping[str, int], limit: int) -> list[list[str]]:

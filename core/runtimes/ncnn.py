@@ -6,6 +6,7 @@ their strides and element types, and reads past the end of short weights.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -40,6 +41,7 @@ class NcnnPredictor:
         self._ncnn = ncnn
         self._model = model
         self._expected = expected
+        self._integers = model.integer_inputs
         self._net: Any = ncnn.Net()
         self._net.opt.num_threads = threads or os.cpu_count() or 1
         # fp16 arithmetic exists on some CPUs only; outputs must not depend on the computer.
@@ -103,9 +105,16 @@ class NcnnPredictor:
         for name, blob in self._model.inputs.items():
             if name not in feeds:
                 raise _failed(f"input {name} was not given")
-            tensor = _without_batch(feeds[name])
+            tensor = self._fitted(feeds[name], blob)
             if extractor.input(blob, self._ncnn.Mat(tensor).clone()) != 0:
                 raise _failed(f"input {blob}")
+
+    def _fitted(self, tensor: Tensor, blob: str) -> Tensor:
+        """A tensor in the shape and type that an input of the model takes."""
+        shape = self._model.input_shape(blob)
+        is_told = shape is not None and math.prod(shape) == tensor.size
+        fitted = tensor.reshape(shape or ()) if is_told else _without_batch(tensor)
+        return np.ascontiguousarray(fitted, np.int32 if blob in self._integers else np.float32)
 
     def _with_source_shape(self, name: str, values: Tensor) -> Tensor:
         expected = self._expected[name]
@@ -129,8 +138,7 @@ def _without_batch(tensor: Tensor) -> Tensor:
             say("An input of the shape {shape} does not fit into ncnn.", shape=shape_text(tensor.shape)),
             next_step=say("Use the ONNX targets for this model."),
         )
-    dtype = np.float32 if np.issubdtype(tensor.dtype, np.floating) else np.int32
-    return np.ascontiguousarray(tensor[0] if tensor.ndim > 1 else tensor, dtype=dtype)
+    return tensor[0] if tensor.ndim > 1 else tensor
 
 
 def _extract(extractor: Any, blob: str) -> Any:

@@ -61,6 +61,11 @@ class OnnxPredictor:
             ) from exc
         self._types = {entry.name: _NUMPY_TYPES.get(entry.type) for entry in self._session.get_inputs()}
         self._outputs = tuple(entry.name for entry in self._session.get_outputs())
+        self.output_types = {
+            entry.name: kind for entry in self._session.get_outputs() if (kind := _NUMPY_TYPES.get(entry.type))
+        }
+        """Output -> its element type, where numpy has it."""
+
         self.float_tensors = frozenset(
             entry.name
             for entry in (*self._session.get_inputs(), *self._session.get_outputs())

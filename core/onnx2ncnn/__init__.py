@@ -1,0 +1,1 @@
+"""ONNX to ncnn without pnnx: every operator that ncnn's layers can express, one function each."""
