@@ -25,6 +25,7 @@ import numpy as np
 from benchmarks.peak_memory import peak_megabytes
 from benchmarks.picture_options import add_picture_options, preprocessing_of
 from core.conversion.prepare import prepare_model, run_source
+from core.conversion.to_ncnn import convert_to_ncnn
 from core.fp16.ncnn_writer import to_fp16
 from core.inputs.images import ImageReader, read_folder
 from core.inputs.samples import load_samples
@@ -32,7 +33,6 @@ from core.metrics.similarity import ModelSimilarity
 from core.ncnn.model import NcnnModel
 from core.ncnn.weights import write_weights
 from core.onnx_model.inspect import inspect
-from core.pnnx.convert import convert
 from core.quantization.ncnn.official_ncnn2int8 import to_int8_official
 from core.quantization.ncnn.official_ncnn2table import ClippingMethod, measure_table
 from core.quantization.ncnn.plan import plan_quantization
@@ -78,7 +78,9 @@ def _convert(options: argparse.Namespace, folder: Path) -> None:
     feeds = next(_feeds(options, options.test))
     expected = run_source(options.model, feeds)
     prepared = prepare_model(options.model, feeds, expected)
-    made = convert((prepared.static, prepared.uncleaned), references=[(feeds, expected)], folder=folder / "pnnx")
+    made = convert_to_ncnn(
+        (prepared.static, prepared.uncleaned), references=[(feeds, expected)], folder=folder / "pnnx"
+    )
     made.save(folder / "model.param", folder / "model.bin")
     (folder / "names").write_text("\n".join((*made.inputs, *made.outputs)), encoding="utf-8")
 

@@ -16,13 +16,14 @@ from core.common.text import Text, plural, say
 from core.conversion.cut import cut_source, run_model
 from core.conversion.prepare import PreparedModel, load_source, prepare_model, run_source
 from core.conversion.sensitivity import find_prediction_noise
+from core.conversion.to_ncnn import convert_to_ncnn
 from core.inputs.augmentation import augment, augmentation_count
 from core.inputs.dummy_inputs import find_dummy_inputs
 from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import ImageReader, Split
 from core.inputs.object_crops import CropRule
 from core.inputs.samples import Sample, load_samples
-from core.inputs.synthetic import SYNTHETIC_SAMPLES, random_arrays, synthetic_images
+from core.inputs.synthetic import SYNTHETIC_SAMPLES, disturbed, random_arrays, synthetic_images
 from core.job.outcome import PostProcessing
 from core.labels.base import Labels
 from core.metrics.prediction_noise import PredictionNoise
@@ -33,10 +34,9 @@ from core.onnx_model.boundary import SELECTING
 from core.onnx_model.cut import Cut
 from core.onnx_model.source import Source
 from core.pnnx.blob_names import match_blobs
-from core.pnnx.convert import convert
 from core.preprocessing import Placement, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
-from core.runtimes.predictor import Feeds, Tensor
+from core.runtimes.predictor import Feeds, Tensor, all_finite
 from core.tasks.base import AnyTask
 from core.tasks.predictions import Prediction
 
@@ -170,9 +170,10 @@ class ConversionContext:
         """The error is cached too, since a failing conversion takes as long as any."""
         candidates = (self.prepared.static, self.prepared.uncleaned)
         try:
-            return convert(
+            return convert_to_ncnn(
                 candidates,
                 references=self._fixed_references,
+                synthetic=self._synthetic_references,
                 keeps_answers=self.keeps_answers,
                 folder=self.folder / "pnnx",
             )
@@ -248,6 +249,26 @@ class ConversionContext:
         """Without the outputs that are sizes, which :attr:`PreparedModel.static` does not have."""
         names = [value.name for value in self.prepared.static.graph.output]
         return [(feeds, {name: outputs[name] for name in names}) for feeds, outputs in self.references]
+
+    @property
+    def _synthetic_references(self) -> ReferenceSamples:
+        """Noise with mean and spread of a sample, and a sample turned round: a wrong layer may not show on the samples.
+
+        Empty where the source gives no finite numbers for them.
+        """
+        predictor = OnnxPredictor(self.source.path if self.cut is None else self.cut.head, threads=1)
+        names = [value.name for value in self.prepared.static.graph.output]
+        made = []
+        try:
+            for feeds in disturbed(self.references[0][0], self.fixed):
+                outputs = predictor.run(feeds)
+                if all_finite(outputs):
+                    made.append((feeds, {name: outputs[name] for name in names}))
+        except EdgePressError:  # not every model runs on any numbers
+            return ()
+        finally:
+            predictor.close()
+        return made
 
     @cached_property
     def prediction_noise(self) -> PredictionNoise | None:

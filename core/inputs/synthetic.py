@@ -12,7 +12,7 @@ from core.inputs.dummy_inputs import randomize
 from core.inputs.samples import Sample, image_sample
 from core.onnx_model.source import Source
 from core.preprocessing import Preprocessing
-from core.runtimes.predictor import Feeds
+from core.runtimes.predictor import Feeds, Tensor
 
 SYNTHETIC_SAMPLES = 8
 """How many there are."""
@@ -35,6 +35,29 @@ def random_arrays(example: Feeds, fixed: Feeds) -> Iterator[Sample]:
     random = np.random.default_rng(0)
     for _ in range(SYNTHETIC_SAMPLES):
         yield Sample(randomize(example, fixed, random))
+
+
+def disturbed(feeds: Feeds, fixed: Feeds) -> Iterator[Feeds]:
+    """The inputs as noise with the same mean and spread, and turned round; the same each time.
+
+    Args:
+        feeds: one sample.
+        fixed: inputs that are the same for every sample; they stay.
+    """
+    random = np.random.default_rng(0)
+    yield {name: tensor if name in fixed else _noise_like(tensor, random) for name, tensor in feeds.items()}
+    yield {
+        name: tensor if name in fixed else np.ascontiguousarray(tensor.reshape(-1)[::-1].reshape(tensor.shape))
+        for name, tensor in feeds.items()
+    }
+
+
+def _noise_like(tensor: Tensor, random: np.random.Generator) -> Tensor:
+    """Integers in another order: what they count may be limited."""
+    if not np.issubdtype(tensor.dtype, np.floating):
+        return random.permuted(tensor.reshape(-1)).reshape(tensor.shape)
+    noise: Tensor = tensor.mean() + tensor.std() * random.standard_normal(tensor.shape)
+    return noise.astype(tensor.dtype)
 
 
 def _smooth_image(random: np.random.Generator) -> Image.Image:

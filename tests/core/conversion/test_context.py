@@ -63,7 +63,7 @@ def counted(monkeypatch, name):
 
 
 def test_each_shared_step_is_done_once(source, tmp_path, monkeypatch):
-    calls = [counted(monkeypatch, name) for name in ("prepare_model", "run_source", "convert")]
+    calls = [counted(monkeypatch, name) for name in ("prepare_model", "run_source", "convert_to_ncnn")]
     context = made(source, tmp_path, images(tmp_path, 4))
     assert context.prepared is context.prepared and context.expected is context.expected
     assert context.references is context.references and context.ncnn_model is context.ncnn_model
@@ -79,7 +79,7 @@ def test_a_failing_conversion_to_ncnn_is_run_once_and_raised_each_time(tmp_path,
     weights = [helper.make_tensor("k", TensorProto.INT64, [1], [2])]
     inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 8, 8])]
     source = inspect(save(nodes, inputs, outputs, weights, tmp_path / "top.onnx"))
-    calls = counted(monkeypatch, "convert")
+    calls = counted(monkeypatch, "convert_to_ncnn")
     context = ConversionContext(source, PREPROCESSING.overridden(size=(8, 8)), split=Split(), folder=tmp_path / "work")
     errors = []
     for _ in range(3):

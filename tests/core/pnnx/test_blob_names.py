@@ -5,11 +5,11 @@ import onnx
 import pytest
 from onnx import helper
 
+from core.conversion.to_ncnn import convert_to_ncnn
 from core.metrics.reference_check import ReferenceSamples
 from core.ncnn.model import NcnnModel
 from core.onnx_model.clean import clean
 from core.pnnx.blob_names import match_blobs
-from core.pnnx.convert import convert
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.onnx import OnnxPredictor
 from ncnn_small import conv_then
@@ -18,7 +18,7 @@ from small import SIZE, conv_net
 
 def converted(model: onnx.ModelProto, feeds, folder) -> NcnnModel:
     references: ReferenceSamples = [(feeds, OnnxPredictor(model, threads=1).run(feeds))]
-    return convert([model], references=references, folder=folder)
+    return convert_to_ncnn([model], references=references, folder=folder)
 
 
 def all_tensors(model: onnx.ModelProto) -> list[str]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from core.pnnx.convert import convert
+from core.conversion.to_ncnn import convert_to_ncnn
 from core.pnnx.rewrite import rewrite_for_pnnx
 from core.runtimes.onnx import OnnxPredictor
 from ncnn_small import conv_then, onnx_model
@@ -82,7 +82,7 @@ def test_slices_that_leave_pixels_out_are_not_rewritten():
 
 def test_ncnn_gives_the_outputs_of_a_focus(tmp_path):
     model = focus(conv(pads=[1] * 4), w=weight(5, 12, 3, 3), b=weight(5))
-    made = convert([model], references=[({"x": IMAGE}, outputs(model))], folder=tmp_path)
+    made = convert_to_ncnn([model], references=[({"x": IMAGE}, outputs(model))], folder=tmp_path)
     assert [layer.type for layer in made.param.layers] == ["Input", "Convolution"]
 
 
@@ -95,7 +95,7 @@ def test_auto_pad_becomes_a_pad_node_and_is_right_in_ncnn(operator, rule, tmp_pa
     model = onnx_model(nodes, [("x", TensorProto.FLOAT, IMAGE.shape)], [("y", TensorProto.FLOAT, None)], **weights)
     rewritten = rewrite_for_pnnx(model)
     assert operators(rewritten) == ["Pad", operator, "Neg"] and same(model, rewritten)
-    convert([model], references=[({"x": IMAGE}, outputs(model))], folder=tmp_path)  # or it raises
+    convert_to_ncnn([model], references=[({"x": IMAGE}, outputs(model))], folder=tmp_path)  # or it raises
 
 
 def test_an_average_pool_that_does_not_count_asymmetric_pads_is_not_rewritten():

@@ -3,7 +3,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from core.common.errors import ConversionError, VerificationError
-from core.pnnx.convert import convert
+from core.conversion.to_ncnn import convert_to_ncnn
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.onnx import OnnxPredictor
 from ncnn_small import best_two, conv_then, onnx_model
@@ -36,7 +36,7 @@ def test_outputs_keep_names_order_and_shape_however_the_graph_is_ordered(tmp_pat
     names = ("late", "flat", "c", "early")
     model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
     feeds, expected = reference(model)
-    made = convert([model], references=[(feeds, expected)], folder=tmp_path)
+    made = convert_to_ncnn([model], references=[(feeds, expected)], folder=tmp_path)
     assert tuple(made.outputs) == names and set(made.inputs) == {"x"}
     predictor = NcnnPredictor(made, expected, threads=1)
     for name, tensor in predictor.run(feeds).items():
@@ -55,22 +55,24 @@ def test_two_inputs_of_different_types_are_matched_to_their_blobs(tmp_path):
         table=weight(9, 8),
         w=weight(8, 4),
     )
-    made = convert([model], references=[reference(model)], folder=tmp_path)
+    made = convert_to_ncnn([model], references=[reference(model)], folder=tmp_path)
     assert made.inputs == {"factor": "in0", "ids": "in1"}
 
 
 def test_an_unused_input_is_accepted(tmp_path):
     model = conv_then(helper.make_node("Relu", ["c"], ["y"]))
     model.graph.input.insert(0, helper.make_tensor_value_info("unused", TensorProto.FLOAT, [1, 2]))
-    assert convert([model], references=[reference(model)], folder=tmp_path).inputs["x"] == "in1"
+    assert convert_to_ncnn([model], references=[reference(model)], folder=tmp_path).inputs["x"] == "in1"
 
 
-def test_an_output_that_pnnx_loses_is_named(tmp_path):
-    model = conv_then(helper.make_node("Identity", ["constant"], ["lost"]), constant=weight(3))
-    model.graph.output.append(helper.make_tensor_value_info("lost", TensorProto.FLOAT, None))
+def test_a_constant_output_is_stored_in_the_file(tmp_path):
+    constant = weight(3)
+    model = conv_then(helper.make_node("Identity", ["constant"], ["kept"]), constant=constant)
+    model.graph.output.append(helper.make_tensor_value_info("kept", TensorProto.FLOAT, None))
     model.graph.output[0].name = "c"
-    with pytest.raises(ConversionError, match="lost"):
-        convert([model], references=[reference(model)], folder=tmp_path)
+    feeds, expected = reference(model)
+    made = convert_to_ncnn([model], references=[(feeds, expected)], folder=tmp_path)
+    assert np.array_equal(NcnnPredictor(made, expected, threads=1).run(feeds)["kept"], constant)
 
 
 def test_a_model_with_other_outputs_is_refused(tmp_path):
@@ -78,23 +80,23 @@ def test_a_model_with_other_outputs_is_refused(tmp_path):
     feeds, expected = reference(model)
     wrong = {name: weight(*tensor.shape) for name, tensor in expected.items()}
     with pytest.raises(VerificationError, match="other numbers"):
-        convert([model], references=[(feeds, wrong)], folder=tmp_path)
+        convert_to_ncnn([model], references=[(feeds, wrong)], folder=tmp_path)
 
 
 def test_the_next_candidate_is_tried_and_the_first_error_is_raised(tmp_path):
     bad = best_two()
     crash = conv_then(helper.make_node("Strange", ["c"], ["y"], domain="elsewhere"))
     good = conv_then(helper.make_node("Relu", ["c"], ["y"]))
-    assert convert([bad, good], references=[reference(good)], folder=tmp_path / "a").outputs == {"y": "out0"}
+    assert convert_to_ncnn([bad, good], references=[reference(good)], folder=tmp_path / "a").outputs == {"y": "out0"}
     with pytest.raises(ConversionError, match="TopK"):
-        convert([bad, crash], references=[reference(good)], folder=tmp_path / "b")
+        convert_to_ncnn([bad, crash], references=[reference(good)], folder=tmp_path / "b")
 
 
 def test_outputs_as_small_as_rounding_errors_need_no_cosine(tmp_path):
     model = conv_then(helper.make_node("Mul", ["c", "tiny"], ["y"]), tiny=np.float32(1e-9))
     feeds, expected = reference(model)
     noise = {name: tensor + weight(*tensor.shape) * 1e-8 for name, tensor in expected.items()}
-    assert convert([model], references=[(feeds, noise)], folder=tmp_path).outputs == {"y": "out0"}
+    assert convert_to_ncnn([model], references=[(feeds, noise)], folder=tmp_path).outputs == {"y": "out0"}
 
 
 def test_nan_where_the_source_is_finite_is_refused(tmp_path):
@@ -104,5 +106,5 @@ def test_nan_where_the_source_is_finite_is_refused(tmp_path):
     assert np.isnan(expected["y"]).any()
     finite = {"y": np.nan_to_num(expected["y"])}
     with pytest.raises(VerificationError) as caught:
-        convert([model], references=[(feeds, finite)], folder=tmp_path)
+        convert_to_ncnn([model], references=[(feeds, finite)], folder=tmp_path)
     assert "NaN" in caught.value.detail
