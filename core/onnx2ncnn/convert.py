@@ -54,7 +54,7 @@ def _convert_node(conversion: Conversion, proto: onnx.NodeProto) -> None:
         convert(Node(conversion, proto))
     except (NotExpressible, TooManyAxes) as exc:
         raise _not_expressible(proto, repr(exc)) from exc
-    except Exception as exc:  # noqa: BLE001 - attributes or constants of a kind that no exporter writes
+    except Exception as exc:
         raise _not_expressible(proto, f"unexpected: {exc!r}") from exc
 
 
