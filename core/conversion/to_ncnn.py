@@ -60,7 +60,7 @@ def convert_to_ncnn(
     Raises:
         ConversionError: no road works; the error is the most telling one.
     """
-    limit = _MAX_GROWTH * max(_weight_bytes(candidate) for candidate in candidates) + _ALLOWANCE_BYTES
+    limit = _MAX_GROWTH * min(_weight_bytes(candidate) for candidate in candidates) + _ALLOWANCE_BYTES
     smallest: NcnnModel | None = None
     errors: list[ConversionError] = []
     close: list[NcnnModel] = []
@@ -76,7 +76,8 @@ def convert_to_ncnn(
             continue
         if _size(model) <= limit:
             return model
-        smallest = model if smallest is None else min(smallest, model, key=_size)
+        if smallest is None or _MAX_GROWTH * _size(model) < _size(smallest):
+            smallest = model
     if smallest is not None:
         return smallest
     raise _most_telling(errors)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Mapping
 
+import numpy as np
 import onnx
 
 from core.common.errors import ConversionError
@@ -18,6 +20,9 @@ from core.runtimes.predictor import Feeds
 
 _MOVING = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast"})
 """Operators through which token ids go unchanged."""
+
+_MAX_ONE_HOT = 1 << 18
+"""Values of the one-hot rows of ids that are floats."""
 
 
 def convert_onnx(model: onnx.ModelProto, feeds: Feeds) -> NcnnModel:
@@ -39,7 +44,7 @@ def convert_onnx(model: onnx.ModelProto, feeds: Feeds) -> NcnnModel:
     for name in graph.inputs:
         conversion.blobs[name] = conversion.builder.input(name, graph.shapes[name])
         if name in ids:
-            conversion.integers.add(name)
+            conversion.integers[name] = ids[name]
     for proto in graph.nodes:
         _convert_node(conversion, proto)
     return conversion.builder.finish({name: _output(conversion, name) for name in graph.outputs})
@@ -78,13 +83,20 @@ def _output(conversion: Conversion, name: str) -> Blob:
     return blob.view(*fit_axes(conversion.graph.shapes[name]))
 
 
-def _token_ids(graph: StaticGraph) -> Collection[str]:
-    """The integer inputs by which rows of a constant table are looked up."""
+def _token_ids(graph: StaticGraph) -> Mapping[str, int]:
+    """The inputs by which rows of a constant table are looked up -> rows of the largest one.
+
+    Those that the source takes as floats stay floats, unless that would take too much work.
+    """
     origins = {name: name for name in graph.inputs}
-    found = set()
+    found: dict[str, int] = {}
     for node in graph.nodes:
         if node.op_type in _MOVING and node.input[0] in origins:
             origins[node.output[0]] = origins[node.input[0]]
         if node.op_type == "Gather" and node.input[0] in graph.constants and node.input[1] in origins:
-            found.add(origins[node.input[1]])
+            origin, axis = origins[node.input[1]], next((one.i for one in node.attribute if one.name == "axis"), 0)
+            words = graph.constants[node.input[0]].shape[axis]
+            is_float = np.issubdtype(graph.dtypes[origin], np.floating)
+            if not is_float or words * math.prod(graph.shapes[origin]) > _MAX_ONE_HOT:
+                found[origin] = max(found.get(origin, 0), words)
     return found

@@ -36,11 +36,23 @@ class Conversion:
         self.blobs: dict[str, Blob] = {}
         """Tensor -> the blob that holds its values, in any shape."""
 
-        self.integers: set[str] = set()
-        """Inputs that are fed as 32-bit integers, since an Embed reads them; all other numbers are floats."""
+        self.integers: dict[str, int] = {}
+        """Token ids, which are fed as 32-bit integers since an Embed reads them -> how many there are, at most.
+
+        All other numbers are floats.
+        """
 
         self._uses = Counter(name for node in graph.nodes for name in node.input if name in graph.constants)
         self._casts: dict[str, Tensor] = {}
+        self._counting: dict[int, Tensor] = {}
+
+    def as_numbers(self, name: str) -> Blob:
+        """Token ids as floats: looked up in a table that holds each number at its own place."""
+        ids, count = self.blobs[name], self.integers[name]
+        if count not in self._counting:
+            self._counting[count] = np.arange(count, dtype=np.float32)
+        params = {0: 1, 1: count, 2: 0, 3: count}
+        return self.builder.layer("Embed", [ids.view(ids.size)], (ids.size, 1), params, [self._counting[count]])
 
     def is_shared(self, name: str) -> bool:
         """Whether several nodes use these weights, which then must not be stored with each of them."""
@@ -144,7 +156,7 @@ class Node:
             blob = self.builder.constant(self._conversion.float_constant(name))
             return blob if blob.size == values.size else self.builder.constant(np.asarray(values, np.float32))
         if name in self._conversion.integers:
-            raise NotExpressible(f"the integers {name} are used as numbers")
+            return self._conversion.as_numbers(name)
         return self._conversion.blobs[name]
 
     def small_blob(self, index: int) -> tuple[Blob, tuple[int, ...]]:
@@ -168,7 +180,7 @@ class Node:
     def set_integers(self, blob: Blob) -> None:
         """Give an output that still holds 32-bit integers."""
         self.set(blob)
-        self._conversion.integers.add(self.proto.output[0])
+        self._conversion.integers[self.proto.output[0]] = self._conversion.integers[self.proto.input[0]]
 
 
 Operator = Callable[[Node], None]
