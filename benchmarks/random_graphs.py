@@ -9,7 +9,6 @@ processes, and counts what became of them; ``--keep FOLDER`` stores those that c
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import time
 from collections import Counter, defaultdict
@@ -22,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+from benchmarks.table import general
 from ncnn_graphs import build as build_for_ncnn
 from ncnn_outcomes import FAILED, NCNN_TARGETS, NO_GRAPH, REFUSED, RIGHT, Outcome, shortest, try_many
 from random_graphs import MAX_ERROR, LayerSpec, build, byte_changes, convert, damage, layer_specs
@@ -115,16 +115,10 @@ def _print_reasons(outcomes: Sequence[Outcome]) -> None:
     seeds: dict[str, list[int]] = defaultdict(list)
     for outcome in outcomes:
         if outcome.status in (REFUSED, FAILED):
-            seeds[f"{outcome.status}: {_general(outcome.reason)}"].append(outcome.case[0])
+            seeds[f"{outcome.status}: {general(outcome.reason.split(' | ')[0])}"].append(outcome.case[0])
     print("\nReasons")
     for reason, found in sorted(seeds.items(), key=lambda item: -len(item[1])):
         print(f"{len(found):6d}  {reason[:150]}  (seeds {', '.join(map(str, found[:3]))})")
-
-
-def _general(reason: str) -> str:
-    """A reason without the names and numbers of one graph."""
-    reason = re.sub(r' \("[^"]*"\)', "", reason.split(" | ")[0])
-    return re.sub(r"\d+", "n", re.sub(r'"[^"]*"', '"..."', reason))
 
 
 def _print_shortest(case: tuple[int, int | None], targets: Sequence[str], keep: Path | None) -> None:
