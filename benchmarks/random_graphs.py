@@ -9,10 +9,11 @@ processes, and counts what became of them; ``--keep FOLDER`` stores those that c
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -119,6 +120,17 @@ def _print_reasons(outcomes: Sequence[Outcome]) -> None:
     print("\nReasons")
     for reason, found in sorted(seeds.items(), key=lambda item: -len(item[1])):
         print(f"{len(found):6d}  {reason[:150]}  (seeds {', '.join(map(str, found[:3]))})")
+    print("\nOperators named in them")
+    for operator, count in Counter(_operators(seeds)).most_common():
+        print(f"{count:6d}  {operator}")
+
+
+def _operators(seeds: Mapping[str, Sequence[int]]) -> Iterator[str]:
+    """Each operator once for each graph; reasons list them behind a colon."""
+    for reason, found in seeds.items():
+        _, colon, names = reason.rpartition("of the model: ")
+        for name in names.rstrip(".").split(", ") if colon else ():
+            yield from itertools.repeat(name, len(found))
 
 
 def _print_shortest(case: tuple[int, int | None], targets: Sequence[str], keep: Path | None) -> None:

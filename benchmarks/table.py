@@ -88,7 +88,7 @@ def _ncnn_reasons(rows: Sequence[Row]) -> Iterator[str]:
 def general(reason: str) -> str:
     """A reason without the names and numbers of one model; operators stay."""
     reason = re.sub(r' \("[^"]*"\)', "", str(reason))
-    return re.sub(r"\b\d+\b", "n", re.sub(r'"[^"]*"', '"..."', reason))
+    return re.sub(r"(?<![A-Za-z])\d+", "n", re.sub(r'"[^"]*"', '"..."', reason))
 
 
 def _models(rows: Sequence[Row]) -> Iterator[str]:
