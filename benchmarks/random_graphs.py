@@ -9,11 +9,11 @@ processes, and counts what became of them; ``--keep FOLDER`` stores those that c
 from __future__ import annotations
 
 import argparse
-import re
+import itertools
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+from benchmarks.table import general
 from ncnn_graphs import build as build_for_ncnn
 from ncnn_outcomes import FAILED, NCNN_TARGETS, NO_GRAPH, REFUSED, RIGHT, Outcome, shortest, try_many
 from random_graphs import MAX_ERROR, LayerSpec, build, byte_changes, convert, damage, layer_specs
@@ -115,16 +116,21 @@ def _print_reasons(outcomes: Sequence[Outcome]) -> None:
     seeds: dict[str, list[int]] = defaultdict(list)
     for outcome in outcomes:
         if outcome.status in (REFUSED, FAILED):
-            seeds[f"{outcome.status}: {_general(outcome.reason)}"].append(outcome.case[0])
+            seeds[f"{outcome.status}: {general(outcome.reason.split(' | ')[0])}"].append(outcome.case[0])
     print("\nReasons")
     for reason, found in sorted(seeds.items(), key=lambda item: -len(item[1])):
         print(f"{len(found):6d}  {reason[:150]}  (seeds {', '.join(map(str, found[:3]))})")
+    print("\nOperators named in them")
+    for operator, count in Counter(_operators(seeds)).most_common():
+        print(f"{count:6d}  {operator}")
 
 
-def _general(reason: str) -> str:
-    """A reason without the names and numbers of one graph."""
-    reason = re.sub(r' \("[^"]*"\)', "", reason.split(" | ")[0])
-    return re.sub(r"\d+", "n", re.sub(r'"[^"]*"', '"..."', reason))
+def _operators(seeds: Mapping[str, Sequence[int]]) -> Iterator[str]:
+    """Each operator once for each graph; reasons list them behind a colon."""
+    for reason, found in seeds.items():
+        _, colon, names = reason.rpartition("of the model: ")
+        for name in names.rstrip(".").split(", ") if colon else ():
+            yield from itertools.repeat(name, len(found))
 
 
 def _print_shortest(case: tuple[int, int | None], targets: Sequence[str], keep: Path | None) -> None:

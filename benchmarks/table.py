@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +41,7 @@ def document(rows: Sequence[Row], *, least: float, least_8_bit: float, condition
         _INTRODUCTION.format(least=least, least_8_bit=least_8_bit),
         *([textwrap.fill(conditions, 120)] if conditions else []),
         "## In short\n\n" + "\n".join(_summary(rows)),
+        "## Why not ncnn\n\n" + "\n".join(_ncnn_reasons(rows)),
         "## The models\n\n" + "\n".join(_models(rows)),
         "## The results\n\n" + "\n".join(_results(rows)),
         "## What was not converted, and why\n\n" + "\n".join(_reasons(rows)),
@@ -68,6 +70,27 @@ def _summary(rows: Sequence[Row]) -> Iterator[str]:
         yield f"| {title} | {numbers} |"
 
 
+def _ncnn_reasons(rows: Sequence[Row]) -> Iterator[str]:
+    """How many models each reason concerns, the most frequent one first."""
+    models: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row["broken"]:
+            models.setdefault((_broken_as(row), general(row["broken"])[:200]), []).append(row["name"])
+        for outcome in row["outcomes"]:
+            if outcome["target"] == "ncnn" and outcome["status"] != "converted":
+                models.setdefault((outcome["status"], general(outcome["reason"])), []).append(row["name"])
+    yield "| models | | reason | which |"
+    yield "|---|---|---|---|"
+    for (status, reason), names in sorted(models.items(), key=lambda item: -len(item[1])):
+        yield f"| {len(names)} | {status} | {reason} | {', '.join(names)} |"
+
+
+def general(reason: str) -> str:
+    """A reason without the names and numbers of one model; operators stay."""
+    reason = re.sub(r' \("[^"]*"\)', "", str(reason))
+    return re.sub(r"(?<![A-Za-z])\d+", "n", re.sub(r'"[^"]*"', '"..."', reason))
+
+
 def _models(rows: Sequence[Row]) -> Iterator[str]:
     yield "| model | from | input | opset | weights | seconds, all targets | memory |"
     yield "|---|---|---|---|---|---|---|"
@@ -89,7 +112,7 @@ def _results(rows: Sequence[Row]) -> Iterator[str]:
     yield "|---" * (len(TITLES) + 1) + "|"
     for row in rows:
         outcomes = {outcome["target"]: outcome for outcome in row["outcomes"]}
-        cells = (_cell(outcomes[target], row) if target in outcomes else "refused" for target in TITLES)
+        cells = (_cell(outcomes[target], row) if target in outcomes else _broken_as(row) for target in TITLES)
         yield f"| {row['name']} | {' | '.join(cells)} |"
 
 
@@ -111,8 +134,13 @@ def _reasons(rows: Sequence[Row]) -> Iterator[str]:
 
 def _verdict_for(row: Row, target: str) -> str:
     if row["broken"]:
-        return "refused"  # the model as a whole, in words, before anything was made
+        return _broken_as(row)
     return next(_verdict(outcome) for outcome in row["outcomes"] if outcome["target"] == target)
+
+
+def _broken_as(row: Row) -> str:
+    """Refused as a whole before anything was made; or failed, where the job crashed or took too long."""
+    return str(row.get("broken_as", "refused"))
 
 
 def _verdict(outcome: Mapping[str, Any]) -> str:

@@ -218,8 +218,8 @@ class _Graph:
         side = [int(size) for size in random.integers(4, 11, 3)]
         channels = int(self.choose(1, 3, 4, 6, 8, 12))
         kind = random.choice(
-            ["image", "sequence", "audio", "vector", "volume", "ids", "heads"],
-            p=[0.44, 0.2, 0.12, 0.08, 0.04, 0.07, 0.05],
+            ["image", "sequence", "audio", "vector", "volume", "ids", "heads", "rows"],
+            p=[0.43, 0.19, 0.12, 0.08, 0.04, 0.07, 0.05, 0.02],
         )
         if kind == "ids":
             ids = self._input([1, side[0]], kind=_INT64)
@@ -232,11 +232,12 @@ class _Graph:
             "vector": [1, 4 * channels],
             "volume": [1, min(channels, 4), 4, side[0] // 2 + 2, 4],
             "heads": [1, 2, side[0], 4 * self.choose(1, 2)],
+            "rows": [side[0], 4 * channels],  # frames without a batch axis, as music models take them
         }[str(kind)]
         first = self._input(shape)
         if self.happens(0.12):
             shape = [size if self.happens(0.8) else 1 for size in shape]
-            second = self._input([1, *shape[1:]])
+            second = self._input(shape)
             return self.node(self.choose("Add", "Mul", "Sub", "Max"), [first, second])
         return first
 

@@ -50,8 +50,8 @@ _IMPORT_SECONDS = 60.0
 """That a child may take longer for its first graph."""
 
 _SAMPLES, _NEW_SAMPLES = 3, 3
-_PREPARE = "source"
-"""In place of a target: what happens before any is made."""
+_PREPARE, _AFTERWARDS = "source", "afterwards"
+"""In place of a target: what happens before any is made, and when all are."""
 
 
 Case: TypeAlias = tuple[int, "int | None"]
@@ -232,27 +232,29 @@ def _in_child(cases: Sequence[Case], targets: Sequence[str], seconds: float) -> 
     child = processes.Process(target=_work, args=(there, list(cases), tuple(targets)), daemon=True)
     child.start()
     there.close()
-    begun = cases[0]
+    begun, left = cases[0], list(targets)
     try:
         while here.poll(seconds + (_IMPORT_SECONDS if begun == cases[0] else 0)):
             message = here.recv()
             if message is None:
                 return
             if isinstance(message, Outcome):
+                left = left[1:]
                 yield message
             else:
-                begun = message
-        yield _ended(begun, HANG, f"more than {seconds:.0f} s")
+                begun, left = message, list(targets)
+        yield _ended(begun, left, HANG, f"more than {seconds:.0f} s")
     except EOFError:
         child.join()
-        yield _ended(begun, CRASH, f"exit code {child.exitcode}")
+        yield _ended(begun, left, CRASH, f"exit code {child.exitcode}")
     finally:
         child.kill()
         child.join()
 
 
-def _ended(case: Case, status: str, reason: str) -> Outcome:
-    return Outcome(case, _graph(case).layers, NCNN_TARGETS[0], status, reason)
+def _ended(case: Case, left: Sequence[str], status: str, reason: str) -> Outcome:
+    """The outcome of the target at which the child was."""
+    return Outcome(case, _graph(case).layers, left[0] if left else _AFTERWARDS, status, reason)
 
 
 def _work(connection: Connection, cases: Sequence[Case], targets: Sequence[str]) -> None:
@@ -262,10 +264,12 @@ def _work(connection: Connection, cases: Sequence[Case], targets: Sequence[str])
     for case in cases:
         connection.send(case)
         graph = _graph(case)
+        done: list[str] = []
         try:
-            found = list(try_one(graph.model, targets))
+            for outcome in try_one(graph.model, targets):
+                connection.send(Outcome(case, graph.layers, *outcome))
+                done.append(outcome[0])
         except Exception as exc:  # noqa: BLE001 - an unexpected error is a finding, as a crash is
-            found = [(targets[0], CRASH, f"{type(exc).__name__}: {exc}"[:300])]
-        for outcome in found:
-            connection.send(Outcome(case, graph.layers, *outcome))
+            target = targets[len(done)] if len(done) < len(targets) else _AFTERWARDS
+            connection.send(Outcome(case, graph.layers, target, CRASH, f"{type(exc).__name__}: {exc}"[:300]))
     connection.send(None)

@@ -1,6 +1,6 @@
 from typing import Any
 
-from benchmarks.table import document, is_bad, lines
+from benchmarks.table import document, general, is_bad, lines
 
 
 def outcome(target: str, **changes: Any) -> dict[str, Any]:
@@ -44,3 +44,22 @@ def test_only_a_wrong_file_is_bad():
 
 def test_the_terminal_gets_a_line_for_each_target():
     assert len(list(lines(row(*(outcome(target) for target in TARGETS))))) == 7
+
+
+def test_models_that_ncnn_lacks_the_same_operators_for_are_counted_together():
+    reason = 'ncnn has no counterpart for these parts of the model: Tile ("{}"), Pad ("{}/Pad").'
+    rows = [row(*failed_in_ncnn(reason.format(name, name))) for name in ("a", "b/Tile_3")]
+    rows.append({**row(), "name": "other", "broken": "A native library crashed.", "broken_as": "failed"})
+    page = document(rows, least=0.999, least_8_bit=0.9)
+    assert "| 2 | failed | ncnn has no counterpart for these parts of the model: Tile, Pad. | net, net |" in page
+    assert "| 1 | failed | A native library crashed. | other |" in page
+    assert "| ncnn 32 bit | 0 | 0 | 3 | 0 |" in page
+
+
+def failed_in_ncnn(reason: str) -> list[dict[str, Any]]:
+    made = [outcome(target) for target in TARGETS if target != "ncnn"]
+    return [*made, outcome("ncnn", status="failed", reason=reason, next_step="Try.", check=None)]
+
+
+def test_reasons_lose_names_and_numbers_but_no_operators():
+    assert general('Output "a" has 12 numbers: ReduceL2, Conv2d') == 'Output "..." has n numbers: ReduceL2, Conv2d'
