@@ -15,6 +15,7 @@ import numpy as np
 from core.common.errors import ConversionError
 from core.common.text import say
 from core.ncnn.model import NcnnModel
+from core.ncnn.param import Param
 from core.ncnn.weights import write_weights
 from core.onnx_model.source import shape_text
 from core.runtimes.predictor import Feeds, Tensor
@@ -48,6 +49,7 @@ class NcnnPredictor:
         self._net.opt.use_fp16_arithmetic = False
         if self._net.load_param_mem(model.param.write()) != 0:
             raise _not_loaded("load_param")
+        self._indices = _index_inputs(model.param)
         self._weights = write_weights(model.weights)
         self._net.load_model_mem(self._weights)
 
@@ -103,7 +105,7 @@ class NcnnPredictor:
         for name, blob in self._model.inputs.items():
             if name not in feeds:
                 raise _failed(f"input {name} was not given")
-            tensor = _without_batch(feeds[name])
+            tensor = _without_batch(feeds[name], np.int32 if blob in self._indices else np.float32)
             if extractor.input(blob, self._ncnn.Mat(tensor).clone()) != 0:
                 raise _failed(f"input {blob}")
 
@@ -118,7 +120,16 @@ class NcnnPredictor:
         return values.reshape(expected.shape)
 
 
-def _without_batch(tensor: Tensor) -> Tensor:
+def _index_inputs(param: Param) -> frozenset[str]:
+    """The inputs that an embedding looks up: ncnn reads them as integers, and all others as floats."""
+    wanted: set[str] = set()
+    for layer in reversed(param.layers):
+        if layer.type == "Embed" or wanted.intersection(layer.tops):
+            wanted.update(layer.bottoms)
+    return frozenset(wanted.intersection(param.inputs))
+
+
+def _without_batch(tensor: Tensor, dtype: type[np.generic]) -> Tensor:
     if tensor.ndim > 1 and tensor.shape[0] != 1:
         raise ConversionError(
             say("ncnn takes one picture at a time, but this model takes {count}.", count=tensor.shape[0]),
@@ -129,7 +140,6 @@ def _without_batch(tensor: Tensor) -> Tensor:
             say("An input of the shape {shape} does not fit into ncnn.", shape=shape_text(tensor.shape)),
             next_step=say("Use the ONNX targets for this model."),
         )
-    dtype = np.float32 if np.issubdtype(tensor.dtype, np.floating) else np.int32
     return np.ascontiguousarray(tensor[0] if tensor.ndim > 1 else tensor, dtype=dtype)
 
 
