@@ -43,7 +43,8 @@ def _rewrite(graph: ir.Graph, node: ir.Node) -> bool:
         totals = _totals(node, shape[2:], kernel, extra, list(size or [])[-axes:])
         small, large = [total // 2 for total in totals], [total - total // 2 for total in totals]
         begin, end = (small, large) if rule == "SAME_UPPER" else (large, small)
-        extra = [more + max(0, -total) for more, total in zip(extra, totals, strict=True)]
+        if size:  # a rule alone makes no output larger than what is computed
+            extra = [more + max(0, -total) for more, total in zip(extra, totals, strict=True)]
         begin, end = [max(0, pad) for pad in begin], [max(0, pad) for pad in end]
     for name in ("auto_pad", "output_shape"):
         attributes.pop(name, None)

@@ -133,7 +133,8 @@ SPELLINGS = {
     "ConvTranspose SAME_UPPER": lambda: transposed(auto_pad="SAME_UPPER"),
     "ConvTranspose SAME_LOWER": lambda: transposed(auto_pad="SAME_LOWER"),
     "ConvTranspose VALID": lambda: transposed(auto_pad="VALID"),
-    "ConvTranspose larger than computed": lambda: transposed(1, auto_pad="SAME_UPPER"),
+    "ConvTranspose with a kernel below its stride": lambda: transposed(1, auto_pad="SAME_UPPER"),
+    "ConvTranspose larger than computed": lambda: transposed(output_shape=[18, 18]),
     "ConvTranspose with output_shape": lambda: transposed(output_shape=[16, 16]),
     "ConvTranspose with asymmetric pads": lambda: transposed(pads=[1, 0, 0, 2]),
     "Conv without kernel_shape, SAME_LOWER": lambda: conv_then(
