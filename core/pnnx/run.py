@@ -17,10 +17,12 @@ from google.protobuf.message import EncodeError
 
 from core.common.errors import ConversionError, ToolError
 from core.common.text import Text, say
-from core.ncnn.param import Param, parse_param
+from core.ncnn.param import Layer, Param, parse_param
 from core.pnnx.program import find_pnnx
 
 _MINUTES = 10
+_MOST_NAMES = 3
+"""Nodes of one operator that an error names."""
 _OUTPUTS = ("ncnnparam=model.ncnn.param", "ncnnbin=model.ncnn.bin")
 _TYPE_SUFFIXES = {
     onnx.TensorProto.FLOAT: "f32",
@@ -35,6 +37,7 @@ _TYPE_SUFFIXES = {
 }
 # Anywhere in a line: pnnx and the onnxruntime inside it share one log, at times one line.
 _ERROR_LINE = re.compile(r"(?:^|\s)ignore \S+ \S+ param |FATAL ERROR|CreateSession failed|fopen .*failed")
+_REWRITTEN = re.compile(r"_pnnx\d+$")
 _ANSI_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -121,7 +124,7 @@ def _check_result(param: Param, log: str, model: onnx.ModelProto) -> None:
         raise _refused(
             say(
                 "ncnn has no counterpart for these parts of the model: {operators}.",
-                operators=_onnx_names(unknown, model),
+                operators=_onnx_names([layer for layer in param.layers if layer.type in unknown], model),
             ),
             "\n".join(layer.text for layer in param.layers if layer.type in unknown)[:2000],
         )
@@ -133,14 +136,33 @@ def _check_result(param: Param, log: str, model: onnx.ModelProto) -> None:
         )
 
 
-def _onnx_names(types: Sequence[str], model: onnx.ModelProto) -> str:
-    """Layer types by their ONNX operator and its first node, where it has one: ``Tensor.slice`` is a Slice."""
+def _onnx_names(layers: Sequence[Layer], model: onnx.ModelProto) -> str:
+    """Layers by their ONNX operators and nodes, where they have some: ``Tensor.slice`` is a Slice."""
+    kinds = sorted({layer.type for layer in layers})
     names = []
-    for kind in types:
+    for kind in kinds:
         operator = kind.rpartition(".")[2].lower()
-        node = next((node for node in model.graph.node if node.op_type.lower() == operator), None)
-        names.append(kind if node is None else f'{node.op_type} ("{node.name or node.output[0]}")')
+        nodes = [node for node in model.graph.node if node.op_type.lower() == operator]
+        at_fault = [found for layer in layers if layer.type == kind and (found := _numbered(layer, model)) is not None]
+        if at_fault or nodes:
+            names += [_own_name(node) for node in (at_fault or nodes)[:_MOST_NAMES]]
+        else:
+            names.append(kind)
     return ", ".join(names)
+
+
+def _numbered(layer: Layer, model: onnx.ModelProto) -> onnx.NodeProto | None:
+    """The node that a layer was left from: pnnx names it ``Pad_4`` if it is the node with the number 4."""
+    number = layer.name.rpartition("_")[2]
+    nodes = [node for node in model.graph.node if node.op_type != "Constant"]
+    if not number.isdigit() or layer.name != f"{layer.type}_{number}" or int(number) >= len(nodes):
+        return None
+    return nodes[int(number)] if nodes[int(number)].op_type == layer.type else None
+
+
+def _own_name(node: onnx.NodeProto) -> str:
+    """Without the number that a rewrite gives to its nodes."""
+    return f'{node.op_type} ("{_REWRITTEN.sub("", node.name or node.output[0])}")'
 
 
 def is_ncnn_type(name: str) -> bool:

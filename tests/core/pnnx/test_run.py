@@ -125,3 +125,12 @@ def test_an_operator_that_pnnx_renamed_is_reported_by_its_onnx_name(tmp_path):
     constants = {name: np.array(values, np.int64) for name, values in numbers.items()}
     with pytest.raises(ConversionError, match='Slice \\("every_second"\\)'):
         run_pnnx(conv_then(node, **constants), tmp_path)
+
+
+def test_of_several_nodes_of_one_operator_the_one_at_fault_is_named(tmp_path):
+    """pnnx reads a Pad at the edge, and leaves one without a mode."""
+    pads = np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64)
+    good = helper.make_node("Pad", ["c", "pads"], ["p"], "good", mode="edge")
+    bad = helper.make_node("Pad", ["p", "pads"], ["y"], "bad")
+    with pytest.raises(ConversionError, match=r"model: Pad \(\"bad\"\)\."):
+        run_pnnx(conv_then(good, bad, pads=pads), tmp_path)
