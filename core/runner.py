@@ -110,7 +110,7 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
         skipped=context.reader.skipped,
         evaluation=evaluation,
         outcomes=tuple(outcomes),
-        notes=context.notes,
+        notes=(*context.notes, *evaluation.notes),
         preflight=preflight,
     )
 

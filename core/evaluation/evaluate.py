@@ -56,6 +56,9 @@ class Evaluation:
     images: int
     """Test samples used; 0 where synthetic samples took their place."""
 
+    notes: tuple[Text, ...] = ()
+    """What is to be said of the test samples, whatever was made."""
+
     def verify(self, target: Target) -> tuple[Comparison, tuple[Text, ...]]:
         """The measurements of one file, with warnings about them.
 
@@ -130,7 +133,20 @@ def evaluate(
         layers=layers,
         task=task,
         images=count if context.has_test_samples else 0,
+        notes=tuple(_notes_on_samples(metrics)) if context.has_test_samples else (),
     )
+
+
+def _notes_on_samples(metrics: Metrics) -> Iterator[Text]:
+    if metrics.inputs.is_low:
+        yield say(
+            "The test examples are all nearly the same, so the comparison says little: choose examples that differ."
+        )
+    elif metrics.outputs.is_low:
+        yield say(
+            "The original gives nearly the same outputs for every test example, so the comparison says little: check "
+            "that size, mean and std fit the model, and choose examples that differ."
+        )
 
 
 def _candidate(one: UnverifiedArtifact, context: ConversionContext, task: AnyTask) -> Candidate:

@@ -15,6 +15,7 @@ from core.common.unexpected_errors import as_conversion_error
 from core.inputs.samples import Sample
 from core.job.target_id import TargetId
 from core.metrics.similarity import ModelSimilarity
+from core.metrics.variety import Variety
 from core.runtimes.predictor import Predictor, Tensor, all_finite
 from core.tasks.base import TASK_TITLES, UNFIT, AgreementMetric, AnyTask, TruthMetric
 from core.tasks.predictions import Prediction
@@ -29,6 +30,10 @@ class Metrics:
     truth: TruthMetric[Any] | None
     compared: int = 0
     """Samples of which the outputs had the source's shapes, so that numbers could be compared."""
+
+    inputs: Variety = field(default_factory=Variety)
+    outputs: Variety = field(default_factory=Variety)
+    """Whether the samples and the answers to them differ; of the source only."""
 
     @classmethod
     def empty(cls, task: AnyTask, outputs: Iterable[str]) -> Metrics:
@@ -89,7 +94,7 @@ def run_paired(
     Args:
         samples: read one by one, never kept.
         source: the model to compare with.
-        metrics: of the source; only its truth is accumulated.
+        metrics: of the source; only its truth and variety are accumulated.
         candidates: the new files; one that fails, or whose outputs have another form, gets an error and is excluded.
         task: decodes outputs to predictions.
         on_sample: called once for each sample.
@@ -105,6 +110,8 @@ def run_paired(
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for sample in samples:
             outputs = source.run(sample.feeds)
+            metrics.inputs.update(sample.feeds)
+            metrics.outputs.update(outputs)
             prediction = _decode(task, outputs, sample)
             if prediction is None:
                 left_out += 1

@@ -15,11 +15,18 @@ import numpy as np
 from core.common.errors import ConversionError
 from core.common.text import say
 from core.ncnn.model import NcnnModel
+from core.ncnn.param import Param
 from core.ncnn.weights import write_weights
 from core.onnx_model.source import shape_text
+from core.runtimes.casting import cast
 from core.runtimes.predictor import Feeds, Tensor
 
 _MAX_AXES = 4  # of ncnn's Mat
+
+_READS_INDICES = frozenset({"Embed"})
+_MOVES_VALUES = frozenset(
+    {"Split", "Reshape", "Squeeze", "ExpandDims", "Flatten", "Noop", "Permute", "Crop", "Slice", "Concat"}
+)
 
 
 class NcnnPredictor:
@@ -40,6 +47,7 @@ class NcnnPredictor:
         self._ncnn = ncnn
         self._model = model
         self._expected = expected
+        self._indices = _blobs_of_indices(model.param)
         self._net: Any = ncnn.Net()
         self._net.opt.num_threads = threads or os.cpu_count() or 1
         # fp16 arithmetic exists on some CPUs only; outputs must not depend on the computer.
@@ -103,7 +111,8 @@ class NcnnPredictor:
         for name, blob in self._model.inputs.items():
             if name not in feeds:
                 raise _failed(f"input {name} was not given")
-            tensor = _without_batch(feeds[name])
+            dtype = np.int32 if blob in self._indices else np.float32
+            tensor = _without_batch(name, feeds[name], dtype)
             if extractor.input(blob, self._ncnn.Mat(tensor).clone()) != 0:
                 raise _failed(f"input {blob}")
 
@@ -118,19 +127,50 @@ class NcnnPredictor:
         return values.reshape(expected.shape)
 
 
-def _without_batch(tensor: Tensor) -> Tensor:
+def _blobs_of_indices(param: Param) -> frozenset[str]:
+    """Blobs that ncnn reads as 32-bit integers: indices of an Embed, on their way there only moved or reshaped.
+
+    Everything else computes in floats, and would take the bits of an integer for those of a float.
+    """
+    found: set[str] = set()
+    for layer in reversed(param.layers):
+        if layer.type in _READS_INDICES or (layer.type in _MOVES_VALUES and found.intersection(layer.tops)):
+            found.update(layer.bottoms)
+    return frozenset(found)
+
+
+def _without_batch(name: str, tensor: Tensor, dtype: type[np.generic]) -> Tensor:
+    if not tensor.size:
+        raise ConversionError(
+            say(
+                'The input "{name}", {shape}, is empty, which ncnn cannot hold.',
+                name=name,
+                shape=shape_text(tensor.shape),
+            ),
+            next_step=say("Give examples in which it is not empty, or use the ONNX targets for this model."),
+        )
     if tensor.ndim > 1 and tensor.shape[0] != 1:
         raise ConversionError(
-            say("ncnn takes one picture at a time, but this model takes {count}.", count=tensor.shape[0]),
-            next_step=say("Export the model for one picture at a time (batch size 1)."),
+            say(
+                'ncnn takes one example at a time, but the input "{name}" has the shape {shape}, with {count} in its '
+                "first axis.",
+                name=name,
+                shape=shape_text(tensor.shape),
+                count=tensor.shape[0],
+            ),
+            next_step=say("Export the model so that the first axis of this input is 1 (batch size 1)."),
         )
-    if tensor.ndim > _MAX_AXES + 1 or not tensor.size:
+    if tensor.ndim > _MAX_AXES + 1:
         raise ConversionError(
-            say("An input of the shape {shape} does not fit into ncnn.", shape=shape_text(tensor.shape)),
+            say(
+                'The input "{name}" has the shape {shape}, which does not fit into ncnn.',
+                name=name,
+                shape=shape_text(tensor.shape),
+            ),
             next_step=say("Use the ONNX targets for this model."),
         )
-    dtype = np.float32 if np.issubdtype(tensor.dtype, np.floating) else np.int32
-    return np.ascontiguousarray(tensor[0] if tensor.ndim > 1 else tensor, dtype=dtype)
+    typed = cast(tensor, dtype, name, error=ConversionError)
+    return np.ascontiguousarray(typed[0] if typed.ndim > 1 else typed)
 
 
 def _extract(extractor: Any, blob: str) -> Any:
