@@ -210,6 +210,7 @@ def _check_calibration(target: Target, context: ConversionContext) -> None:
         raise ImagesError(
             say("None of the pictures or arrays can be used with this model."),
             next_step=say("Choose a folder with pictures that open in a picture viewer, or arrays that fit the model."),
+            detail="\n".join(f"{path.name}: {why}" for path, why in islice(context.reader.skipped.items(), 5)),
         )
 
 

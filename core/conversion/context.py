@@ -383,7 +383,11 @@ class ConversionContext:
     def calibration_notes(self) -> tuple[Text, ...]:
         """Notes of a calibrated target: on how many images, and how they were augmented."""
         count = len(self.split.calibration)
-        measured = say("Ranges were measured on {count} of your pictures.", count=count)
+        measured = (
+            say("Ranges were measured on {count} of your pictures.", count=count)
+            if self.sampled.takes_image
+            else say("Ranges were measured on {count} of your examples.", count=count)
+        )
         if self._augmentations == 1:
             return (measured,)
         augmented = plural(
