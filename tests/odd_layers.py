@@ -106,7 +106,9 @@ ODD_LAYERS: Mapping[str, OddLayer] = {
     ),
     "gemm with transA": one("Gemm", (8, 6), (8, 5), (5,), transA=1),
     "gemm with transA and transB": one("Gemm", (8, 6), (5, 8), (5,), transA=1, transB=1),
-    "gemm with a scalar bias": one("Gemm", (6, 8), (8, 5), ()),
+    "gemm with a scalar bias": OddLayer(
+        [node("Gemm", ["x", "w", "b"], ["y"], "odd")], (6, 8), {"w": (8, 5)}, {"b": np.float32(0.5)}
+    ),
     "gemm with a bias of one number": one("Gemm", (6, 8), (8, 5), (1,)),
     "gemm with a column as bias": one("Gemm", (6, 8), (8, 5), (6, 1)),
     "gemm with a matrix as bias": one("Gemm", (6, 8), (8, 5), (6, 5)),
