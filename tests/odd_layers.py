@@ -66,7 +66,10 @@ def one(operator: str, x: tuple[int, ...], *weights: tuple[int, ...], **attribut
     attributes = dict(attributes)
     opset = attributes.pop("opset", 13)
     return OddLayer(
-        [node(operator, ["x", *names], ["y"], "odd", **attributes)], x, dict(zip(names, weights, strict=True)), opset=opset
+        [node(operator, ["x", *names], ["y"], "odd", **attributes)],
+        x,
+        dict(zip(names, weights, strict=True)),
+        opset=opset,
     )
 
 
@@ -181,7 +184,9 @@ ODD_LAYERS: Mapping[str, OddLayer] = {
         {},
         {"w": np.float32(10) ** np.linspace(-30, 30, 40, dtype=np.float32).reshape(8, 5), "b": np.ones(5, np.float32)},
     ),
-    "einsum": OddLayer([node("Einsum", ["x", "w"], ["y"], "odd", equation="bij,bjk->bik")], (4, 6, 8), {"w": (4, 8, 5)}),
+    "einsum": OddLayer(
+        [node("Einsum", ["x", "w"], ["y"], "odd", equation="bij,bjk->bik")], (4, 6, 8), {"w": (4, 8, 5)}
+    ),
     "relu of an output": OddLayer(
         [node("MatMul", ["x", "w"], ["h"], "odd"), node("Relu", ["h"], ["r"]), node("Add", ["h", "r"], ["y"])],
         (6, 8),

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from core.common.errors import ConversionError
 from core.onnx_model.graph import copy_model, set_outputs
 from core.quantization.observers.histogram import Histogram
 from core.quantization.observers.input_moments import InputMoments
@@ -93,7 +94,8 @@ def collect_statistics(
     if first is None:
         return CalibrationStatistics({}, {}, {}, {}, ())
     shapes = _float_shapes(model, _tensors_around(model, operators), first)
-    layers = find_layers(model)
+    inputs = {node.name: node.input[0] for node in model.graph.node if node.input}
+    layers = [layer for layer in find_layers(model) if inputs[layer.node] in shapes]
     observed = copy_model(model)
     _add_reductions(observed, shapes)
     set_outputs(observed, [name + suffix for name in shapes for suffix in (_MIN, _MAX, _VALUES)])
@@ -102,7 +104,12 @@ def collect_statistics(
     patches = add_patches(with_patches, layers, shapes, density=_GPTQ_SAMPLES / roles.gptq_count)
     with_patches.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(set(patches.values())))
     collector = _StatisticsCollector(list(shapes), {layer: patches[layer.node] for layer in layers})
-    plain, detailed = OnnxPredictor(observed), OnnxPredictor(with_patches)
+    plain = OnnxPredictor(observed)
+    try:
+        detailed = OnnxPredictor(with_patches)
+        detailed.run(first)
+    except ConversionError:
+        detailed = plain  # without statistics of their inputs, layers are only rounded to the nearest
     kept: list[Feeds] = []
     fallback = first
     try:
@@ -114,7 +121,8 @@ def collect_statistics(
                 fallback = sample
     finally:
         plain.close()
-        detailed.close()
+        if detailed is not plain:
+            detailed.close()
     return collector.compute(_fused_tensors(model), kept or [fallback])
 
 
