@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -23,6 +24,9 @@ PAD_GREY = 114
 """Value of the border that ``pad`` adds, from ultralytics' letterbox."""
 
 _MAX_SIDE = 8192
+
+INTEGER_MEAN: Mapping[str, float] = {"uint8": 0.0, "int8": 128.0}
+"""Element type of an input that takes pictures as whole numbers -> the mean that brings 0 to 255 into it; std is 1."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,45 @@ class Preprocessing:
                 next_step=say("Give height and width in pixels, each from 1 to {most}.", most=_MAX_SIDE),
             )
         self._check_numbers()
+
+    def for_dtype(self, dtype: str) -> Preprocessing:
+        """The same with the mean and std that an integer input needs; unchanged for floats."""
+        if dtype not in INTEGER_MEAN:
+            return self
+        return replace(self, mean=(INTEGER_MEAN[dtype],) * self.channels, std=(1.0,) * self.channels)
+
+    def check_dtype(self, dtype: str) -> None:
+        """Check that pictures reach an integer input without being clipped or rounded.
+
+        Args:
+            dtype: element type of the model's input.
+
+        Raises:
+            OptionError: mean and std would give numbers outside of the type, or between its whole numbers.
+        """
+        if dtype not in INTEGER_MEAN:
+            return
+        limits = np.iinfo(dtype)
+        values = (np.arange(256.0) - np.array(self.mean)[:, np.newaxis]) / np.array(self.std)[:, np.newaxis]
+        is_whole = np.allclose(values, np.rint(values), rtol=0.0, atol=1e-4)
+        if is_whole and limits.min <= values.min() and values.max() <= limits.max:
+            return
+        raise OptionError(
+            say(
+                "The model takes whole numbers from {least} to {most} ({dtype}). mean {mean} and std {std} would give "
+                "numbers from {low} to {high}, which would be cut off or rounded.",
+                least=limits.min,
+                most=limits.max,
+                dtype=dtype,
+                mean=", ".join(f"{number:g}" for number in self.mean),
+                std=", ".join(f"{number:g}" for number in self.std),
+                low=f"{values.min():.4g}",
+                high=f"{values.max():.4g}",
+            ),
+            next_step=say(
+                "Use mean {mean} and std 1: such a model scales the pictures itself.", mean=f"{INTEGER_MEAN[dtype]:g}"
+            ),
+        )
 
     def _check_numbers(self) -> None:
         for name, numbers in (("mean", self.mean), ("std", self.std)):

@@ -110,7 +110,7 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
         skipped=context.reader.skipped,
         evaluation=evaluation,
         outcomes=tuple(outcomes),
-        notes=context.notes,
+        notes=(*context.notes, *evaluation.notes),
         preflight=preflight,
     )
 
@@ -210,6 +210,7 @@ def _check_calibration(target: Target, context: ConversionContext) -> None:
         raise ImagesError(
             say("None of the pictures or arrays can be used with this model."),
             next_step=say("Choose a folder with pictures that open in a picture viewer, or arrays that fit the model."),
+            detail="\n".join(f"{path.name}: {why}" for path, why in islice(context.reader.skipped.items(), 5)),
         )
 
 

@@ -223,7 +223,7 @@ def _preprocessing(source: Source, options: argparse.Namespace, request: TaskReq
     proposal = infer_in_subprocess(
         source, images, test_images=test_images, size=options.size, request=request, timeout=_INFERENCE_SECONDS
     )
-    return proposal.preprocessing.overridden(
+    preprocessing = proposal.preprocessing.overridden(
         size=options.size,
         fit=options.fit,
         color=options.color,
@@ -231,6 +231,8 @@ def _preprocessing(source: Source, options: argparse.Namespace, request: TaskReq
         mean=options.mean,
         std=options.std,
     )
+    source.check_preprocessing(preprocessing)
+    return preprocessing
 
 
 def _convert(job: Job) -> dict[str, Any]:

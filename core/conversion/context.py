@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain, islice
@@ -20,7 +20,7 @@ from core.conversion.to_ncnn import convert_to_ncnn
 from core.inputs.augmentation import augment, augmentation_count
 from core.inputs.dummy_inputs import find_dummy_inputs
 from core.inputs.fixed_inputs import fixed_inputs
-from core.inputs.images import ImageReader, Split
+from core.inputs.images import ARRAY_SUFFIXES, ImageReader, Split
 from core.inputs.object_crops import CropRule
 from core.inputs.samples import Sample, load_samples
 from core.inputs.synthetic import SYNTHETIC_SAMPLES, disturbed, random_arrays, synthetic_images
@@ -28,6 +28,7 @@ from core.job.outcome import PostProcessing
 from core.labels.base import Labels
 from core.metrics.prediction_noise import PredictionNoise
 from core.metrics.reference_check import ReferenceSamples
+from core.metrics.variety import Variety
 from core.ncnn.model import NcnnModel
 from core.onnx_model.attach import attach_tail
 from core.onnx_model.boundary import SELECTING
@@ -57,7 +58,8 @@ class ConversionContext:
         ncnn_calibration: its calibration method, likewise.
 
     Raises:
-        OptionError: there is no input of a given name, or the value does not fit it.
+        OptionError: there is no input of a given name, or the value does not fit it; or the preprocessing gives numbers
+            that the input cannot hold.
     """
 
     def __init__(
@@ -82,12 +84,14 @@ class ConversionContext:
         """Inputs that are the same for every sample."""
 
         self.sampled = source.without(self.fixed)
+        self.sampled.check_preprocessing(preprocessing)
         """The source with only those inputs that differ between samples."""
 
         self.task: AnyTask | None = None
         """What the model is for, once it is recognised; by it candidates are judged besides their numbers."""
 
         self._completion: Feeds | None = None
+        self._variety: Variety | None = None
 
     @property
     def stem(self) -> str:
@@ -315,9 +319,12 @@ class ConversionContext:
             progress: is called with the share of files that are done.
         """
         count = self._calibration_sample_count
+        variety = Variety()
         for done, sample in enumerate(self._calibration_samples()):
             progress(done / count, say("Measuring ranges on picture {done} of {all}", done=done + 1, all=count))
+            variety.update(sample.feeds, ignored={*self.fixed, *(self._completion or {})})
             yield from augment(sample, self.sampled, self.preprocessing, self._augmentations)
+        self._variety = variety
 
     def test_samples(self) -> Iterator[Sample]:
         """Yield the test samples, or synthetic ones where none can be read."""
@@ -374,14 +381,15 @@ class ConversionContext:
                         "whole; labelled ones would give better files."
                     ),
                 )
-        if self.reader.skipped:
+        if self._variety is not None and self._variety.is_low:
             notes += (
-                plural(
-                    "{count} picture could not be read and was skipped.",
-                    "{count} pictures could not be read and were skipped.",
-                    count=len(self.reader.skipped),
+                say(
+                    "The examples from which the ranges of 8 bit were measured are all nearly the same, so the ranges "
+                    "may not fit others: choose examples that differ."
                 ),
             )
+        if self.reader.skipped:
+            notes += (_skipped_note(self.reader.skipped),)
         if self.split.duplicates:
             notes += (
                 plural(
@@ -396,7 +404,11 @@ class ConversionContext:
     def calibration_notes(self) -> tuple[Text, ...]:
         """Notes of a calibrated target: on how many images, and how they were augmented."""
         count = len(self.split.calibration)
-        measured = say("Ranges were measured on {count} of your pictures.", count=count)
+        measured = (
+            say("Ranges were measured on {count} of your pictures.", count=count)
+            if self.sampled.takes_image
+            else say("Ranges were measured on {count} of your examples.", count=count)
+        )
         if self._augmentations == 1:
             return (measured,)
         augmented = plural(
@@ -406,3 +418,17 @@ class ConversionContext:
             variants=self._augmentations,
         )
         return (measured, augmented)
+
+
+def _skipped_note(skipped: Collection[Path]) -> Text:
+    if any(path.suffix.lower() in ARRAY_SUFFIXES for path in skipped):
+        return plural(
+            "{count} file could not be used and was skipped.",
+            "{count} files could not be used and were skipped.",
+            count=len(skipped),
+        )
+    return plural(
+        "{count} picture could not be read and was skipped.",
+        "{count} pictures could not be read and were skipped.",
+        count=len(skipped),
+    )

@@ -14,11 +14,12 @@ from core.conversion.context import ConversionContext
 from core.evaluation.latency import measure_latency
 from core.evaluation.layer_errors import measure_layers
 from core.evaluation.paired_comparison import Candidate, Metrics, SampleResult, run_paired
-from core.evaluation.verdict import failure, judge_agreement, judge_numbers
+from core.evaluation.verdict import failure, judge_agreement, judge_lost_outputs, judge_numbers
 from core.inputs.samples import Sample
 from core.job.comparison import AgreementName, Comparison, Latency, LayerDifference, TruthFigure
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
+from core.onnx_model.boundary import SELECTING
 from core.runtimes.onnx import OnnxPredictor
 from core.targets.base import Target
 from core.tasks.base import AnyTask, TruthMetric
@@ -56,6 +57,12 @@ class Evaluation:
     images: int
     """Test samples used; 0 where synthetic samples took their place."""
 
+    read: frozenset[str] = frozenset()
+    """Outputs that the task decodes and whose numbers can be compared by their places."""
+
+    notes: tuple[Text, ...] = ()
+    """What is to be said of the test samples, whatever was made."""
+
     def verify(self, target: Target) -> tuple[Comparison, tuple[Text, ...]]:
         """The measurements of one file, with warnings about them.
 
@@ -70,6 +77,7 @@ class Evaluation:
         # Random inputs show nothing that a task could find; only of objects the order of the rows must not count.
         if agreement is not None and (self.images or agreement.metric in ORDER_FREE):
             light, verdict = judge_agreement(agreement, self.task.budget)
+            light, verdict = judge_lost_outputs(light, verdict, outputs, self.read)
         else:
             light, verdict = judge_numbers(
                 outputs, target.least_cosine, measured=self.images > 0, decodes=self.task.name != "tensors"
@@ -130,7 +138,22 @@ def evaluate(
         layers=layers,
         task=task,
         images=count if context.has_test_samples else 0,
+        # What a model picks by value may change its place.
+        read=frozenset() if SELECTING & set(context.source.operators) else frozenset(metrics.read),
+        notes=tuple(_notes_on_samples(metrics)) if context.has_test_samples else (),
     )
+
+
+def _notes_on_samples(metrics: Metrics) -> Iterator[Text]:
+    if metrics.inputs.is_low:
+        yield say(
+            "The test examples are all nearly the same, so the comparison says little: choose examples that differ."
+        )
+    elif metrics.outputs.is_low:
+        yield say(
+            "The original gives nearly the same outputs for every test example, so the comparison says little: check "
+            "that size, mean and std fit the model, and choose examples that differ."
+        )
 
 
 def _candidate(one: UnverifiedArtifact, context: ConversionContext, task: AnyTask) -> Candidate:

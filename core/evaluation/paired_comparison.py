@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +15,7 @@ from core.common.unexpected_errors import as_conversion_error
 from core.inputs.samples import Sample
 from core.job.target_id import TargetId
 from core.metrics.similarity import ModelSimilarity
+from core.metrics.variety import Variety
 from core.runtimes.predictor import Predictor, Tensor, all_finite
 from core.tasks.base import TASK_TITLES, UNFIT, AgreementMetric, AnyTask, TruthMetric
 from core.tasks.predictions import Prediction
@@ -29,6 +30,13 @@ class Metrics:
     truth: TruthMetric[Any] | None
     compared: int = 0
     """Samples of which the outputs had the source's shapes, so that numbers could be compared."""
+
+    inputs: Variety = field(default_factory=Variety)
+    outputs: Variety = field(default_factory=Variety)
+    """Whether the samples and the answers to them differ; of the source only."""
+
+    read: set[str] = field(default_factory=set)
+    """Outputs that the task has decoded; of the source only."""
 
     @classmethod
     def empty(cls, task: AnyTask, outputs: Iterable[str]) -> Metrics:
@@ -89,7 +97,7 @@ def run_paired(
     Args:
         samples: read one by one, never kept.
         source: the model to compare with.
-        metrics: of the source; only its truth is accumulated.
+        metrics: of the source; only its truth and variety, and which outputs are read, are accumulated.
         candidates: the new files; one that fails, or whose outputs have another form, gets an error and is excluded.
         task: decodes outputs to predictions.
         on_sample: called once for each sample.
@@ -105,7 +113,9 @@ def run_paired(
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for sample in samples:
             outputs = source.run(sample.feeds)
-            prediction = _decode(task, outputs, sample)
+            metrics.inputs.update(sample.feeds)
+            metrics.outputs.update(outputs)
+            prediction = _decode(task, _RecordedOutputs(outputs, metrics.read), sample)
             if prediction is None:
                 left_out += 1
                 continue
@@ -124,6 +134,27 @@ def run_paired(
             next_step=say("Choose another task, or let it be recognised."),
         )
     return count
+
+
+class _RecordedOutputs(Mapping[str, Tensor]):
+    """Outputs that record which of them are read."""
+
+    def __init__(self, outputs: Mapping[str, Tensor], read: set[str]) -> None:
+        self._outputs = outputs
+        self._read = read
+
+    def __getitem__(self, name: str) -> Tensor:
+        self._read.add(name)
+        return self._outputs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._outputs)
+
+    def __len__(self) -> int:
+        return len(self._outputs)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._outputs
 
 
 def _decode(task: AnyTask, outputs: Mapping[str, Tensor], sample: Sample) -> Prediction | None:

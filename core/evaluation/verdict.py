@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from core.common.errors import VerificationError
 from core.common.percent import percent
 from core.common.text import Text, plural, say
-from core.job.comparison import Agreement, AgreementName, Light, OutputDifference
+from core.job.comparison import LEAST_SQNR_DB, Agreement, AgreementName, Light, OutputDifference
 from core.tasks.base import Budget
 
 _KEPT_COSINE = 0.999
@@ -61,6 +61,31 @@ def judge_agreement(agreement: Agreement, budget: Budget) -> tuple[Light, Text]:
     return "look", say("Look at what changed: {same}.", same=same)
 
 
+def judge_lost_outputs(
+    light: Light, verdict: Text, outputs: Sequence[OutputDifference], read: Collection[str]
+) -> tuple[Light, Text]:
+    """The verdict in the terms of the task, unless it left the matter open and an output is lost.
+
+    Args:
+        light: from the agreement.
+        verdict: likewise.
+        outputs: differences of all outputs.
+        read: outputs that the task decodes.
+    """
+    lost = [one for one in outputs if one.name in read and one.is_lost and not one.shows_nothing]
+    return (light, verdict) if light != "look" or not lost else ("failed", _lost(lost[0]))
+
+
+def _lost(output: OutputDifference) -> Text:
+    return say(
+        'The error of the output "{name}" is about as large as its values: {sqnr} dB of signal to noise, and at least '
+        "{least} are needed.",
+        name=output.name,
+        sqnr=f"{output.sqnr_db:.1f}",
+        least=f"{LEAST_SQNR_DB:g}",
+    )
+
+
 def judge_numbers(
     outputs: Sequence[OutputDifference], least_cosine: float, *, measured: bool, decodes: bool
 ) -> tuple[Light, Text]:
@@ -79,6 +104,11 @@ def judge_numbers(
             cosine=f"{min(output.worst.cosine for output in outputs):.3f}",
             least=least_cosine,
         )
+    # A task that reads scores finds nothing where all of them are low, and then their differences mean nothing.
+    lost = [one for one in outputs if one.is_lost and not (decodes and one.shows_nothing)]
+    lost += [one.scores for one in outputs if one.scores is not None and one.scores.is_lost]
+    if lost:
+        return "failed", _lost(lost[0])
     if not measured:
         return "look", say("Only tried on random inputs: how well it keeps the answers was not measured.")
     if decodes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.common.errors import ImagesError
 from core.common.text import say
 from core.onnx_model.source import Source, TensorInfo, shape_text
+from core.runtimes.casting import cast
 
 MAX_BYTES = 1 << 30
 """Largest array: a small compressed file can expand to one that fills the memory."""
@@ -20,7 +21,8 @@ MAX_BYTES = 1 << 30
 def read_arrays(path: Path, source: Source) -> dict[str, NDArray[Any]]:
     """Read one sample: a .npy is the model's first input, a .npz has arrays by input name.
 
-    An array without a batch axis gets one.
+    An array without a batch axis gets one. One with an axis of length 0, such as a cache that starts empty, is taken
+    where the model leaves that axis free.
 
     Args:
         path: the file.
@@ -40,6 +42,11 @@ def read_arrays(path: Path, source: Source) -> dict[str, NDArray[Any]]:
         ) from exc
     inputs = {tensor.name: tensor for tensor in source.inputs}
     arrays = {name: _with_input_shape(array, inputs[name], path) for name, array in found.items() if name in inputs}
+    if arrays and not any(array.size for array in arrays.values()):
+        raise ImagesError(
+            say('The arrays in "{name}" are all empty.', name=path.name),
+            next_step=say("Save at least one array that holds numbers; a cache may be empty."),
+        )
     if not arrays:
         raise ImagesError(
             say('"{name}" has no array for any of the inputs {inputs}.', name=path.name, inputs=", ".join(inputs)),
@@ -64,7 +71,7 @@ def _load(path: Path, first: str) -> dict[str, NDArray[Any]]:
 
 
 def _checked(array: NDArray[Any]) -> NDArray[Any]:
-    if array.dtype.kind not in "fiub" or not array.size:
+    if array.dtype.kind not in "fiub":
         raise ValueError(f"{array.dtype} of the shape {array.shape}")
     return array
 
@@ -72,7 +79,9 @@ def _checked(array: NDArray[Any]) -> NDArray[Any]:
 def _with_input_shape(array: NDArray[Any], tensor: TensorInfo, path: Path) -> NDArray[Any]:
     for candidate in (array, array[np.newaxis]):
         if tensor.accepts(candidate.shape):
-            return candidate.astype(tensor.dtype) if tensor.dtype != "unknown" else candidate
+            if tensor.dtype == "unknown":
+                return candidate
+            return cast(candidate, tensor.dtype, tensor.name, error=ImagesError)
     raise ImagesError(
         say(
             'The array in "{name}" has the shape {shape}, but the input "{input}" takes {expected}.',

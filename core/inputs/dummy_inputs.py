@@ -27,6 +27,9 @@ _SIDES = (224, 320, 640, 64, 32, 1)
 """Sizes of the free dimensions of inputs with four axes or more: height and width of images."""
 
 _STATE_NAMES = ("state", "hidden", "cache", "past", "mems", "h0", "c0")
+_CACHE_NAMES = ("cache", "past", "mems")
+"""States that grow with every step, and that some models take empty at the first one."""
+
 _ONES_NAMES = ("mask", "length", "scale")
 
 
@@ -132,7 +135,8 @@ def _sizes_to_try(name: str, tensors: list[TensorInfo]) -> tuple[int, ...]:
     if is_first or "batch" in name.lower() or name in ("N", "B"):
         return (1,)
     if all(_is_state(tensor) for tensor in users):
-        return (1, *_LENGTHS)
+        may_be_empty = all(any(part in tensor.name.lower() for part in _CACHE_NAMES) for tensor in users)
+        return (1, *((0,) if may_be_empty else ()), *_LENGTHS)
     return _SIDES if max(len(tensor.shape) for tensor in users) >= 4 else _LENGTHS
 
 

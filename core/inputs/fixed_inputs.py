@@ -70,7 +70,7 @@ def _parse(tensor: TensorInfo, text: str) -> NDArray[Any]:
     fill, _, sizes = text.partition(":")
     if fill in _FILLS:
         shape = tuple(int(size) for size in sizes.split(",")) if sizes else shape
-        if any(size < 1 for size in shape) or np.prod(shape, dtype=np.float64) > MAX_BYTES:
+        if any(size < 0 for size in shape) or np.prod(shape, dtype=np.float64) > MAX_BYTES:
             raise ValueError(shape)
         return _FILLS[fill](shape, dtype)
     numbers = np.array([float(number) for number in text.split(",")])

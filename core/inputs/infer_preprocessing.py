@@ -69,6 +69,8 @@ _MOST_CONFIDENT = say("Of the usual ways, this one gave the most confident predi
 
 _Scored: TypeAlias = tuple[tuple[float, float], Preprocessing]
 
+_INTEGERS = say("This model takes pictures as whole numbers and scales them itself, so they are given as they are.")
+
 _SIZES = ((224, 224), (320, 320), (640, 640), (48, 192), (48, 320), (112, 112))
 """Tried in this order where height and width are free."""
 
@@ -195,7 +197,7 @@ class _Trial:
             source,
             predictor,
             samples or list(islice(synthetic_images(source, start), 1)),
-            preprocessings=[start, *_normalized(start, [start.fit], colors=("rgb",))],
+            preprocessings=[start, *_normalized(source, start, [start.fit], colors=("rgb",))],
             folder=folder,
             request=request,
         )
@@ -230,15 +232,18 @@ def _readable_images(folder: ImageFolder, most: int) -> list[tuple[Path, Image.I
 
 def _from_file(source: Source, predictor: OnnxPredictor, given: tuple[int, int] | None) -> Proposal:
     """By the exporter's metadata, and the input's shape and layout."""
+    dtype = source.inputs[0].dtype
     if source.own_preprocessing is not None:
-        return Proposal(source.own_preprocessing, say("The model's file says how it wants its pictures."))
+        return Proposal(
+            source.own_preprocessing.for_dtype(dtype), say("The model's file says how it wants its pictures.")
+        )
     is_text_recognition = "character" in source.metadata
     size = given or _working_size(source, predictor, (_TEXT_LINE_SIZE, *_SIZES) if is_text_recognition else _SIZES)
     default = _default(size, source)
     if is_text_recognition and default.color != "gray":
         mean, std = COMMON_NORMALIZATIONS["-1 to 1"]
         return Proposal(
-            replace(default.with_color("bgr"), fit="pad", mean=mean, std=std),
+            replace(default.with_color("bgr"), fit="pad", mean=mean, std=std).for_dtype(dtype),
             say(
                 "Models exported by PaddleOCR, which carry their letters in the file, want pictures of lines like this."
             ),
@@ -256,6 +261,8 @@ def _from_file(source: Source, predictor: OnnxPredictor, given: tuple[int, int] 
         reason = say(
             "Most models with this input want pictures like this. Please check with whoever trained the model."
         )
+    if source.takes_integer_image:
+        return Proposal(default, _INTEGERS)
     if default.color == "gray":
         return Proposal(default, say("Grey pictures from 0 to 1 are usual for models with one colour channel."))
     return Proposal(replace(default, mean=mean, std=std), reason)
@@ -267,7 +274,7 @@ def _is_ultralytics(source: Source) -> bool:
 
 
 def _default(size: tuple[int, int], source: Source) -> Preprocessing:
-    """Pixel values from 0 to 1, in the model's size and layout."""
+    """Pixel values from 0 to 1, or as an integer input takes them, in the model's size and layout."""
     layout = source.layout or "nchw"
     shape = source.inputs[0].shape
     channels = shape[3 if layout == "nhwc" else 1] if source.takes_image else 3
@@ -276,7 +283,8 @@ def _default(size: tuple[int, int], source: Source) -> Preprocessing:
     # would widen short words.
     fit: Fit = "pad" if size[1] >= 2 * size[0] else "crop"
     count = 1 if grey else 3
-    return Preprocessing(size, fit, "gray" if grey else "rgb", layout, (0.0,) * count, (255.0,) * count)
+    usual = Preprocessing(size, fit, "gray" if grey else "rgb", layout, (0.0,) * count, (255.0,) * count)
+    return usual.for_dtype(source.inputs[0].dtype) if source.takes_image else usual
 
 
 def _working_size(source: Source, predictor: OnnxPredictor, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -325,11 +333,11 @@ def _search(trial: _Trial, start: Preprocessing) -> list[_Scored]:
     """The candidates with their scores, best first."""
     fits = (start.fit,) if start.fit == "pad" and trial.task.name == "classification" else _FITS[trial.task.name]
     if trial.task.name == "classification":
-        return _ranked(trial, [*_normalized(start, fits)])
+        return _ranked(trial, [*_normalized(trial.source, start, fits)])
     if trial.task.name == "text" and "character" in trial.source.metadata:
         return _ranked(trial, [replace(start, fit=fit) for fit in fits])  # PaddleOCR's colours are known
     # Detectors are slow, so one thing at a time is varied instead of trying every combination.
-    scored = _ranked(trial, [*_normalized(replace(start, fit=fits[0]), fits[:1], colors=("rgb",))])
+    scored = _ranked(trial, [*_normalized(trial.source, replace(start, fit=fits[0]), fits[:1], colors=("rgb",))])
     for vary in (_other_colors, partial(_other_fits, fits=fits)):
         scored = sorted([*scored, *_ranked(trial, [*vary(scored[0][1])])], key=_by_score, reverse=True)
     return scored
@@ -345,8 +353,12 @@ def _by_score(scored: _Scored) -> tuple[float, float]:
 
 
 def _normalized(
-    start: Preprocessing, fits: Sequence[Fit], *, colors: Sequence[Color] = ("rgb", "bgr")
+    source: Source, start: Preprocessing, fits: Sequence[Fit], *, colors: Sequence[Color] = ("rgb", "bgr")
 ) -> Iterator[Preprocessing]:
+    """The usual candidates; of an integer input only those that differ in colours and fit."""
+    if source.takes_integer_image:
+        yield from (replace(start, fit=fit).with_color(color) for color, fit in product(colors, fits))
+        return
     for (mean, std), color, fit in product(COMMON_NORMALIZATIONS.values(), colors, fits):
         yield replace(start, fit=fit, color="rgb", mean=mean, std=std).with_color(color)
 

@@ -15,6 +15,10 @@ _SQNR_TOLERANCE_DB = 3.0
 _SQNR_FROM_COSINE = 0.99
 """Required cosine from which the SQNR is required too. 8-bit outputs, which need less, may shrink a little."""
 
+LEAST_SQNR_DB = 3.0
+"""Below, an output is lost, whatever its cosine, which is blind to a wrong scale: the error is about as large as the
+answers."""
+
 NEGLIGIBLE_DIFFERENCE = 1e-5
 """Absolute differences up to here are within the rounding of 32-bit arithmetic."""
 
@@ -35,6 +39,14 @@ class OutputDifference:
 
     scores: OutputDifference | None = None
     """Of a detector's columns of scores (0 to 1) alone: coordinates in pixels would outweigh them."""
+
+    shows_nothing: bool = False
+    """Whether the source's values are scores so low that nothing is detected: then their differences mean nothing."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the error has more than half the power of the output itself, whatever their directions."""
+        return self.sqnr_db < LEAST_SQNR_DB and not self.largest <= NEGLIGIBLE_DIFFERENCE
 
     @property
     def worst(self) -> OutputDifference:

@@ -32,6 +32,7 @@ class SimilarityMetric:
         self._finds_scores = finds_scores
         self._total = _Moments(1)
         self._columns: _ColumnMoments | None = None
+        self._lowest, self._highest = np.inf, -np.inf
 
     def update(self, source: Tensor, other: Tensor) -> float:
         """Add one pair of tensors with the same number of elements; return the cosine of this pair alone."""
@@ -39,6 +40,8 @@ class SimilarityMetric:
         b = other.astype(np.float64).reshape(1, -1)
         pair = _Moments(1)
         pair.update(a, b)
+        self._lowest = min(self._lowest, float(a.min(initial=np.inf)))
+        self._highest = max(self._highest, float(a.max(initial=-np.inf)))
         if self._total.count == 0 and self._finds_scores:
             self._columns = _column_moments(source)
         self._total.merge(pair)
@@ -50,7 +53,9 @@ class SimilarityMetric:
         """The metrics over all pairs so far."""
         scores = self._columns.scores if self._columns is not None else None
         return replace(
-            self._total.difference(self._name), scores=None if scores is None else scores.difference(self._name)
+            self._total.difference(self._name),
+            scores=None if scores is None else scores.difference(self._name),
+            shows_nothing=self._lowest >= 0.0 and self._highest < _DETECTED,
         )
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from core.common.errors import OptionError
 from core.common.serialization import from_data
-from core.preprocessing import Layout, Preprocessing
+from core.preprocessing import INTEGER_MEAN, Layout, Preprocessing
 
 Dimension: TypeAlias = int | str
 """A fixed size, or the name of a free dimension ("?" where it has none)."""
@@ -18,6 +18,8 @@ Dimension: TypeAlias = int | str
 _QUANTIZED_OPERATORS = frozenset(
     {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger"}
 )
+
+_IMAGE_DTYPES = frozenset({"float32", "float16", "float64", *INTEGER_MEAN})
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,20 @@ class Source:
         return self.layout is not None
 
     @property
+    def takes_integer_image(self) -> bool:
+        """Whether its image is of whole numbers, so that it scales the pictures itself."""
+        return self.takes_image and self.inputs[0].dtype in INTEGER_MEAN
+
+    def check_preprocessing(self, preprocessing: Preprocessing) -> None:
+        """Check that pictures prepared like this reach the input without being clipped or rounded.
+
+        Raises:
+            OptionError: they do not.
+        """
+        if self.takes_image:
+            preprocessing.check_dtype(self.inputs[0].dtype)
+
+    @property
     def image_size(self) -> tuple[Dimension, Dimension]:
         """Height and width of the image input, as the file states them."""
         shape = self.inputs[0].shape
@@ -153,7 +169,7 @@ def shape_text(shape: tuple[Dimension, ...]) -> str:
 
 def _image_layout(tensor: TensorInfo) -> Layout | None:
     """The channel axis has the size 1 or 3 and is the second or the last; where both fit, it is the second (NCHW)."""
-    if len(tensor.shape) != 4 or tensor.dtype not in ("float32", "float16", "float64", "uint8"):
+    if len(tensor.shape) != 4 or tensor.dtype not in _IMAGE_DTYPES:
         return None
     if tensor.shape[1] in (1, 3):
         return "nchw"

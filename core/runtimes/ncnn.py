@@ -18,6 +18,7 @@ from core.common.text import say
 from core.ncnn.model import NcnnModel
 from core.ncnn.weights import write_weights
 from core.onnx_model.source import shape_text
+from core.runtimes.casting import cast
 from core.runtimes.predictor import Feeds, Tensor
 
 _MAX_AXES = 4  # of ncnn's Mat
@@ -105,16 +106,17 @@ class NcnnPredictor:
         for name, blob in self._model.inputs.items():
             if name not in feeds:
                 raise _failed(f"input {name} was not given")
-            tensor = self._fitted(feeds[name], blob)
+            tensor = self._fitted(name, feeds[name], blob)
             if extractor.input(blob, self._ncnn.Mat(tensor).clone()) != 0:
                 raise _failed(f"input {blob}")
 
-    def _fitted(self, tensor: Tensor, blob: str) -> Tensor:
+    def _fitted(self, name: str, tensor: Tensor, blob: str) -> Tensor:
         """A tensor in the shape and type that an input of the model takes."""
         shape = self._model.input_shape(blob)
         is_told = shape is not None and math.prod(shape) == tensor.size
-        fitted = tensor.reshape(shape or ()) if is_told else _without_batch(tensor)
-        return np.ascontiguousarray(fitted, np.int32 if blob in self._integers else np.float32)
+        fitted = tensor.reshape(shape or ()) if is_told else _without_batch(name, tensor)
+        dtype = np.int32 if blob in self._integers else np.float32
+        return np.ascontiguousarray(cast(fitted, dtype, name, error=ConversionError))
 
     def _with_source_shape(self, name: str, values: Tensor) -> Tensor:
         expected = self._expected[name]
@@ -127,15 +129,34 @@ class NcnnPredictor:
         return values.reshape(expected.shape)
 
 
-def _without_batch(tensor: Tensor) -> Tensor:
+def _without_batch(name: str, tensor: Tensor) -> Tensor:
+    if not tensor.size:
+        raise ConversionError(
+            say(
+                'The input "{name}", {shape}, is empty, which ncnn cannot hold.',
+                name=name,
+                shape=shape_text(tensor.shape),
+            ),
+            next_step=say("Give examples in which it is not empty, or use the ONNX targets for this model."),
+        )
     if tensor.ndim > 1 and tensor.shape[0] != 1:
         raise ConversionError(
-            say("ncnn takes one picture at a time, but this model takes {count}.", count=tensor.shape[0]),
-            next_step=say("Export the model for one picture at a time (batch size 1)."),
+            say(
+                'ncnn takes one example at a time, but the input "{name}" has the shape {shape}, with {count} in its '
+                "first axis.",
+                name=name,
+                shape=shape_text(tensor.shape),
+                count=tensor.shape[0],
+            ),
+            next_step=say("Export the model so that the first axis of this input is 1 (batch size 1)."),
         )
-    if tensor.ndim > _MAX_AXES + 1 or not tensor.size:
+    if tensor.ndim > _MAX_AXES + 1:
         raise ConversionError(
-            say("An input of the shape {shape} does not fit into ncnn.", shape=shape_text(tensor.shape)),
+            say(
+                'The input "{name}" has the shape {shape}, which does not fit into ncnn.',
+                name=name,
+                shape=shape_text(tensor.shape),
+            ),
             next_step=say("Use the ONNX targets for this model."),
         )
     return tensor[0] if tensor.ndim > 1 else tensor

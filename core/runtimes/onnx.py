@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import numpy as np
 import onnx
 
 from core.common.errors import ConversionError, SourceError
-from core.common.text import say
+from core.common.text import Text, say
+from core.runtimes.casting import cast
 from core.runtimes.predictor import Feeds, Tensor
 
 _NUMPY_TYPES = {
@@ -22,8 +23,12 @@ _NUMPY_TYPES = {
     "tensor(int16)": np.int16,
     "tensor(int8)": np.int8,
     "tensor(uint8)": np.uint8,
+    "tensor(uint16)": np.uint16,
+    "tensor(uint32)": np.uint32,
+    "tensor(uint64)": np.uint64,
     "tensor(bool)": np.bool_,
 }
+_PICTURE_AXES = 4
 _LOG_FATAL_ONLY = 4  # errors arrive as exceptions with the same text
 
 
@@ -60,6 +65,7 @@ class OnnxPredictor:
                 detail=_first_lines(exc),
             ) from exc
         self._types = {entry.name: _NUMPY_TYPES.get(entry.type) for entry in self._session.get_inputs()}
+        self._takes_pictures = [_looks_like_pictures(entry.shape) for entry in self._session.get_inputs()] == [True]
         self._outputs = tuple(entry.name for entry in self._session.get_outputs())
         self.output_types = {
             entry.name: kind for entry in self._session.get_outputs() if (kind := _NUMPY_TYPES.get(entry.type))
@@ -84,16 +90,31 @@ class OnnxPredictor:
         Raises:
             ConversionError: onnxruntime refused the input or failed.
         """
-        typed = {name: _cast(tensor, self._types.get(name)) for name, tensor in feeds.items() if name in self._types}
+        typed = {name: self._typed(name, tensor) for name, tensor in feeds.items() if name in self._types}
         try:
             results = self._session.run(None, typed)
         except Exception as exc:
             raise ConversionError(
                 say("The model stopped while it was being run."),
-                next_step=say("Check that the picture size fits the model; the technical details name the step."),
+                next_step=self._what_to_check(),
                 detail=_first_lines(exc),
             ) from exc
         return dict(zip(self._outputs, results, strict=True))
+
+    def _typed(self, name: str, tensor: Tensor) -> Tensor:
+        dtype = self._types[name]
+        if dtype is None or tensor.dtype == dtype:
+            return tensor
+        return cast(tensor, dtype, name, error=ConversionError, next_step=_kind(tensor))
+
+    def _what_to_check(self) -> Text:
+        """Next step after a run that failed, by what the model takes."""
+        if self._takes_pictures:
+            return say("Check that the picture size fits the model; the technical details name the step.")
+        return say(
+            "Check that the arrays have the shapes, types and numbers that the model takes; the technical details name "
+            "the step."
+        )
 
     def close(self) -> None:
         """Release the memory."""
@@ -113,13 +134,16 @@ def source_errors(path: Path) -> Iterator[None]:
         ) from exc
 
 
-def _cast(tensor: Tensor, dtype: type[np.generic] | None) -> Tensor:
-    if dtype is None or tensor.dtype == dtype:
-        return tensor
-    if np.issubdtype(dtype, np.integer) and np.issubdtype(tensor.dtype, np.floating):
-        limits = np.iinfo(np.dtype(dtype))
-        return np.clip(np.rint(tensor), limits.min, limits.max).astype(dtype)
-    return tensor.astype(dtype)
+def _kind(tensor: Tensor) -> str:
+    """What its numbers came from, as far as can be told: words only depend on it."""
+    return "pictures" if tensor.ndim == _PICTURE_AXES and tensor.dtype == np.float32 else "arrays"
+
+
+def _looks_like_pictures(shape: Sequence[int | str | None]) -> bool:
+    """Four axes, of which one has the size of colour channels, or may have it."""
+    return len(shape) == _PICTURE_AXES and any(
+        size in (1, 3) or not isinstance(size, int) for size in (shape[1], shape[3])
+    )
 
 
 def _first_lines(exc: Exception) -> str:

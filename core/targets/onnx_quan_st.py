@@ -77,11 +77,18 @@ class OnnxQuanSt(OnnxTarget):
         )
         progress(0.7, say("Writing 8 bit weights"))
         quantized, excluded = quantize_static(model, statistics, noise=noise)
-        if not any(tensor.data_type == onnx.TensorProto.INT8 for tensor in quantized.graph.initializer):
+        if not any(_is_8_bit_weight(tensor) for tensor in quantized.graph.initializer):
             raise _nothing_to_compute()
         (name,) = self.file_names(context.stem)
         notes = (*context.calibration_notes, *_notes(excluded), *tail_notes(context.cut))
         return Artifact(self.id, (save(context.attach_tail(quantized), folder / name),), notes=notes)
+
+
+def _is_8_bit_weight(tensor: onnx.TensorProto) -> bool:
+    """Signed weights, or unsigned ones with several axes; unsigned zero points of activations have none."""
+    return tensor.data_type == onnx.TensorProto.INT8 or (
+        tensor.data_type == onnx.TensorProto.UINT8 and len(tensor.dims) > 1
+    )
 
 
 def _nothing_to_compute() -> TargetRefused:

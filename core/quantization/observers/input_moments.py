@@ -37,6 +37,11 @@ class InputMoments:
             self._flush()
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there were no rows so far."""
+        return not self._batch and not self._count
+
+    @property
     def means(self) -> NDArray[np.float64]:
         """Mean of each column: shape (blocks, columns)."""
         self._flush()

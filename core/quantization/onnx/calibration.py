@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from core.common.errors import ConversionError
 from core.onnx_model.graph import copy_model, set_outputs
 from core.quantization.observers.histogram import Histogram
 from core.quantization.observers.input_moments import InputMoments
@@ -93,7 +94,8 @@ def collect_statistics(
     if first is None:
         return CalibrationStatistics({}, {}, {}, {}, ())
     shapes = _float_shapes(model, _tensors_around(model, operators), first)
-    layers = find_layers(model)
+    inputs = {node.name: node.input[0] for node in model.graph.node if node.input}
+    layers = [layer for layer in find_layers(model) if inputs[layer.node] in shapes]
     observed = copy_model(model)
     _add_reductions(observed, shapes)
     set_outputs(observed, [name + suffix for name in shapes for suffix in (_MIN, _MAX, _VALUES)])
@@ -102,7 +104,12 @@ def collect_statistics(
     patches = add_patches(with_patches, layers, shapes, density=_GPTQ_SAMPLES / roles.gptq_count)
     with_patches.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(set(patches.values())))
     collector = _StatisticsCollector(list(shapes), {layer: patches[layer.node] for layer in layers})
-    plain, detailed = OnnxPredictor(observed), OnnxPredictor(with_patches)
+    plain = OnnxPredictor(observed)
+    try:
+        detailed = OnnxPredictor(with_patches)
+        detailed.run(first)
+    except ConversionError:
+        detailed = plain  # without statistics of their inputs, layers are only rounded to the nearest
     kept: list[Feeds] = []
     fallback = first
     try:
@@ -114,7 +121,8 @@ def collect_statistics(
                 fallback = sample
     finally:
         plain.close()
-        detailed.close()
+        if detailed is not plain:
+            detailed.close()
     return collector.compute(_fused_tensors(model), kept or [fallback])
 
 
@@ -161,6 +169,7 @@ class _StatisticsCollector:
         self._batches: dict[str, list[Tensor]] = {name: [] for name in names}
         self._sums = {name: np.zeros(2) for name in names}
         self._count = 0
+        self._seen = dict.fromkeys(names, 0)
         self._histograms = {name: Histogram() for name in names}
         self._moments = {layer: InputMoments() for layer in patches}
 
@@ -168,6 +177,9 @@ class _StatisticsCollector:
         """Add one sample; patches are among the outputs of some samples only."""
         self._count += 1
         for name in self._histograms:
+            if not outputs[name + _VALUES].size:
+                continue  # an empty tensor has no range
+            self._seen[name] += 1
             self._min[name] = min(self._min[name], float(outputs[name + _MIN]))
             self._max[name] = max(self._max[name], float(outputs[name + _MAX]))
             self._sums[name] += outputs[name + _MIN], outputs[name + _MAX]
@@ -175,7 +187,7 @@ class _StatisticsCollector:
         if self._count % _HISTOGRAM_BATCH == 0:
             self._flush()
         for layer, name in self._patches.items():
-            if name in outputs:
+            if name in outputs and outputs[name].size:
                 self._moments[layer].update(layer.rows(outputs[name]))
 
     def _flush(self) -> None:
@@ -191,9 +203,10 @@ class _StatisticsCollector:
         ranges = {name: pair for name, pair in pairs.items() if np.isfinite(pair).all()}
         ranges |= {before: ranges[after] for before, after in fused.items() if after in ranges}
         histograms = {name: self._histograms[fused.get(name, name)] for name in ranges}
-        sums = {name: self._sums[fused.get(name, name)] / max(1, self._count) for name in ranges}
+        sums = {name: self._sums[fused.get(name, name)] / max(1, self._seen[fused.get(name, name)]) for name in ranges}
         mean_ranges = {name: (float(low), float(high)) for name, (low, high) in sums.items()}
-        return CalibrationStatistics(ranges, histograms, self._moments, mean_ranges, held_out)
+        moments = {layer: moments for layer, moments in self._moments.items() if not moments.is_empty}
+        return CalibrationStatistics(ranges, histograms, moments, mean_ranges, held_out)
 
 
 def _tensors_around(model: onnx.ModelProto, operators: Collection[str]) -> list[str]:

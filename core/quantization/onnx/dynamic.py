@@ -66,7 +66,7 @@ class DynamicModel:
     """Whether other nodes were quantised dynamically."""
 
     cosine: float
-    """Cosine similarity of the worst output over the reference samples; 1 from 0.99 on."""
+    """Cosine similarity of the worst output over the reference samples; 1 from 0.99 on, -1 where an output is lost."""
 
 
 def quantize_dynamic(
@@ -115,5 +115,8 @@ def _apply(scheme: _Scheme, model: onnx.ModelProto, references: ReferenceSamples
     differences = measure_similarity(model, references) if count or products else None
     if differences is None:
         return None
-    cosine = min(1.0 if difference.is_within(_SUFFICIENT_COSINE) else difference.cosine for difference in differences)
+    # A model that loses an output must not win by its direction alone.
+    cosine = min(
+        1.0 if one.is_within(_SUFFICIENT_COSINE) else -1.0 if one.is_lost else one.cosine for one in differences
+    )
     return DynamicModel(model, count, bool(scheme.dynamic), cosine)

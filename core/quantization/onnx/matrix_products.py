@@ -10,6 +10,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from core.quantization.onnx.ineligible_nodes import matrix_stacks
+from core.quantization.onnx.layers import name_nodes
+
 _LSTM_WEIGHTS = ((1, 9), (2, 11))
 """Input numbers of DynamicQuantizeLSTM's weights and of their zero points, for the input and for the state."""
 
@@ -27,13 +30,25 @@ def quantize_matrix_products(model: onnx.ModelProto, operators: Sequence[str], s
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    name_nodes(model)
     logging.getLogger().setLevel(logging.ERROR)  # it recommends preprocessing the model, which is done already
     quantize_dynamic(
-        model, str(scratch), op_types_to_quantize=list(operators), weight_type=QuantType.QUInt8, per_channel=True
+        model,
+        str(scratch),
+        op_types_to_quantize=list(operators),
+        nodes_to_exclude=_without_matrix(model),
+        weight_type=QuantType.QUInt8,
+        per_channel=True,
     )
     quantized = onnx.load(str(scratch))
     _make_lstm_unsigned(quantized)
     return quantized
+
+
+def _without_matrix(model: onnx.ModelProto) -> list[str]:
+    """Names of the MatMuls whose weights are no plain matrix, which onnxruntime cannot run by channel."""
+    odd = matrix_stacks(model)
+    return [node.name for node in model.graph.node if node.op_type == "MatMul" and node.input[1] in odd]
 
 
 def _make_lstm_unsigned(model: onnx.ModelProto) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -11,14 +12,27 @@ from onnx import numpy_helper
 from core.common.errors import ConversionError
 from core.common.text import say
 from core.metrics.prediction_noise import PredictionNoise
+from core.metrics.reference_check import ReferenceSamples, measure_similarity
 from core.onnx_model.graph import copy_model
 from core.quantization.observers.ranges import Range, RangeMethod
 from core.quantization.onnx.calibration import CalibrationStatistics
 from core.quantization.onnx.excluded_nodes import prevent_weight_quantization, with_following_activations
-from core.quantization.onnx.ineligible_nodes import ineligible_nodes
+from core.quantization.onnx.failing_nodes import find_failing_nodes
+from core.quantization.onnx.ineligible_nodes import (
+    grouped_transposed_weights,
+    ineligible_nodes,
+    matrix_stacks,
+)
 from core.quantization.onnx.layers import QuantizableLayer
 from core.quantization.onnx.quantize_weights import QuantizedWeights, round_weights
 from core.quantization.onnx.sensitivity import noise_of_ranges, select_nodes_to_exclude
+from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.predictor import Feeds
+
+_LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+
+_CHECK_SAMPLES = 3
+"""Samples on which the finished model is tried."""
 
 QUANTIZED_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Relu", "Clip")
 """The operators worth quantising. Over nine models, quantising all that onnxruntime can was never smaller and hardly
@@ -35,6 +49,8 @@ def quantize_static(
 ) -> tuple[onnx.ModelProto, int]:
     """Quantise; where the outputs differ too much, once more without the layers that cause it.
 
+    One layer that cannot be quantised, or with which the file does not run or loses its answers, stays in float.
+
     Args:
         model: the clean model, prepared with :func:`name_nodes` and :func:`add_biases`; it is not changed.
         statistics: of the calibration samples.
@@ -44,18 +60,104 @@ def quantize_static(
 
     Returns:
         The 8-bit model, and how many layers stayed in float.
+
+    Raises:
+        ConversionError: no layer can be quantised.
     """
     ranges = statistics.ranges_by(method)
+    check = _Check.of(model, statistics.held_out)
+    try:
+        made = _quantize_within(model, statistics, ranges, noise, ())
+        if check.passes(made[0]):
+            return made
+        error = None
+    # What comes from a single layer, in onnxruntime's quantiser or in the rounding, is of any type.
+    except Exception as exc:  # noqa: BLE001
+        made, error = None, exc
+    nodes = [node.name for node in model.graph.node if node.op_type in QUANTIZED_OPERATORS]
+    failing = find_failing_nodes(nodes, lambda part: _works(model, statistics, ranges, check, set(nodes) - set(part)))
+    if len(failing) < len(nodes) and (failing or made is None):
+        try:
+            better, excluded = _quantize_within(model, statistics, ranges, noise, failing)
+        except Exception as exc:  # noqa: BLE001 - likewise; the first model, if there is one, is judged as any other
+            error = error or exc
+        else:
+            if made is None or check.passes(better):
+                return better, excluded + _layer_count(model, failing)
+    if made is None:
+        raise _not_quantized(error)
+    return made
+
+
+def _quantize_within(
+    model: onnx.ModelProto,
+    statistics: CalibrationStatistics,
+    ranges: Mapping[str, Range],
+    noise: PredictionNoise | None,
+    failing: Sequence[str],
+) -> tuple[onnx.ModelProto, int]:
+    """Quantise all but the failing nodes, and those that are too sensitive; how many of the latter there are."""
     floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    quantized = _quantize(model, ranges)
+    quantized = _quantize(model, ranges, failing)
     weights = round_weights(quantized, statistics.moments, floats)
-    best = ranges if noise is None else _better_ranges(model, weights, statistics, ranges, noise)
-    excluded = select_nodes_to_exclude(model, weights, best, statistics.held_out, noise)
+    best, excluded = ranges, []
+    try:
+        best = ranges if noise is None else _better_ranges(model, weights, statistics, ranges, noise)
+        excluded = select_nodes_to_exclude(model, weights, best, statistics.held_out, noise)
+    except ConversionError:
+        pass  # the model with switches does not run; the finished file is checked in any case
     if excluded or best is not ranges:
-        quantized = _quantize(model, best, with_following_activations(model, excluded))
+        quantized = _quantize(model, best, [*failing, *with_following_activations(model, excluded)])
         round_weights(quantized, statistics.moments, floats)
-        prevent_weight_quantization(quantized, excluded)
+    if excluded or failing:
+        prevent_weight_quantization(quantized, [*excluded, *failing])
     return quantized, len(excluded)
+
+
+def _works(
+    model: onnx.ModelProto,
+    statistics: CalibrationStatistics,
+    ranges: Mapping[str, Range],
+    check: _Check,
+    excluded: Collection[str],
+) -> bool:
+    """Whether the model without the excluded nodes can be quantised, runs, and does not lose its answers."""
+    floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    try:
+        quantized = _quantize(model, ranges, sorted(excluded))
+        round_weights(quantized, statistics.moments, floats)
+    except Exception:  # noqa: BLE001 - as in quantize_static
+        return False
+    return check.passes(quantized)
+
+
+def _layer_count(model: onnx.ModelProto, nodes: Collection[str]) -> int:
+    return sum(node.name in nodes and node.op_type in _LAYERS for node in model.graph.node)
+
+
+@dataclass(frozen=True)
+class _Check:
+    """Whether a quantised model runs, and gives more signal than noise, on a few samples."""
+
+    references: ReferenceSamples
+
+    @classmethod
+    def of(cls, model: onnx.ModelProto, samples: Sequence[Feeds]) -> _Check:
+        """With the answers of the float model."""
+        if not samples:
+            return cls(())
+        predictor = OnnxPredictor(model)
+        try:
+            return cls([(sample, predictor.run(sample)) for sample in samples[:_CHECK_SAMPLES]])
+        finally:
+            predictor.close()
+
+    def passes(self, quantized: onnx.ModelProto) -> bool:
+        """Whether it may be handed on; true where there are no samples to tell."""
+        if not self.references:
+            return True
+        differences = measure_similarity(quantized, self.references)
+        return differences is not None and not any(one.is_lost and not one.shows_nothing for one in differences)
 
 
 def _better_ranges(
@@ -99,16 +201,30 @@ def _quantize(model: onnx.ModelProto, ranges: Mapping[str, Range], excluded: Seq
             nodes_to_exclude=[*excluded, *ineligible_nodes(model, QUANTIZED_OPERATORS, ranges)],
             op_types_to_quantize=list(QUANTIZED_OPERATORS),
             # The outputs of a last layer stay in float, and so do those that only float nodes read.
-            extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"]},
+            extra_options={
+                "OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"],
+                # One scale for each of these tensors. Unsigned weights need no bits to spare (matrix_products.py).
+                "TensorQuantOverrides": {
+                    **{name: [{"quant_type": QuantType.QInt8}] for name in sorted(grouped_transposed_weights(model))},
+                    **{name: [{"quant_type": QuantType.QUInt8}] for name in sorted(matrix_stacks(model))},
+                },
+            },
         )
         quantizer.quantize_model()
     except Exception as exc:
-        raise ConversionError(
-            say("The model could not be quantised with your pictures."),
-            next_step=say("Use the dynamic 8 bit target, which needs no pictures."),
-            detail=repr(exc),
-        ) from exc
+        raise _not_quantized(exc) from exc
     quantized: onnx.ModelProto = quantizer.model.model
     del quantized.graph.output[:]
     quantized.graph.output.extend(outputs)
     return quantized
+
+
+def _not_quantized(error: Exception | None) -> ConversionError:
+    """The error of a model of which no layer could be quantised, or that failed as a whole."""
+    if isinstance(error, ConversionError):
+        return error
+    return ConversionError(
+        say("onnxruntime's quantiser cannot handle the layers of this model."),
+        next_step=say("Use the dynamic 8 bit target or the 16 bit target."),
+        detail=repr(error),
+    )

@@ -61,7 +61,9 @@ def ask_preprocessing(
     st.button(back, key=f"{key}-back", icon=":material/undo:", type="tertiary", on_click=on_reset)
     try:
         mean, std = normalization(color)
-        return replace(now, size=size, fit=fit, color=color, mean=mean, std=std)
+        chosen = replace(now, size=size, fit=fit, color=color, mean=mean, std=std)
+        source.check_preprocessing(chosen)
+        return chosen
     except OptionError as exc:
         show_error(exc)
         return None

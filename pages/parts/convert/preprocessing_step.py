@@ -94,6 +94,7 @@ def _default(source: Source) -> Proposal:
     start = Preprocessing((height, width), layout=source.layout or "nchw")
     if channels == 1:
         start = start.with_color("gray")
+    start = start.for_dtype(source.inputs[0].dtype)
     task = draft.current().task or "tensors"
     return Proposal(start, say("Please set how the pictures are to be prepared."), task)
 

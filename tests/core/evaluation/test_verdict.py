@@ -1,6 +1,7 @@
 import pytest
 
-from core.evaluation.verdict import failure, found, judge_agreement, judge_numbers
+from core.common.text import say
+from core.evaluation.verdict import failure, found, judge_agreement, judge_lost_outputs, judge_numbers
 from core.job.comparison import Agreement, OutputDifference
 from core.tasks.base import Budget
 
@@ -68,3 +69,36 @@ def test_a_failure_names_every_output():
 def test_where_the_original_finds_nothing_that_is_said_and_not_taken_for_kept_answers():
     light, verdict = judge_numbers(numbers(1.0), 0.9, measured=True, decodes=True)
     assert light == "look" and "finds nothing" in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("output", "decodes", "light"),
+    [
+        (OutputDifference("y", 0.92, -7.7, 3.5), False, "failed"),  # a wrong bias, which the cosine lets through
+        (OutputDifference("y", 0.92, 7.0, 3.5), False, "look"),
+        (OutputDifference("y", 0.95, -7.7, 0.02, shows_nothing=True), True, "look"),  # scores, of which none counts
+        (OutputDifference("y", 0.95, -7.7, 0.02, shows_nothing=True), False, "failed"),
+        (OutputDifference("y", 0.95, -7.7, 1e-6), False, "look"),  # rounding errors of an output that is zero
+    ],
+)
+def test_an_error_as_large_as_the_answers_fails_whatever_the_cosine(output, decodes, light):
+    assert judge_numbers((output,), 0.9, measured=True, decodes=decodes)[0] == light
+
+
+@pytest.mark.parametrize(
+    ("light", "name", "sqnr", "expected"),
+    [
+        ("look", "y", 2.9, "failed"),
+        ("look", "y", 3.1, "look"),
+        ("look", "not-read", 2.9, "look"),
+        ("keeps", "y", 2.9, "keeps"),
+    ],
+)
+def test_where_a_task_decodes_a_lost_output_fails_only_if_the_answers_leave_it_open(light, name, sqnr, expected):
+    outputs = (OutputDifference(name, 0.95, sqnr, 1.0),)
+    assert judge_lost_outputs(light, say("Done."), outputs, {"y"})[0] == expected
+
+
+def test_the_output_that_is_lost_is_named():
+    verdict = judge_numbers((OutputDifference("boxes", 0.95, -1.0, 1.0),), 0.9, measured=True, decodes=False)[1]
+    assert '"boxes"' in str(verdict) and "-1.0 dB" in str(verdict)

@@ -79,7 +79,7 @@ def test_a_first_layer_that_works_in_place_neither_crashes_nor_changes_the_input
 
 
 def test_a_batch_is_refused(predictor):
-    with pytest.raises(ConversionError, match="one picture at a time"):
+    with pytest.raises(ConversionError, match="one example at a time"):
         predictor.run({"x0": np.zeros((2, 3, 12, 12), np.float32)})
 
 
