@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 import onnx
 
+from core.onnx_model.graph import names_read, subgraphs
+
 _ACTIVATIONS = ("Relu", "Clip")
 
 
@@ -13,7 +15,8 @@ def ineligible_nodes(model: onnx.ModelProto, operators: Collection[str], measure
     """Names of nodes that onnxruntime's quantiser would get wrong, so that they stay in float.
 
     They read or write tensors without a known range (not float32, or not finite); or they are activations
-    whose input is an output of the model too, which the quantiser would clip as the activation does.
+    whose input is an output of the model too, which the quantiser would clip as the activation does; or activations
+    that branches read, in which the quantiser replaces nothing when it folds an activation into the layer before.
 
     Args:
         model: its nodes have unique names.
@@ -23,13 +26,21 @@ def ineligible_nodes(model: onnx.ModelProto, operators: Collection[str], measure
     known = {tensor.name for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
     known |= set(measured)
     outputs = {value.name for value in model.graph.output}
+    inner = {
+        name
+        for node in model.graph.node
+        for graph in subgraphs(node)
+        for each in graph.node
+        for name in names_read(each)
+    }
+    inner |= {value.name for node in model.graph.node for graph in subgraphs(node) for value in graph.output}
     return [
         node.name
         for node in model.graph.node
         if node.op_type in operators
         and (
             not known.issuperset(_quantized_tensors(node))
-            or (node.op_type in _ACTIVATIONS and node.input[0] in outputs)
+            or (node.op_type in _ACTIVATIONS and (node.input[0] in outputs | inner or node.output[0] in inner))
         )
     ]
 
