@@ -32,6 +32,7 @@ from core.ncnn.model import NcnnModel
 from core.onnx_model.attach import attach_tail
 from core.onnx_model.boundary import SELECTING
 from core.onnx_model.cut import Cut
+from core.onnx_model.normalize.edit import without_unused_inputs
 from core.onnx_model.source import Source
 from core.pnnx.blob_names import match_blobs
 from core.pnnx.convert import convert
@@ -176,7 +177,8 @@ class ConversionContext:
     @cached_property
     def _ncnn_model(self) -> NcnnModel | EdgePressError:
         """The error is cached too, since a failing conversion takes as long as any."""
-        candidates = (self.prepared.static, self.prepared.uncleaned)
+        # pnnx loses inputs that nothing reads, such as one that decided a branch.
+        candidates = [without_unused_inputs(model) for model in (self.prepared.static, self.prepared.uncleaned)]
         try:
             return convert(
                 candidates,

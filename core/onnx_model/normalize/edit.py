@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from core.onnx_model.graph import ONNX_DOMAINS, all_graphs, all_nodes, opset, replace_nodes, subgraphs
+from core.onnx_model.graph import ONNX_DOMAINS, all_graphs, all_nodes, copy_model, opset, replace_nodes, subgraphs
 
 Replace: TypeAlias = Callable[[onnx.NodeProto], "Sequence[onnx.NodeProto] | None"]
 """The nodes that take the place of one; None: it stays. Subgraphs are done before the node that holds them."""
@@ -115,6 +115,19 @@ def drop_unused(model: onnx.ModelProto) -> None:
     opsets = [(entry.domain, entry.version) for entry in model.opset_import if entry.domain in domains]
     del model.opset_import[:]
     model.opset_import.extend(helper.make_opsetid(*entry) for entry in opsets)
+
+
+def without_unused_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model without inputs that nothing reads; itself where all are read, or none."""
+    read = {name for node in all_nodes(model.graph) for name in node.input}
+    read |= {value.name for value in model.graph.output}
+    kept = [value for value in model.graph.input if value.name in read]
+    if not kept or len(kept) == len(model.graph.input):
+        return model
+    copy = copy_model(model)
+    del copy.graph.input[:]
+    copy.graph.input.extend(kept)
+    return copy
 
 
 def _domains(nodes: Iterable[onnx.NodeProto]) -> set[str]:

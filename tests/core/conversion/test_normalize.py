@@ -8,6 +8,7 @@ from onnx import TensorProto
 from core.conversion import normalize
 from core.conversion.normalize import normalize_source
 from core.conversion.prepare import run_source
+from core.onnx_model.normalize.edit import without_unused_inputs
 from core.onnx_model.normalize.table import Rewrite
 from rewritten import constant, graph_of, model_of, node, operators, scalar, value
 from small import conv_net
@@ -89,3 +90,9 @@ def test_only_what_changes_the_outputs_or_fails_is_left_out(tmp_path, monkeypatc
     model = model_of([node("Neg", ["x"], ["y"])], [value("x", [1, 4])], [value("y", [1, 4])])
     found = normalized(tmp_path, model, {"x": random(1, 4)})
     assert found.model.graph.node[0].op_type == "Neg" and found.model.graph.node[0].name == "renamed"
+
+
+def test_an_input_that_decided_a_branch_is_not_given_to_pnnx():
+    model = model_of([node("Relu", ["x"], ["y"])], [value("x", [1]), value("rate", [])], [value("y", [1])])
+    assert [one.name for one in without_unused_inputs(model).graph.input] == ["x"]
+    assert len(model.graph.input) == 2
