@@ -31,7 +31,7 @@ from core.preflight.preflight import check_targets
 from core.report.gallery import Gallery
 from core.report.make_report import make_report
 from core.report.schema import Report
-from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.source import open_source
 from core.targets import target_by_id
 from core.targets.base import Target
 from core.tasks.base import AnyTask
@@ -127,7 +127,7 @@ def recognize_task_of(job: Job, context: ConversionContext, folder: ImageFolder 
         OptionError: the outputs do not fit the task that the person chose.
         SourceError: the source does not run.
     """
-    predictor = OnnxPredictor(context.source.path, threads=1)
+    predictor = open_source(context.source.path, threads=1)
     try:
         return recognize_from_samples(
             context.sampled,
@@ -226,7 +226,7 @@ def _finish(made: _MakeResult, evaluation: Evaluation, source: Source, *, out: P
     cut = _kept(made.artifact.cut, folder)
     artifact = replace(made.artifact, files=files, cut=cut, notes=(*made.artifact.notes, *notes))
     if artifact.size_bytes > source.size_bytes:
-        artifact = replace(artifact, notes=(*artifact.notes, _larger_than_source()))
+        artifact = replace(artifact, notes=(*artifact.notes, _larger_than_source(source)))
     return Converted(artifact, comparison, made.seconds)
 
 
@@ -240,7 +240,9 @@ def _kept(cut: PostProcessing | None, folder: Path) -> PostProcessing | None:
     return replace(cut, model=kept)
 
 
-def _larger_than_source() -> Text:
+def _larger_than_source(source: Source) -> Text:
+    if source.is_fp16:
+        return say("The file is larger than the original, whose weights are 16 bit.")
     return say(
         "The file is larger than the original, which has hardly any weights or computes them anew at each start."
     )

@@ -14,7 +14,8 @@ from core.common.errors import EdgePressError
 from core.common.progress import Progress, silent
 from core.common.text import Text, plural, say
 from core.conversion.cut import cut_source, run_model
-from core.conversion.prepare import PreparedModel, load_source, prepare_model, run_source
+from core.conversion.normalize import NormalizedSource, normalize_source
+from core.conversion.prepare import PreparedModel, prepare_model, run_source
 from core.conversion.sensitivity import find_prediction_noise
 from core.conversion.to_ncnn import convert_to_ncnn
 from core.inputs.augmentation import augment, augmentation_count
@@ -33,11 +34,13 @@ from core.ncnn.model import NcnnModel
 from core.onnx_model.attach import attach_tail
 from core.onnx_model.boundary import SELECTING
 from core.onnx_model.cut import Cut
+from core.onnx_model.normalize.edit import without_unused_inputs
 from core.onnx_model.source import Source
 from core.pnnx.blob_names import match_blobs
 from core.preprocessing import Placement, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor, all_finite
+from core.runtimes.source import open_source
 from core.tasks.base import AnyTask
 from core.tasks.predictions import Prediction
 
@@ -108,6 +111,11 @@ class ConversionContext:
         """The source's outputs for the example: the names, order and shapes that every converted model must keep."""
         return run_source(self.source.path, self.example.feeds)
 
+    @cached_property
+    def normalized(self) -> NormalizedSource:
+        """The source in plain 32-bit ONNX, from which everything is made."""
+        return normalize_source(self.source.path, self.example.feeds, self.expected, given=self.fixed)
+
     @property
     def has_test_samples(self) -> bool:
         """Whether the test samples come from files, not synthetic ones."""
@@ -123,13 +131,14 @@ class ConversionContext:
         """The source in two parts, if it ends in a post-processing that picks by value; all targets reduce the head."""
         if not SELECTING & set(self.source.operators):
             return None
-        return cut_source(load_source(self.source.path), self.example.feeds)
+        return cut_source(self.normalized.model, self.example.feeds)
 
     @cached_property
     def prepared(self) -> PreparedModel:
         """The cleaned model, or its head where the source is cut."""
         if self.cut is None:
-            return prepare_model(self.source.path, self.example.feeds, self.expected)
+            model, feeds = self.normalized.model, self.example.feeds
+            return prepare_model(model, feeds, self.expected if self.normalized.is_exact else run_model(model, feeds))
         head = self.cut.head
         prepared = prepare_model(head, self.example.feeds, run_model(head, self.example.feeds))
         static, uncleaned = map(self.cut.fixed_head, (prepared.static, prepared.uncleaned))
@@ -172,7 +181,8 @@ class ConversionContext:
     @cached_property
     def _ncnn_model(self) -> NcnnModel | EdgePressError:
         """The error is cached too, since a failing conversion takes as long as any."""
-        candidates = (self.prepared.static, self.prepared.uncleaned)
+        # pnnx loses inputs that nothing reads, such as one that decided a branch.
+        candidates = [without_unused_inputs(model) for model in (self.prepared.static, self.prepared.uncleaned)]
         try:
             return convert_to_ncnn(
                 candidates,
@@ -201,11 +211,19 @@ class ConversionContext:
 
         With one sample alone, a detector might find nothing.
         """
-        predictor = OnnxPredictor(self.source.path if self.cut is None else self.cut.head, threads=1)
+        predictor = self._open_reference(threads=1)
         try:
             return [(sample.feeds, predictor.run(sample.feeds)) for sample in self._reference_samples()]
         finally:
             predictor.close()
+
+    def _open_reference(self, *, threads: int = 0) -> OnnxPredictor:
+        """The source, or its head where it is cut; in 32 bit where the source rounds each step to 16."""
+        if self.cut is not None:
+            return OnnxPredictor(self.cut.head, threads=threads)
+        if self.normalized.is_exact:
+            return open_source(self.source.path, threads=threads)
+        return OnnxPredictor(self.normalized.model, threads=threads)
 
     def _reference_samples(self) -> Iterator[Sample]:
         return islice(self.test_samples(), _REFERENCE_SAMPLES)
@@ -287,7 +305,7 @@ class ConversionContext:
         def predict(feeds: Feeds, outputs: Mapping[str, Tensor]) -> Prediction:
             return self._predict(task, feeds, outputs, placement)
 
-        source = OnnxPredictor(self.source.path if self.cut is None else self.cut.head)
+        source = self._open_reference()
         try:
             feeds = self.calibration_feeds(silent)
             return find_prediction_noise(self.task.noise, predict, source, feeds, count=self.calibration_count)
@@ -366,7 +384,8 @@ class ConversionContext:
     @property
     def notes(self) -> tuple[Text, ...]:
         """Notes that concern the job as a whole."""
-        notes = self.prepared.notes if "prepared" in self.__dict__ else ()
+        notes = self.normalized.notes if "normalized" in self.__dict__ else ()
+        notes += self.prepared.notes if "prepared" in self.__dict__ else ()
         if self.split.crop is not None:
             notes += (
                 say(

@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 
 from core.common.errors import ConversionError
-from core.conversion.prepare import OPSET
 from core.onnx_model.attach import with_opset
 from core.onnx_model.cut import Cut, find_cut
 from core.onnx_model.graph import all_nodes, opset
+from core.onnx_model.normalize.later import OPSET
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 

@@ -16,11 +16,11 @@ from core.metrics.reference_check import ReferenceSamples, agrees
 from core.onnx_model.clean import clean
 from core.onnx_model.graph import all_nodes, copy_model, opset
 from core.onnx_model.inline_functions import inline_functions
-from core.runtimes.onnx import OnnxPredictor, source_errors
+from core.onnx_model.normalize.branches import fold_branches
+from core.onnx_model.normalize.later import OPSET
+from core.runtimes.onnx import source_errors
 from core.runtimes.predictor import Feeds, Tensor
-
-OPSET = 17
-"""Per-channel quantisation needs 13; LayerNormalization as one operator came with 17."""
+from core.runtimes.source import open_source
 
 _IR_VERSION = 8  # goes with opset 15 to 18; from 4 on, weights need not be listed among the inputs
 _LEAST_COSINE = 0.99999
@@ -94,7 +94,7 @@ def run_source(path: Path, feeds: Feeds) -> Mapping[str, Tensor]:
         SourceError: it cannot be loaded or run.
     """
     with source_errors(path):
-        return OnnxPredictor(path, threads=1).run(feeds)
+        return open_source(path, threads=1).run(feeds)
 
 
 def load_source(path: Path) -> onnx.ModelProto:
@@ -179,6 +179,7 @@ def _fix_shapes(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
     del model.graph.value_info[:]
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")
+    fold_branches(model)
     return model
 
 

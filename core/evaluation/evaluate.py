@@ -20,7 +20,7 @@ from core.job.comparison import AgreementName, Comparison, Latency, LayerDiffere
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.onnx_model.boundary import SELECTING
-from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.source import open_source
 from core.targets.base import Target
 from core.tasks.base import AnyTask, TruthMetric
 
@@ -116,7 +116,7 @@ def evaluate(
     """
     progress(0.0, say("Loading the new files"))
     # One thread for each model: they run side by side, and results cannot depend on the number of cores.
-    source = OnnxPredictor(context.source.path, threads=1)
+    source = open_source(context.source.path, threads=1)
     candidates = {one.target.id: _candidate(one, context, task) for one in artifacts}
     metrics = Metrics.empty(task, context.expected)
     samples = _counted(context, portion(progress, 0.0, _COMPARED))
@@ -131,7 +131,7 @@ def evaluate(
     latencies = _measure_latencies(remaining, candidates, context, portion(progress, _LAYERS, 1.0))
     return Evaluation(
         source=() if metrics.truth is None else metrics.truth.compute(),
-        source_latency=measure_latency(partial(OnnxPredictor, context.source.path), context.example.feeds),
+        source_latency=measure_latency(partial(open_source, context.source.path), context.example.feeds),
         candidates=candidates,
         source_truth=metrics.truth,
         latencies=latencies,

@@ -11,8 +11,9 @@ import numpy as np
 from core.common.errors import ConversionError, SourceError
 from core.common.text import say
 from core.onnx_model.source import Source, TensorInfo
-from core.runtimes.onnx import OnnxPredictor, source_errors
+from core.runtimes.onnx import source_errors
 from core.runtimes.predictor import Feeds, Tensor
+from core.runtimes.source import open_source
 
 _TIMEOUT_S = 30.0
 _MAX_COMBINATIONS = 20_000  # sorted before the first one is tried
@@ -50,7 +51,7 @@ def find_dummy_inputs(source: Source, given: Feeds) -> dict[str, Tensor]:
         _check_type(tensor)
     sizes = _known_sizes(source, given)
     with source_errors(source.path):
-        predictor = OnnxPredictor(source.path, threads=1)
+        predictor = open_source(source.path, threads=1)
     error: ConversionError | None = None
     deadline = time.monotonic() + _TIMEOUT_S
     try:

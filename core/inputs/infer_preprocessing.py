@@ -24,6 +24,7 @@ from core.labels.base import Labels
 from core.onnx_model.source import Source
 from core.preprocessing import Color, Fit, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.source import open_source
 from core.tasks.base import AnyTask, TaskName
 from core.tasks.keypoints import KeypointDetection
 from core.tasks.predictions import Truth
@@ -116,7 +117,7 @@ def infer_preprocessing(
         return Proposal(
             _default((224, 224), source), say("This model takes no picture, so these settings do not matter.")
         )
-    predictor = OnnxPredictor(source.path, threads=1)
+    predictor = open_source(source.path, threads=1)
     start = _from_file(source, predictor, size)
     folder = _labelled_first(images, test_images)
     is_given = source.own_preprocessing is not None or _is_ultralytics(source) or start.preprocessing.color == "gray"

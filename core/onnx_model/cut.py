@@ -8,13 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
 from core.onnx_model.boundary import INDEXING, SELECTING, Boundary, find_boundary, selects
 from core.onnx_model.graph import all_nodes, copy_model
-from core.onnx_model.inline_functions import inline_functions
 from core.onnx_model.links import Links
+from core.onnx_model.normalize.effective import effective_operators, operators_of, plain_structure
 from core.onnx_model.shapes import SIDE, Shapes, assume_sizes, drop_data, fix_sizes, infer_shapes
 from core.onnx_model.source import Source, TensorInfo
 
@@ -84,24 +83,23 @@ def find_cut(model: onnx.ModelProto, sizes: Shapes | None = None) -> Cut | None:
 
 
 def operators_before_cut(source: Source) -> frozenset[str]:
-    """The operators of a model without those of the post-processing that can be cut off, by the file alone.
+    """The effective operators of a model without those of the post-processing that can be cut off, by the file alone.
 
     Args:
         source: the model; its file need not exist any more, which leaves all its operators.
     """
-    operators = frozenset(source.operators)
+    operators = effective_operators(source).everywhere
     if not SELECTING & operators:
         return operators
-    return _operators_of_head(source.path, source.modified_ns) or operators
+    names = frozenset(tensor.name for tensor in source.inputs)
+    return _operators_of_head(source.path, source.modified_ns, names) or operators
 
 
 @lru_cache(maxsize=16)
-def _operators_of_head(path: Path, _changed: int) -> frozenset[str] | None:
-    try:
-        cut = find_cut(inline_functions(onnx.load(str(path), load_external_data=False)))
-    except (OSError, ValueError, DecodeError):
-        return None
-    return None if cut is None else frozenset(node.op_type for node in all_nodes(cut.head.graph))
+def _operators_of_head(path: Path, changed: int, names: frozenset[str]) -> frozenset[str] | None:
+    model = plain_structure(path, changed)
+    cut = None if model is None else find_cut(model)
+    return None if cut is None else operators_of(cut.head, names).everywhere
 
 
 def _with_shapes(model: onnx.ModelProto, sizes: Shapes | None) -> onnx.ModelProto:

@@ -18,6 +18,9 @@ from core.onnx_model.graph import ONNX_DOMAINS, replace_nodes
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 """Tensor name -> its sizes."""
 
+PartialShape: TypeAlias = tuple[int | None, ...]
+"""Sizes of a tensor, None where they are free."""
+
 _NOT_FOLDED = frozenset({"If", "Loop", "Scan", "RandomNormal", "RandomUniform", "Bernoulli", "Multinomial"})
 _MAX_PASSES = 40
 _MAX_SHAPE_ELEMENTS = 64
@@ -63,12 +66,49 @@ def _folded(graph: onnx.GraphProto, known: dict[str, NDArray[Any]]) -> dict[str,
         if math.prod(tensor.dims) <= _MAX_SHAPE_ELEMENTS and tensor.name not in values:
             with suppress(ValueError, TypeError, KeyError):  # a damaged constant stays unknown
                 values[tensor.name] = numpy_helper.to_array(tensor)
+    sizes = dict(_sizes_of_shapes(graph))
     found: dict[str, NDArray[Any]] = {}
     for node in graph.node:
-        value = _value(node, shapes, values)
+        value = _picked_sizes(node, sizes, values)
+        value = _value(node, shapes, values) if value is None else value
         if value is not None and value.size <= _MAX_SHAPE_ELEMENTS:
             found[node.output[0]] = values[node.output[0]] = value
     return found
+
+
+def _sizes_of_shapes(graph: onnx.GraphProto) -> Iterator[tuple[str, PartialShape]]:
+    """Output of each Shape node -> the sizes in it, of which some may be unknown."""
+    shapes = dict(partial_shapes(graph))
+    for node in graph.node:
+        if node.op_type == "Shape" and node.domain in ONNX_DOMAINS and node.input[0] in shapes:
+            limits = {attribute.name: attribute.i for attribute in node.attribute}
+            yield node.output[0], shapes[node.input[0]][limits.get("start", 0) : limits.get("end")]
+
+
+def _picked_sizes(
+    node: onnx.NodeProto, sizes: Mapping[str, PartialShape], values: Mapping[str, NDArray[Any]]
+) -> NDArray[Any] | None:
+    """The known ones among the sizes of a tensor, where only those are read: its channels, but not its batch."""
+    picked: PartialShape | None = None
+    if node.op_type == "Shape":
+        picked = sizes.get(node.output[0])
+    elif node.input and node.input[0] in sizes and all(name in values for name in node.input[1:] if name):
+        picked = _read_sizes(node, sizes[node.input[0]], [values[name] for name in node.input[1:] if name])
+    if picked is None or any(size is None for size in picked):
+        return None
+    shape = values[node.input[1]].shape if node.op_type == "Gather" else (len(picked),)
+    return np.array(picked, np.int64).reshape(shape)
+
+
+def _read_sizes(node: onnx.NodeProto, sizes: PartialShape, given: list[NDArray[Any]]) -> PartialShape | None:
+    try:
+        if node.op_type == "Gather":
+            return tuple(sizes[int(index)] for index in given[0].flat)
+        if node.op_type == "Slice" and len(given) in (2, 3):
+            return sizes[int(given[0].item()) : int(given[1].item())]
+    except (IndexError, ValueError):  # beyond the axes, or several axes: a damaged file
+        return None
+    return None
 
 
 def _value(node: onnx.NodeProto, shapes: Shapes, values: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
@@ -123,12 +163,22 @@ def fix_sizes(graph: onnx.GraphProto, sizes: Shapes) -> None:
     """Give the inputs these sizes, and drop the recorded shapes, which were those of free dimensions."""
     for value in graph.input:
         dims = value.type.tensor_type.shape.dim
-        if len(dims) == len(sizes.get(value.name, ())):
+        if value.name in sizes and len(dims) == len(sizes[value.name]):
             for dim, size in zip(dims, sizes[value.name], strict=True):
                 dim.dim_value = size
     del graph.value_info[:]
     for output in graph.output:
         output.type.tensor_type.ClearField("shape")
+
+
+def partial_shapes(graph: onnx.GraphProto) -> Iterator[tuple[str, PartialShape]]:
+    """Name and sizes of every tensor of the main graph whose number of axes is known; free sizes are None."""
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        if value.type.tensor_type.HasField("shape"):
+            dims = value.type.tensor_type.shape.dim
+            yield value.name, tuple(int(dim.dim_value) if dim.HasField("dim_value") else None for dim in dims)
+    for tensor in graph.initializer:
+        yield tensor.name, tuple(tensor.dims)
 
 
 def known_shapes(graph: onnx.GraphProto) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -47,14 +47,14 @@ def _check(
     size: tuple[int, int] | None,
 ) -> PreflightResult:
     try:
-        target.check(source)
+        target.check(source.without(given))
         if target.needs_images and not samples.calibration:
             raise _no_examples(source, given)
         effort = estimate(source, target, samples=samples, size=size)
         _check_memory(effort)
     except TargetRefused as exc:
         return PreflightResult(target.id, "cannot", (), exc.reason, exc.next_step)
-    notes = (*_input_notes(source, given), *target.notes(source), *_memory_notes(effort))
+    notes = (*_input_notes(source, given), *target.notes(source.without(given)), *_memory_notes(effort))
     return PreflightResult(
         target.id,
         "note" if notes else "works",
@@ -111,5 +111,6 @@ def _input_notes(source: Source, given: Collection[str]) -> Iterator[Text]:
 
 def _size(target: Target, source: Source) -> int:
     """Estimated file size in bytes: the weights, and what the source holds besides them (the graph)."""
-    besides = max(0, source.size_bytes - 4 * source.parameters)
-    return round(besides + target.bytes_per_weight * min(source.parameters, source.size_bytes / 4))
+    besides = max(0, source.size_bytes - (2 if source.is_fp16 else 4) * source.parameters)
+    stored = source.size_bytes / (2 if source.is_fp16 else 4)
+    return round(besides + target.bytes_per_weight * min(source.parameters, stored))

@@ -14,14 +14,17 @@ from core.job.outcome import Artifact, PostProcessing
 from core.job.target_id import TargetId
 from core.ncnn.model import NcnnModel
 from core.onnx_model.cut import operators_before_cut
-from core.onnx_model.source import Source
+from core.onnx_model.source import Source, TensorInfo, shape_text
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.post_processed import PostProcessedPredictor
 from core.runtimes.predictor import Predictor, Tensor
 from core.targets.base import ModelFormat
 from core.targets.layer_reader import LayerReader
 from core.targets.ncnn_layer_reader import NcnnLayerReader
-from core.targets.source_rules import refuse_if_random, refuse_if_reduced
+from core.targets.source_rules import refuse_if_8_bit, refuse_if_random
+
+_MAX_AXES = 4
+"""Of an input with a batch axis; where there are fewer, the first may be any other."""
 
 NCNN = ModelFormat("ncnn", ".param")
 
@@ -122,20 +125,30 @@ def refuse_unsupported(source: Source) -> None:
     """Refuse what ncnn cannot express, before pnnx runs.
 
     Raises:
-        TargetRefused: the source is 8 or 16 bit already, draws random numbers, has an operator that ncnn cannot have,
+        TargetRefused: the source is 8 bit already, draws random numbers, has an operator that ncnn cannot have,
             or takes several images at once.
     """
-    refuse_if_reduced(source)
+    refuse_if_8_bit(source)
     refuse_if_random(source)
-    unsupported = sorted(_UNSUPPORTED & set(operators_before_cut(source))) + list(source.foreign_operators)
+    operators = operators_before_cut(source)
+    unsupported = sorted(_UNSUPPORTED & operators) + sorted(name for name in operators if "::" in name)
     if unsupported:
         raise TargetRefused(
             say("ncnn has nothing for these operators of the model: {operators}.", operators=", ".join(unsupported)),
             next_step=say("Use the ONNX targets, or export the model without them (for detectors: without its NMS)."),
         )
-    batches = [tensor.shape[0] for tensor in source.inputs if len(tensor.shape) == 4]
-    if any(isinstance(batch, int) and batch != 1 for batch in batches):
-        raise TargetRefused(
-            say("ncnn takes one picture at a time, but this model takes {count}.", count=batches[0]),
-            next_step=say("Export the model for one picture at a time (batch size 1)."),
-        )
+    for tensor in source.inputs:
+        if len(tensor.shape) == _MAX_AXES and isinstance(tensor.shape[0], int) and tensor.shape[0] != 1:
+            raise _several_at_once(tensor)
+
+
+def _several_at_once(tensor: TensorInfo) -> TargetRefused:
+    return TargetRefused(
+        say(
+            'ncnn takes one sample at a time, but the input "{name}" of this model has the shape {shape}: '
+            "its first axis is not 1.",
+            name=tensor.name,
+            shape=shape_text(tensor.shape),
+        ),
+        next_step=say("Export the model for one sample at a time (batch size 1)."),
+    )

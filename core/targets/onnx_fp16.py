@@ -14,6 +14,7 @@ from core.job.target_id import TargetId
 from core.onnx_model.source import Source
 from core.targets.base import Effort
 from core.targets.onnx_target import OnnxTarget, save, tail_notes
+from core.targets.source_rules import refuse_if_16_bit
 
 _SEARCH_COSINE = 0.9995
 """Above the target's least cosine, since the evaluation uses more samples than the search."""
@@ -35,6 +36,11 @@ class OnnxFp16(OnnxTarget):
     def file_names(self, stem: str) -> tuple[str, ...]:
         """One ONNX file."""
         return (f"{stem}_fp16.onnx",)
+
+    def check(self, source: Source) -> None:
+        """Refuse what every ONNX target refuses, and what is 16 bit already."""
+        super().check(source)
+        refuse_if_16_bit(source)
 
     def notes(self, source: Source) -> tuple[Text, ...]:
         """Those of every ONNX target, and weights that are 16 bit already."""

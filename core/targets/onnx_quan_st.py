@@ -12,6 +12,7 @@ from core.common.text import Text, plural, say
 from core.conversion.context import ConversionContext
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
+from core.onnx_model.normalize.effective import effective_operators
 from core.onnx_model.source import Source
 from core.quantization.onnx.calibration import collect_statistics
 from core.quantization.onnx.layers import add_biases, name_nodes
@@ -46,19 +47,21 @@ class OnnxQuanSt(OnnxTarget):
         return (f"{stem}_quan_static.onnx",)
 
     def check(self, source: Source) -> None:
-        """Refuse what every ONNX target refuses, branches, and models without layers that 8 bit is for."""
+        """Refuse what every ONNX target refuses, and models without layers that 8 bit is for, outside of branches."""
         super().check(source)
-        branches = sorted(_BRANCHES & set(source.operators))
-        if branches:
-            raise TargetRefused(
-                say(
-                    "Ranges cannot be measured inside the branches of this model ({operators}).",
-                    operators=", ".join(branches),
-                ),
-                next_step=say("Use the dynamic 8 bit target, or export the model without branches."),
-            )
-        if not _WITH_WEIGHTS & set(source.operators):
+        operators = effective_operators(source)
+        if _WITH_WEIGHTS & operators.outside or operators.has_open_branches:
+            return
+        branches = sorted(_BRANCHES & operators.outside)
+        if not branches or not _WITH_WEIGHTS & operators.everywhere:
             raise _nothing_to_compute()
+        raise TargetRefused(
+            say(
+                "Ranges cannot be measured inside the branches of this model ({operators}).",
+                operators=", ".join(branches),
+            ),
+            next_step=say("Use the dynamic 8 bit target, or export the model without branches."),
+        )
 
     def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
         """Calibrate on the calibration samples, then quantise and write the file."""

@@ -12,13 +12,14 @@ from core.common.text import Text, say
 from core.conversion.context import ConversionContext
 from core.job.outcome import Artifact
 from core.onnx_model.cut import Cut
+from core.onnx_model.normalize.effective import effective_operators
 from core.onnx_model.source import Source
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Predictor, Tensor
 from core.targets.base import ModelFormat
 from core.targets.layer_reader import LayerReader
 from core.targets.onnx_layer_reader import OnnxLayerReader
-from core.targets.source_rules import refuse_if_random, refuse_if_reduced
+from core.targets.source_rules import refuse_if_8_bit, refuse_if_random
 
 ONNX = ModelFormat("ONNX", ".onnx")
 
@@ -35,11 +36,11 @@ class OnnxTarget:
     needs_images = False
 
     def check(self, source: Source) -> None:
-        """Refuse what is 8 or 16 bit already, has no float32 weights, or cannot be compared."""
+        """Refuse what is 8 bit already, has no weights, or cannot be compared."""
         refuse_unsupported(source)
 
     def notes(self, source: Source) -> tuple[Text, ...]:
-        """Branches, operators of other domains and 64-bit weights, which are not reduced."""
+        """Branches and operators of other domains, which are not reduced."""
         return tuple(_notes(source))
 
     def open(self, artifact: Artifact, expected: Mapping[str, Tensor], *, threads: int) -> Predictor:  # noqa: ARG002
@@ -52,19 +53,18 @@ class OnnxTarget:
 
 
 def _notes(source: Source) -> Iterator[Text]:
-    branches = sorted(_BRANCHES & set(source.operators))
+    operators = effective_operators(source)
+    branches = sorted(_BRANCHES & operators.everywhere)
     if branches:
         yield say(
             "The model has branches or loops ({operators}): inside them only the weights get smaller, not the time.",
             operators=", ".join(branches),
         )
-    if source.foreign_operators:
+    if operators.foreign:
         yield say(
             "Some operators are not part of ONNX and stay as they are: {operators}.",
-            operators=", ".join(source.foreign_operators),
+            operators=", ".join(operators.foreign),
         )
-    if "float64" in source.weight_dtypes:
-        yield say("Some weights are 64 bit and stay so; export the model in 32 bit for a smaller file.")
 
 
 def tail_notes(cut: Cut | None) -> tuple[Text, ...]:
@@ -78,15 +78,10 @@ def refuse_unsupported(source: Source) -> None:
     """Refuse a source of which no smaller file can be made or compared.
 
     Raises:
-        TargetRefused: it is reduced already, draws random numbers, or has no weights in 32 bit.
+        TargetRefused: it is 8 bit already, draws random numbers, or has no weights.
     """
-    refuse_if_reduced(source)
+    refuse_if_8_bit(source)
     refuse_if_random(source)
-    if "float64" in source.weight_dtypes and "float32" not in source.weight_dtypes:
-        raise TargetRefused(
-            say("The weights of this model are 64 bit numbers."),
-            next_step=say("Export the model in 32 bit, from which all files can be made."),
-        )
     if not source.parameters:
         raise TargetRefused(
             say("This model holds no weights, so there is nothing that gets smaller."),

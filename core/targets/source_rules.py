@@ -1,9 +1,10 @@
-"""Sources that every target refuses: reduced already, or not comparable."""
+"""Sources that targets refuse: reduced already, or not comparable."""
 
 from __future__ import annotations
 
 from core.common.errors import TargetRefused
 from core.common.text import say
+from core.onnx_model.normalize.effective import effective_operators
 from core.onnx_model.source import Source
 
 _RANDOM = frozenset(
@@ -11,17 +12,25 @@ _RANDOM = frozenset(
 )
 
 
-def refuse_if_reduced(source: Source) -> None:
-    """Refuse a source that is reduced already.
+def refuse_if_8_bit(source: Source) -> None:
+    """Refuse a source that is quantised already.
 
     Raises:
-        TargetRefused: it computes in 8 bit, or its weights are 16 bit.
+        TargetRefused: it computes in 8 bit.
     """
     if source.is_quantized:
         raise TargetRefused(
             say("This model is already an 8 bit model; reducing it again would only lose accuracy."),
             next_step=say("Pick the original model from before it was quantised."),
         )
+
+
+def refuse_if_16_bit(source: Source) -> None:
+    """Refuse a source of which a 16-bit file would be nothing new.
+
+    Raises:
+        TargetRefused: most of its weights are 16 bit.
+    """
     if source.is_fp16:
         raise TargetRefused(
             say("This model is already a 16 bit model."),
@@ -35,7 +44,7 @@ def refuse_if_random(source: Source) -> None:
     Raises:
         TargetRefused: it draws random numbers.
     """
-    drawing = sorted(_RANDOM & set(source.operators))
+    drawing = sorted(_RANDOM & effective_operators(source).everywhere)
     if drawing:
         raise TargetRefused(
             say(

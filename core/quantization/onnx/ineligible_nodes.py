@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import onnx
 
-from core.onnx_model.graph import attributes
+from core.onnx_model.graph import attributes, names_read, subgraphs
 
 _MATRIX_AXES = 2
 _BIAS = 2
@@ -19,8 +19,9 @@ def ineligible_nodes(model: onnx.ModelProto, operators: Collection[str], measure
     """Names of nodes that onnxruntime's quantiser would get wrong, so that they stay in float.
 
     They read or write tensors without a known range (not float32, not finite, or always empty); or they are activations
-    whose input is an output of the model too, which the quantiser would clip as the activation does; or a Gemm whose
-    bias it would misread.
+    whose input is an output of the model too, which the quantiser would clip as the activation does; or activations
+    that branches read, in which the quantiser replaces nothing when it folds an activation into the layer before; or a
+    Gemm whose bias it would misread.
 
     Args:
         model: its nodes have unique names.
@@ -35,13 +36,21 @@ def ineligible_nodes(model: onnx.ModelProto, operators: Collection[str], measure
     }
     known |= set(measured)
     outputs = {value.name for value in model.graph.output}
+    inner = {
+        name
+        for node in model.graph.node
+        for graph in subgraphs(node)
+        for each in graph.node
+        for name in names_read(each)
+    }
+    inner |= {value.name for node in model.graph.node for graph in subgraphs(node) for value in graph.output}
     return [
         node.name
         for node in model.graph.node
         if node.op_type in operators
         and (
             not known.issuperset(_quantized_tensors(node))
-            or (node.op_type in _ACTIVATIONS and node.input[0] in outputs)
+            or (node.op_type in _ACTIVATIONS and (node.input[0] in outputs | inner or node.output[0] in inner))
             or (node.op_type == "Gemm" and _is_odd_gemm(node, shapes))
         )
     ]

@@ -57,7 +57,8 @@ def test_a_reduced_model_cannot_be_reduced(tmp_path, kind):
         tmp_path / "m.onnx",
     )
     for one in check_targets(inspect(path)):
-        assert one.status == "cannot" and one.reason and one.next_step
+        is_refused = kind == "quantised" or one.target == "onnx_fp16"
+        assert (one.status == "cannot") == is_refused == (one.reason is not None)
 
 
 def test_branches_and_other_inputs_are_noted(tmp_path):
@@ -116,19 +117,12 @@ def test_what_draws_random_numbers_cannot_be_compared(tmp_path):
         assert "RandomNormalLike" in str(by_target(inspect(path))[target].reason)
 
 
-@pytest.mark.parametrize(("dtype", "word"), [(np.float64, "64 bit"), (None, "no weights")])
-def test_without_weights_in_32_bit_there_is_nothing_to_make(tmp_path, dtype, word):
-    kind = TensorProto.DOUBLE if dtype else TensorProto.FLOAT
-    path = save(
-        [helper.make_node("MatMul", ["x", "w" if dtype else "x"], ["y"])],
-        [value("x", [64, 64], kind)],
-        [value("y", [64, 64], kind)],
-        [weight("w", 64, 64, dtype=dtype)] if dtype else [],
-        tmp_path / "m.onnx",
-    )
+def test_without_weights_there_is_nothing_to_make(tmp_path):
+    values = [value(name, [64, 64]) for name in "xy"]
+    path = save([helper.make_node("MatMul", ["x", "x"], ["y"])], values[:1], values[1:], [], tmp_path / "m.onnx")
     for target in ("onnx_fp16", "onnx_quan_dy"):
         result = by_target(inspect(path))[target]
-        assert result.status == "cannot" and word in str(result.reason) and result.next_step
+        assert result.status == "cannot" and "no weights" in str(result.reason) and result.next_step
 
 
 def test_weights_in_another_file_need_not_be_read(tmp_path):

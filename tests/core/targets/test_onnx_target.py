@@ -14,21 +14,6 @@ from small import conv_net
 from small import save as save_model
 
 
-def matrix_product(path, dtype, kind):
-    return save_model(
-        [helper.make_node("MatMul", ["x", "w"], ["y"])],
-        [helper.make_tensor_value_info("x", kind, [1, 3])],
-        [helper.make_tensor_value_info("y", kind, [1, 4])],
-        [numpy_helper.from_array(np.ones((3, 4), dtype), "w")],
-        path,
-    )
-
-
-def test_a_model_with_64_bit_weights_is_refused(tmp_path):
-    with pytest.raises(TargetRefused, match="64 bit"):
-        refuse_unsupported(inspect(matrix_product(tmp_path / "m.onnx", np.float64, TensorProto.DOUBLE)))
-
-
 def test_a_model_without_weights_is_refused(tmp_path):
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3]) for name in "xy"]
     path = save_model([helper.make_node("Relu", ["x"], ["y"])], values[:1], values[1:], [], tmp_path / "m.onnx")
@@ -39,25 +24,24 @@ def test_a_model_without_weights_is_refused(tmp_path):
 def test_branches_and_foreign_operators_are_noted_and_an_ordinary_model_has_no_notes(tmp_path):
     assert OnnxTarget().notes(inspect(conv_net(tmp_path / "net.onnx"))) == ()
     branch = helper.make_graph(
-        [helper.make_node("Identity", ["x"], ["b"])],
+        [helper.make_node("Identity", ["z"], ["b"])],
         "branch",
         [],
         [helper.make_tensor_value_info("b", TensorProto.FLOAT, [1, 3])],
     )
     nodes = [
-        helper.make_node("FusedMatMul", ["x", "w"], ["z"], domain="com.microsoft"),
+        helper.make_node("CropAndResize", ["x", "w"], ["z"], domain="com.microsoft"),
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+        helper.make_node("Cast", ["sum"], ["yes"], to=TensorProto.BOOL),
         helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=branch),
     ]
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3]) for name in "xy"]
-    weights = [
-        numpy_helper.from_array(np.ones((3, 3), np.float32), "w"),
-        numpy_helper.from_array(np.array(True), "yes"),
-    ]
+    weights = [numpy_helper.from_array(np.ones((3, 3), np.float32), "w")]
     graph = helper.make_graph(nodes, "graph", values[:1], values[1:], weights)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "m.onnx")
     notes = [str(note) for note in OnnxTarget().notes(inspect(tmp_path / "m.onnx"))]
-    assert len(notes) == 2 and "If" in notes[0] and "FusedMatMul" in notes[1]
+    assert len(notes) == 2 and "If" in notes[0] and "CropAndResize" in notes[1]
 
 
 def test_a_file_is_written_and_opened_with_the_names_of_the_model(tmp_path):

@@ -6,7 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.common.errors import TargetRefused
 from core.onnx_model.inspect import inspect
-from core.targets.source_rules import refuse_if_random, refuse_if_reduced
+from core.targets.source_rules import refuse_if_8_bit, refuse_if_random
 from small import conv_net, save
 
 
@@ -16,7 +16,7 @@ def value(name, kind=TensorProto.FLOAT):
 
 def test_an_ordinary_float_model_passes(tmp_path):
     source = inspect(conv_net(tmp_path / "net.onnx"))
-    refuse_if_reduced(source)
+    refuse_if_8_bit(source)
     refuse_if_random(source)
 
 
@@ -33,7 +33,7 @@ def test_a_model_that_computes_in_8_bit_is_refused(tmp_path):
     ]
     path = save(nodes, [value("x")], [value("y")], constants, tmp_path / "q.onnx")
     with pytest.raises(TargetRefused, match="8 bit"):
-        refuse_if_reduced(inspect(path))
+        refuse_if_8_bit(inspect(path))
 
 
 def test_a_model_with_random_outputs_is_refused_with_its_operators(tmp_path):

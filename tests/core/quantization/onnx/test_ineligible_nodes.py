@@ -11,6 +11,7 @@ from core.quantization.onnx.ineligible_nodes import ineligible_nodes
 from core.quantization.onnx.layers import add_biases, name_nodes
 from core.quantization.onnx.static import QUANTIZED_OPERATORS, quantize_static
 from core.runtimes.onnx import OnnxPredictor
+from rewritten import constant, graph_of, model_of, node, value
 from small import save
 
 SHAPE = [1, 4, 6, 6]
@@ -69,3 +70,17 @@ def test_an_input_that_is_also_an_output_stays_one(tmp_path):
     output, copy = differences(model)
     assert output.cosine > 0.999
     assert copy.cosine == pytest.approx(1.0) and copy.largest == 0
+
+
+def test_an_activation_that_a_branch_reads_stays_in_float():
+    branch = graph_of([node("Identity", ["r"], ["b"])], [value("b", [1, 4])])
+    nodes = [
+        node("MatMul", ["x", "w"], ["m"]),
+        node("Relu", ["m"], ["r"]),
+        node("If", ["flag"], ["y"], then_branch=branch, else_branch=branch),
+    ]
+    for each in nodes:
+        each.name = each.op_type
+    inputs = [value("x", [1, 4]), value("flag", [], onnx.TensorProto.BOOL)]
+    model = model_of(nodes, inputs, [value("y", [1, 4])], [constant("w", 4, 4)])
+    assert ineligible_nodes(model, ["MatMul", "Relu"], {"x", "m", "r"}) == ["Relu"]

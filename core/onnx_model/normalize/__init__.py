@@ -1,0 +1,1 @@
+"""Exact rewrites of a source into plain 32-bit ONNX, in which every target finds the operators that it knows."""
