@@ -13,7 +13,8 @@ from core.common.progress import Progress
 from core.common.text import say
 from core.fp16.candidates import fp16_candidates
 from core.fp16.onnx_writer import to_fp16
-from core.metrics.reference_check import KeepsAnswers, ReferenceSamples, agrees
+from core.isolation.trial import agrees
+from core.metrics.reference_check import KeepsAnswers, ReferenceSamples
 
 _TIME_BUDGET = 60.0
 """Seconds for the search."""
