@@ -29,7 +29,7 @@ class Fp16Model:
     """Number of nodes that could compute in fp16 by their types."""
 
     kept: tuple[str, ...]
-    """Operators of those among them that stay in float32, because the outputs changed in fp16."""
+    """Operators of those among them that stay in float32, because in fp16 the outputs changed, or there were none."""
 
 
 def search_fp16_nodes(
