@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,8 @@ from core.evaluation.evaluate import Evaluation, UnverifiedArtifact, evaluate
 from core.inputs.images import ImageFolder, SampleCounts, Split, read_folder, split, test_only
 from core.inputs.labels_for_task import with_labels_for
 from core.inputs.recognition import RECOGNITION_SAMPLES, TaskRequest, for_crops, recognize_from_samples
+from core.isolation.predictor import allow_time
+from core.job.crashes import AtTarget, Crashes
 from core.job.job import Job
 from core.job.outcome import Converted, Failed, Outcome, PostProcessing, Refused
 from core.job.preflight_result import PreflightResult
@@ -47,7 +50,15 @@ def _ignore(count: int) -> None:
     """For callers that do not show it."""
 
 
-def run_job(job: Job, folder: Path, progress: Progress, *, on_targets_made: Callable[[int], None] = _ignore) -> Report:
+def run_job(
+    job: Job,
+    folder: Path,
+    progress: Progress,
+    *,
+    on_targets_made: Callable[[int], None] = _ignore,
+    at_target: AtTarget = nullcontext,
+    crashes: Crashes | None = None,
+) -> Report:
     """Run a job; call it in a process of its own, since native libraries may crash it.
 
     Args:
@@ -55,6 +66,8 @@ def run_job(job: Job, folder: Path, progress: Progress, *, on_targets_made: Call
         folder: the job's folder; gets ``report.json``, ``gallery.json`` and ``gallery/``.
         progress: called at every sample.
         on_targets_made: called with how many targets have been made, or tried: before each one, and after the last.
+        at_target: entered while one target is made, loaded or run.
+        crashes: of earlier processes that ran this job; the targets at which they died are not tried again.
 
     Returns:
         What was also written to ``report.json``.
@@ -65,14 +78,22 @@ def run_job(job: Job, folder: Path, progress: Progress, *, on_targets_made: Call
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)
     try:
-        report = _run(job, folder, work, progress, on_targets_made)
+        report = _run(job, folder, work, progress, on_targets_made, at_target, crashes or Crashes())
     finally:
         shutil.rmtree(work, ignore_errors=True)
     write_json(folder / "report.json", to_data(report), indent=2)
     return report
 
 
-def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made: Callable[[int], None]) -> Report:
+def _run(
+    job: Job,
+    folder: Path,
+    work: Path,
+    progress: Progress,
+    on_targets_made: Callable[[int], None],
+    at_target: AtTarget,
+    crashes: Crashes,
+) -> Report:
     progress(0.0, say("Checking the model and the pictures"))
     check_output_folder(job.out)
     samples, test_folder, calibration_folder = _split(job)
@@ -93,11 +114,18 @@ def _run(job: Job, folder: Path, work: Path, progress: Progress, on_targets_made
         job = replace(job, preprocessing=for_crops(job.preprocessing))
         context.preprocessing = job.preprocessing
 
-    made = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made)
+    _allow_time(context)
+    made = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made, at_target, crashes)
     artifacts = [result for result in made if isinstance(result, UnverifiedArtifact)]
     gallery = Gallery(folder, task)
     evaluation = evaluate(
-        artifacts, context, task=task, on_sample=gallery.add, progress=portion(progress, _MADE, _EVALUATED)
+        artifacts,
+        context,
+        task=task,
+        on_sample=gallery.add,
+        progress=portion(progress, _MADE, _EVALUATED),
+        at_target=at_target,
+        one_at_a_time=crashes.one_at_a_time,
     )
     gallery.write()
     progress(_EVALUATED, say("Putting the files in their place"))
@@ -168,17 +196,31 @@ def _make_all(
     context: ConversionContext,
     progress: Progress,
     on_targets_made: Callable[[int], None],
+    at_target: AtTarget,
+    crashes: Crashes,
 ) -> list[_MakeResult]:
     made: list[_MakeResult] = []
+    crashed = {failed.target: failed for failed in crashes.failed}
     for result in preflight:
         on_targets_made(len(made))
         if result.reason is not None and result.next_step is not None:
             made.append(Refused(result.target, result.reason, result.next_step))
             continue
+        if result.target in crashed:
+            made.append(crashed[result.target])
+            continue
         part = portion(progress, len(made) / len(preflight), (len(made) + 1) / len(preflight))
-        made.append(_make(target_by_id(result.target), context, part))
+        with at_target(result.target):
+            made.append(_make(target_by_id(result.target), context, part))
     on_targets_made(len(made))
     return made
+
+
+def _allow_time(context: ConversionContext) -> None:
+    """Measure how long the source takes, by which it is told whether a new file hangs."""
+    start = time.perf_counter()
+    _ = context.expected
+    allow_time(time.perf_counter() - start)
 
 
 def _make(target: Target, context: ConversionContext, progress: Progress) -> _MakeResult:

@@ -16,7 +16,7 @@ from core.common.errors import EdgePressError
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.inputs.images import Split
-from core.metrics.reference_check import measure_similarity
+from core.isolation.trial import measure_similarity
 from core.onnx_model.inspect import inspect
 from core.preflight.preflight import check_targets
 from core.targets import target_by_id

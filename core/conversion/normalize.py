@@ -11,7 +11,8 @@ import onnx
 
 from core.common.text import Text, say
 from core.conversion.prepare import load_source
-from core.metrics.reference_check import ReferenceSamples, agrees
+from core.isolation.trial import agrees
+from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.graph import copy_model
 from core.onnx_model.normalize.branches import BRANCHING, fold_branches
 from core.onnx_model.normalize.edit import drop_unused, is_plain

@@ -12,7 +12,8 @@ from onnx import version_converter
 
 from core.common.errors import SourceError
 from core.common.text import Text, say
-from core.metrics.reference_check import ReferenceSamples, agrees
+from core.isolation.trial import agrees
+from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.clean import clean
 from core.onnx_model.graph import all_nodes, copy_model, opset
 from core.onnx_model.inline_functions import inline_functions

@@ -11,6 +11,7 @@ import onnx
 
 from core.common.errors import ConversionError, VerificationError
 from core.common.text import say
+from core.isolation.predictor import IsolatedPredictor
 from core.metrics.reference_check import KeepsAnswers, ReferenceSamples, compare_outputs
 from core.ncnn.model import NcnnModel
 from core.ncnn.param import Layer
@@ -112,7 +113,8 @@ def _without_winograd(model: NcnnModel) -> NcnnModel:
 
 
 def _verify(model: NcnnModel, references: ReferenceSamples, keeps_answers: KeepsAnswers | None = None) -> None:
-    differences = compare_outputs(NcnnPredictor(model, references[0][1], threads=1), references, keeps_answers)
+    predictor = IsolatedPredictor(NcnnPredictor, model, references[0][1], threads=1)
+    differences = compare_outputs(predictor, references, keeps_answers)
     if differences is None:
         raise _other_outputs("shapes, NaN, infinity, or other answers")
     cosine = min(difference.worst.cosine for difference in differences)

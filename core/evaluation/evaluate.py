@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from core.common.errors import ConversionError
 from core.common.progress import Progress, portion
 from core.common.text import Text, say
 from core.common.unexpected_errors import as_conversion_error
 from core.conversion.context import ConversionContext
+from core.evaluation.first_run import try_first_run
 from core.evaluation.latency import measure_latency
 from core.evaluation.layer_errors import measure_layers
 from core.evaluation.paired_comparison import Candidate, Metrics, SampleResult, run_paired
 from core.evaluation.verdict import failure, judge_agreement, judge_lost_outputs, judge_numbers
 from core.inputs.samples import Sample
+from core.isolation.predictor import end_helper
 from core.job.comparison import AgreementName, Comparison, Latency, LayerDifference, TruthFigure
+from core.job.crashes import AtTarget
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.onnx_model.boundary import SELECTING
@@ -104,6 +109,8 @@ def evaluate(
     task: AnyTask,
     on_sample: Callable[[SampleResult], None],
     progress: Progress,
+    at_target: AtTarget = nullcontext,
+    one_at_a_time: bool = False,
 ) -> Evaluation:
     """Run the source and all new files on every test sample, then measure the latency of each.
 
@@ -113,22 +120,34 @@ def evaluate(
         task: decodes outputs to predictions.
         on_sample: called with all predictions for each sample.
         progress: called at every sample.
+        at_target: entered where a single file is loaded or run.
+        one_at_a_time: whether no two files run at the same time, so that ``at_target`` is entered for every run.
     """
     progress(0.0, say("Loading the new files"))
+    errors = {one.target.id: _try_first_run(one, context, at_target) for one in artifacts}
+    end_helper()
     # One thread for each model: they run side by side, and results cannot depend on the number of cores.
     source = open_source(context.source.path, threads=1)
-    candidates = {one.target.id: _candidate(one, context, task) for one in artifacts}
+    candidates = {one.target.id: _candidate(one, context, task, errors[one.target.id], at_target) for one in artifacts}
     metrics = Metrics.empty(task, context.expected)
     samples = _counted(context, portion(progress, 0.0, _COMPARED))
-    count = run_paired(samples, source=source, metrics=metrics, candidates=candidates, task=task, on_sample=on_sample)
+    count = run_paired(
+        samples,
+        source=source,
+        metrics=metrics,
+        candidates=candidates,
+        task=task,
+        on_sample=on_sample,
+        at_target=at_target if one_at_a_time else None,
+    )
     for predictor in (source, *(candidate.predictor for candidate in candidates.values())):
         if predictor is not None:
             predictor.close()
 
     remaining = [one for one in artifacts if candidates[one.target.id].error is None]
     progress(_COMPARED, say("Comparing layer by layer"))
-    layers = measure_layers([(one.target, one.artifact) for one in remaining], context)
-    latencies = _measure_latencies(remaining, candidates, context, portion(progress, _LAYERS, 1.0))
+    layers = {} if one_at_a_time else measure_layers([(one.target, one.artifact) for one in remaining], context)
+    latencies = _measure_latencies(remaining, candidates, context, at_target, portion(progress, _LAYERS, 1.0))
     return Evaluation(
         source=() if metrics.truth is None else metrics.truth.compute(),
         source_latency=measure_latency(partial(open_source, context.source.path), context.example.feeds),
@@ -156,11 +175,29 @@ def _notes_on_samples(metrics: Metrics) -> Iterator[Text]:
         )
 
 
-def _candidate(one: UnverifiedArtifact, context: ConversionContext, task: AnyTask) -> Candidate:
-    metrics = Metrics.empty(task, context.expected)
+def _try_first_run(one: UnverifiedArtifact, context: ConversionContext, at_target: AtTarget) -> ConversionError | None:
     try:
-        return Candidate(one.target.open(one.artifact, context.expected, threads=1), metrics)
-    except Exception as exc:  # noqa: BLE001 - one file that cannot be loaded must not cost the others
+        with at_target(one.target.id):
+            try_first_run(one.target, one.artifact, context.example.feeds, context.expected)
+    except Exception as exc:  # noqa: BLE001 - one file that cannot be loaded or run must not cost the others
+        return as_conversion_error(exc)
+    return None
+
+
+def _candidate(
+    one: UnverifiedArtifact,
+    context: ConversionContext,
+    task: AnyTask,
+    error: ConversionError | None,
+    at_target: AtTarget,
+) -> Candidate:
+    metrics = Metrics.empty(task, context.expected)
+    if error is not None:
+        return Candidate(None, metrics, error)
+    try:
+        with at_target(one.target.id):
+            return Candidate(one.target.open(one.artifact, context.expected, threads=1), metrics)
+    except Exception as exc:  # noqa: BLE001 - likewise
         return Candidate(None, metrics, error=as_conversion_error(exc))
 
 
@@ -176,6 +213,7 @@ def _measure_latencies(
     artifacts: Sequence[UnverifiedArtifact],
     candidates: Mapping[TargetId, Candidate],
     context: ConversionContext,
+    at_target: AtTarget,
     progress: Progress,
 ) -> dict[TargetId, Latency]:
     """The latency of each file; one that does not run with all threads gets an error."""
@@ -184,7 +222,8 @@ def _measure_latencies(
         progress(index / len(artifacts), say("Measuring the speed on this computer"))
         try:
             open_predictor = partial(one.target.open, one.artifact, context.expected)
-            latencies[one.target.id] = measure_latency(open_predictor, context.example.feeds)
+            with at_target(one.target.id):
+                latencies[one.target.id] = measure_latency(open_predictor, context.example.feeds)
         except Exception as exc:  # noqa: BLE001 - likewise
             candidates[one.target.id].error = as_conversion_error(exc)
     return latencies

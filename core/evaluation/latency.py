@@ -30,10 +30,15 @@ def measure_latency(open_predictor: OpenPredictor, feeds: Feeds) -> Latency:
         open_predictor: loads the model.
         feeds: one sample.
     """
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = available_threads()
     one = _times(open_predictor, feeds, threads=1)
     every = _times(open_predictor, feeds, threads=threads)
     return Latency(*one, *every, threads=threads)
+
+
+def available_threads() -> int:
+    """Threads of this computer that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _times(open_predictor: OpenPredictor, feeds: Feeds, *, threads: int) -> tuple[float, float]:

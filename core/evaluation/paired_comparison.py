@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from core.common.errors import ConversionError, OptionError, VerificationError
 from core.common.text import say
 from core.common.unexpected_errors import as_conversion_error
 from core.inputs.samples import Sample
+from core.job.crashes import AtTarget
 from core.job.target_id import TargetId
 from core.metrics.similarity import ModelSimilarity
 from core.metrics.variety import Variety
@@ -91,6 +93,7 @@ def run_paired(
     candidates: Mapping[TargetId, Candidate],
     task: AnyTask,
     on_sample: Callable[[SampleResult], None],
+    at_target: AtTarget | None = None,
 ) -> int:
     """Run the source and all candidates on each sample; accumulate their metrics.
 
@@ -101,6 +104,7 @@ def run_paired(
         candidates: the new files; one that fails, or whose outputs have another form, gets an error and is excluded.
         task: decodes outputs to predictions.
         on_sample: called once for each sample.
+        at_target: entered for each run of a candidate; the candidates then run one after another.
 
     Returns:
         Number of samples. One whose outputs the task cannot decode is left out.
@@ -110,7 +114,7 @@ def run_paired(
     """
     count = left_out = 0
     # The runtimes compute without holding the GIL, so the models run in parallel.
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=1 if at_target else os.cpu_count()) as pool:
         for sample in samples:
             outputs = source.run(sample.feeds)
             metrics.inputs.update(sample.feeds)
@@ -122,7 +126,8 @@ def run_paired(
             if sample.truth is not None and metrics.truth is not None:
                 metrics.truth.update(prediction, sample.truth)
             reference = _Reference(sample, outputs, prediction, task)
-            results = zip(candidates, pool.map(partial(_run_candidate, reference), candidates.values()), strict=True)
+            run = partial(_run_candidate, reference, at_target or nullcontext)
+            results = zip(candidates, pool.map(run, candidates, candidates.values()), strict=True)
             on_sample(SampleResult(sample, prediction, {target: result for target, result in results if result}))
             count += 1
     if left_out and not count:
@@ -176,13 +181,16 @@ class _Reference:
     task: AnyTask
 
 
-def _run_candidate(reference: _Reference, candidate: Candidate) -> CandidateResult | None:
+def _run_candidate(
+    reference: _Reference, at_target: AtTarget, target: TargetId, candidate: Candidate
+) -> CandidateResult | None:
     """The result of one candidate; None if it has failed, now or before."""
     if candidate.error is not None or candidate.predictor is None:
         return None
     metrics, cosine = candidate.metrics, None
     try:
-        outputs = candidate.predictor.run(reference.sample.feeds)
+        with at_target(target):
+            outputs = candidate.predictor.run(reference.sample.feeds)
         if _check_outputs(reference.outputs, outputs, decodes=reference.task.name != "tensors"):
             cosine = metrics.similarity.update(reference.outputs, outputs)
             metrics.compared += 1

@@ -13,7 +13,8 @@ from core.common.progress import Progress
 from core.common.text import say
 from core.fp16.candidates import fp16_candidates
 from core.fp16.onnx_writer import to_fp16
-from core.metrics.reference_check import KeepsAnswers, ReferenceSamples, agrees
+from core.isolation.trial import agrees
+from core.metrics.reference_check import KeepsAnswers, ReferenceSamples
 
 _TIME_BUDGET = 60.0
 """Seconds for the search."""
@@ -28,7 +29,7 @@ class Fp16Model:
     """Number of nodes that could compute in fp16 by their types."""
 
     kept: tuple[str, ...]
-    """Operators of those among them that stay in float32, because the outputs changed in fp16."""
+    """Operators of those among them that stay in float32, because in fp16 the outputs changed, or there were none."""
 
 
 def search_fp16_nodes(

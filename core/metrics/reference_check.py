@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-import onnx
-
-from core.common.errors import ConversionError
 from core.job.comparison import OutputDifference
 from core.metrics.similarity import ModelSimilarity
-from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Predictor, Tensor, all_finite
 
 ReferenceSamples: TypeAlias = Sequence[tuple[Feeds, Mapping[str, Tensor]]]
@@ -49,24 +45,6 @@ def compare_outputs(
     finally:
         predictor.close()
     return similarity.compute() if keeps_answers is None or keeps_answers(made) else None
-
-
-def measure_similarity(
-    model: onnx.ModelProto, references: ReferenceSamples, keeps_answers: KeepsAnswers | None = None
-) -> tuple[OutputDifference, ...] | None:
-    """:func:`compare_outputs` of an ONNX model; None as well if it does not load or run."""
-    try:
-        return compare_outputs(OnnxPredictor(model, threads=1), references, keeps_answers)
-    except ConversionError:
-        return None
-
-
-def agrees(
-    model: onnx.ModelProto, references: ReferenceSamples, *, least: float, keeps_answers: KeepsAnswers | None = None
-) -> bool:
-    """Whether it runs, keeps the answers, and every output is within ``least`` (a cosine) of the source's."""
-    differences = measure_similarity(model, references, keeps_answers)
-    return differences is not None and all(difference.is_within(least) for difference in differences)
 
 
 def _is_comparable(outputs: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:

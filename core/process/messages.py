@@ -32,6 +32,35 @@ def crashed(exit_code: int | None, last_step: Text | None) -> tuple[Text, Text]:
     )
 
 
+def helper_ended(exit_code: int | None, stopped: str | None, seconds: float) -> tuple[Text, Text]:
+    """Reason and next step for a new file on which the process that tried it ended.
+
+    Args:
+        exit_code: as above; None where it did not end by itself.
+        stopped: "time" or "memory", where it was ended for taking too much of it.
+        seconds: that it was given.
+    """
+    next_step = say("Use one of the other targets. The file was thrown away.")
+    if stopped == "time":
+        return say("The new file was loaded or run for more than {seconds} s.", seconds=round(seconds)), next_step
+    if stopped == "memory" or _is_sigkill(exit_code):
+        return say("The memory ran out while the new file was loaded or run."), next_step
+    return say("A native library crashed while the new file was loaded or run."), next_step
+
+
+def crashed_at_target(exit_code: int | None) -> tuple[Text, Text]:
+    """Reason and next step for a target at which the worker process ended without a result."""
+    if _is_sigkill(exit_code):
+        return (
+            say("The computer ended the work on this file, most likely because the memory ran out."),
+            say("Close other programs or use a smaller model, then try again."),
+        )
+    return (
+        say("A native library crashed while this file was made or checked."),
+        say("Use one of the other targets. If you need this one, report it together with the technical details."),
+    )
+
+
 def cancelled() -> Text:
     """The reason where the person cancelled the work."""
     return say("It was cancelled.")

@@ -35,9 +35,9 @@ class WorkerProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=PROJECT_ROOT,  # "python -m" looks here first: not in a folder that holds another onnx.py
-                env=_environment(),
+                env=environment(),
                 start_new_session=sys.platform != "win32",
-                creationflags=_creation_flags(),
+                creationflags=creation_flags(),
             )
         self._descendants: set[psutil.Process] = set()
 
@@ -126,14 +126,16 @@ def _kill_group(pid: int) -> None:
             os.killpg(pid, signal.SIGKILL)
 
 
-def _creation_flags() -> int:
+def creation_flags() -> int:
+    """How Windows starts a worker; 0 elsewhere."""
     # Its own group keeps Ctrl-C for the parent to handle; without a window, none flashes up.
     if sys.platform == "win32":
         return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     return 0
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The environment variables of a worker."""
     paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,

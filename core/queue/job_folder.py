@@ -12,6 +12,7 @@ from core.common.errors import EdgePressError, InputError
 from core.common.json_files import read_json, remove, retry_while_locked, write_json
 from core.common.serialization import from_data, to_data
 from core.common.text import say
+from core.job.crashes import Crashes
 from core.job.job import Job
 from core.queue.state import JobState
 
@@ -20,6 +21,7 @@ _STATE = "state.json"
 _REPORT = "report.json"
 _GALLERY = "gallery.json"
 _CANCEL = "cancel"
+_CRASHES = "crashes.json"
 
 
 class JobFolder:
@@ -94,6 +96,21 @@ class JobFolder:
         final = replace(state, finished=time.time(), pid=None)
         self.write_state(final)
         return final
+
+    def crashes(self) -> Crashes:
+        """What earlier worker processes of this job died of; nothing where there is no readable file."""
+        try:
+            return from_data(Crashes, read_json(self.path / _CRASHES))
+        except (OSError, ValueError):
+            return Crashes()
+
+    def write_crashes(self, crashes: Crashes) -> None:
+        """Record them for the next worker process.
+
+        Raises:
+            OSError: the disk is full, or the folder is gone or read-only.
+        """
+        write_json(self.path / _CRASHES, to_data(crashes))
 
     def report(self) -> dict[str, Any] | None:
         """The report, or None where there is no readable one (yet)."""

@@ -10,6 +10,7 @@ from threading import Event
 from typing import Literal
 
 from core.common.errors import InputError
+from core.job.outcome import Failed
 from core.process import messages
 from core.process.worker_process import WorkerProcess, log_tail
 from core.queue.job_folder import JobFolder
@@ -80,16 +81,20 @@ class JobRun:
         running = replace(folder.state(), status="running", started=time.time())
         folder.write_state(running)
         self._on_state(running)  # a quick job may have ended before the state is polled for the first time
-        try:
-            worker = WorkerProcess(self._command, folder.path, log=folder.log)
-        except OSError as exc:
-            reason, next_step = messages.not_started()
-            failed = replace(running, status="failed", reason=reason, next_step=next_step, detail=repr(exc))
-            self._on_state(folder.write_final_state(failed))
-            return
-        self._on_state(self._wait(worker, folder))
+        while True:
+            try:
+                worker = WorkerProcess(self._command, folder.path, log=folder.log)
+            except OSError as exc:
+                reason, next_step = messages.not_started()
+                failed = replace(running, status="failed", reason=reason, next_step=next_step, detail=repr(exc))
+                self._on_state(folder.write_final_state(failed))
+                return
+            ending, exit_code = self._wait(worker, folder)
+            if ending != "exited" or not _goes_on(folder, exit_code):
+                break
+        self._on_state(_finish(folder, ending, exit_code))
 
-    def _wait(self, worker: WorkerProcess, folder: JobFolder) -> JobState:
+    def _wait(self, worker: WorkerProcess, folder: JobFolder) -> tuple[_Ending, int | None]:
         ending: _Ending = "cancelled"  # what Ctrl-C in the foreground means
         try:
             ending = self._watch(worker, folder)
@@ -99,7 +104,7 @@ class JobRun:
             exit_code = worker.exit_code()
             worker.end()
             folder.remove_leftovers()
-        return _finish(folder, ending, exit_code)
+        return ending, exit_code
 
     def _watch(self, worker: WorkerProcess, folder: JobFolder) -> _Ending:
         final_since: float | None = None
@@ -126,6 +131,31 @@ def _ignore(state: JobState) -> None:
     """The callback where none is given."""
 
 
+def _goes_on(folder: JobFolder, exit_code: int | None) -> bool:
+    """Record at which target the worker died; whether another worker can do the rest of the job.
+
+    Each target ends at most one worker, and the comparison of all files at most one more.
+    """
+    state, crashes = folder.state(), folder.crashes()
+    if not state.is_active or state.targets_made is None:
+        return False
+    if state.target is not None and state.target not in {failed.target for failed in crashes.failed}:
+        reason, next_step = messages.crashed_at_target(exit_code)
+        failed = Failed(state.target, reason, next_step, _detail(folder, exit_code))
+        crashes = replace(crashes, failed=(*crashes.failed, failed))
+    elif state.target is None and not crashes.one_at_a_time:
+        crashes = replace(crashes, one_at_a_time=True)
+    else:
+        return False
+    folder.write_crashes(crashes)
+    folder.write_state(JobState("running", created=state.created, started=state.started))
+    return True
+
+
+def _detail(folder: JobFolder, exit_code: int | None) -> str:
+    return f"exit code {exit_code}\n{log_tail(folder.log)}".strip()
+
+
 def _finish(folder: JobFolder, ending: _Ending, exit_code: int | None) -> JobState:
     """Write the final state, unless the worker did."""
     state = folder.state()
@@ -137,5 +167,5 @@ def _finish(folder: JobFolder, ending: _Ending, exit_code: int | None) -> JobSta
         reason, next_step = messages.interrupted()
         return folder.write_final_state(replace(state, status="interrupted", reason=reason, next_step=next_step))
     reason, next_step = messages.crashed(exit_code, state.message)
-    detail = f"exit code {exit_code}\n{log_tail(folder.log)}".strip()
+    detail = _detail(folder, exit_code)
     return folder.write_final_state(replace(state, status="failed", reason=reason, next_step=next_step, detail=detail))

@@ -7,6 +7,7 @@ from typing import Literal
 
 from core.common.progress import clamp_fraction
 from core.common.text import Text
+from core.job.target_id import TargetId
 
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 
@@ -41,6 +42,9 @@ class JobState:
 
     targets_made: int | None = None
     """How many targets have been made, or tried, so far; None before the first one is begun."""
+
+    target: TargetId | None = None
+    """The target that is being made, or whose file is being loaded or run."""
 
     @property
     def is_active(self) -> bool:

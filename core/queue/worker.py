@@ -7,8 +7,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from core.common.progress import clamp_fraction
 from core.common.text import Text, say
 from core.common.unexpected_errors import describe_unexpected_error
 from core.job.job import Job
+from core.job.target_id import TargetId
 from core.process.lifecycle import die_with_parent, exit_immediately
 from core.queue.job_folder import JobFolder
 from core.queue.state import JobState
@@ -52,6 +53,20 @@ class StateWriter:
         """Record how many targets have been made, or tried."""
         with self._mutex:
             self._state = replace(self._state, targets_made=count)
+            self._write()
+
+    @contextmanager
+    def at_target(self, target: TargetId) -> Iterator[None]:
+        """Record the target that is at work, by which a crash is told from those of the others."""
+        self._set_target(target)
+        try:
+            yield
+        finally:
+            self._set_target(None)
+
+    def _set_target(self, target: TargetId | None) -> None:
+        with self._mutex:
+            self._state = replace(self._state, target=target)
             self._write()
 
     def close(self, finish: Callable[[JobState], JobState]) -> None:
@@ -108,7 +123,14 @@ def main(folder: Path, run: Run | None = None) -> int:
 def _run_job(job: Job, folder: Path, writer: StateWriter) -> object:
     from core.runner import run_job  # heavy: it imports the runtimes
 
-    return run_job(job, folder, writer, on_targets_made=writer.on_targets_made)
+    return run_job(
+        job,
+        folder,
+        writer,
+        on_targets_made=writer.on_targets_made,
+        at_target=writer.at_target,
+        crashes=JobFolder(folder).crashes(),
+    )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class OnnxPredictor:
     """A model run by onnxruntime on the CPU.
 
     Args:
-        model: an ONNX file, or a model in memory (below protobuf's 2 GB).
+        model: an ONNX file, or a model in memory (below protobuf's 2 GB), serialised or not.
         threads: threads for one run; 0 lets onnxruntime use every core.
         optimize: whether onnxruntime may fuse nodes; without, parts of a model give the very bits of the whole.
 
@@ -44,7 +44,7 @@ class OnnxPredictor:
         ConversionError: onnxruntime does not load it.
     """
 
-    def __init__(self, model: Path | onnx.ModelProto, *, threads: int = 0, optimize: bool = True) -> None:
+    def __init__(self, model: Path | onnx.ModelProto | bytes, *, threads: int = 0, optimize: bool = True) -> None:
         import onnxruntime as ort  # heavy, and pages that run no model import this module too
 
         options = ort.SessionOptions()
@@ -54,7 +54,8 @@ class OnnxPredictor:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         # Spinning gains little on an idle computer and costs much on a busy one.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        content = str(model) if isinstance(model, Path) else model.SerializeToString()
+        content = model.SerializeToString() if isinstance(model, onnx.ModelProto) else model
+        content = str(content) if isinstance(content, Path) else content
         try:
             self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         # onnxruntime's exceptions share no base class but Exception.

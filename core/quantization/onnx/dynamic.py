@@ -10,7 +10,8 @@ import onnx
 
 from core.common.progress import Progress
 from core.common.text import say
-from core.metrics.reference_check import ReferenceSamples, measure_similarity
+from core.isolation.trial import measure_similarity
+from core.metrics.reference_check import ReferenceSamples
 from core.quantization.onnx.matrix_products import quantize_matrix_products
 from core.quantization.onnx.weight_only import FLOAT_SHARE, OUTPUT_AXES, store_weights_as_int8
 

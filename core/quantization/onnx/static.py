@@ -11,8 +11,9 @@ from onnx import numpy_helper
 
 from core.common.errors import ConversionError
 from core.common.text import say
+from core.isolation.trial import measure_similarity
 from core.metrics.prediction_noise import PredictionNoise
-from core.metrics.reference_check import ReferenceSamples, measure_similarity
+from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.graph import copy_model
 from core.quantization.observers.ranges import Range, RangeMethod
 from core.quantization.onnx.calibration import CalibrationStatistics

@@ -1,3 +1,5 @@
+import ctypes
+
 import numpy as np
 import onnx
 import pytest
@@ -91,20 +93,44 @@ def test_a_file_that_does_not_load_fails_alone_and_is_not_timed(conversion, path
     assert all(list(result.candidates) == [DYNAMIC.id] for result in results)
 
 
+class FailsWithAllThreads(OnnxFp16):
+    """Opens with one thread for the comparison and for the latency, then fails. The helper process has copies of it."""
+
+    def __init__(self, error):
+        self.error, self.opened = error, []
+
+    def open(self, artifact, expected, *, threads):
+        if len(self.opened) == 2:
+            raise self.error("x")
+        self.opened.append(threads)
+        return super().open(artifact, expected, threads=threads)
+
+
 @pytest.mark.parametrize(("error", "said"), [(MemoryError, "memory"), (KeyError, "did not expect: KeyError")])
 def test_a_file_that_fails_with_several_threads_fails_alone(conversion, path, error, said):
-    class FailsWithAllThreads(OnnxFp16):
-        def open(self, artifact, expected, *, threads):
-            if len(opened) == 2:  # the latency with all threads
-                raise error("x")
-            opened.append(threads)
-            return super().open(artifact, expected, threads=threads)
-
-    opened = []
-    evaluation, _ = run(conversion, unverified(FailsWithAllThreads(), path), unverified(DYNAMIC, path))
+    target = FailsWithAllThreads(error)
+    evaluation, _ = run(conversion, unverified(target, path), unverified(DYNAMIC, path))
     with pytest.raises(ConversionError, match=said):
         evaluation.verify(FP16)
-    assert evaluation.verify(DYNAMIC)[0].latency and opened == [1, 1]
+    assert evaluation.verify(DYNAMIC)[0].latency and target.opened == [1, 1]
+
+
+class CrashesWithAllThreads(OnnxFp16):
+    def open(self, artifact, expected, *, threads):
+        if threads != 1:
+            ctypes.string_at(0)
+        return super().open(artifact, expected, threads=threads)
+
+
+def test_a_file_that_crashes_with_several_threads_fails_alone_and_never_reaches_this_process(
+    conversion, path, monkeypatch
+):
+    monkeypatch.setattr("core.evaluation.first_run.available_threads", lambda: 2)
+    evaluation, _ = run(conversion, unverified(CrashesWithAllThreads(), path), unverified(DYNAMIC, path))
+    with pytest.raises(ConversionError, match="native library crashed") as error:
+        evaluation.verify(FP16)
+    assert "Segmentation fault" in error.value.detail or "access violation" in error.value.detail
+    evaluation.verify(DYNAMIC)
 
 
 @pytest.mark.parametrize(

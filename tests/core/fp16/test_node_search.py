@@ -1,14 +1,17 @@
 """The search for the nodes that must stay in float32."""
 
 import numpy as np
+import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from core.common.errors import ConversionError
 from core.common.progress import silent
 from core.fp16.node_search import search_fp16_nodes
+from core.isolation.trial import agrees
 from core.runtimes.onnx import OnnxPredictor
 from fp16_graphs import FEEDS, GRAPHS, constant, model, overflow, references, tensor
+from small import save
 
 
 def search(original, **options):
@@ -73,3 +76,35 @@ def test_weights_that_fp16_cannot_hold_are_a_readable_error():
     with pytest.raises(ConversionError) as caught:
         search(model(nodes, [constant("w", rows), constant("base", 2048.0)]))
     assert str(caught.value.next_step)
+
+
+def encoder_with_the_sequence_first(path):
+    """As PyTorch exports an encoder with batch_first=False; in fp16, some versions of onnxruntime crash on it."""
+    random = np.random.default_rng(3)
+    weights = {
+        **{name: random.standard_normal((16, 16)).astype(np.float32) / 4 for name in ("w1", "w2")},
+        "scale": np.ones(16, np.float32),
+        "bias": np.zeros(16, np.float32),
+    }
+    nodes = [
+        helper.make_node("LayerNormalization", ["x", "scale", "bias"], ["n"], "norm", axis=-1),
+        helper.make_node("Transpose", ["n"], ["t"], "transpose", perm=[1, 0, 2]),
+        helper.make_node("MatMul", ["t", "w1"], ["m"], "product"),
+        helper.make_node("Relu", ["m"], ["r"], "relu"),
+        helper.make_node("MatMul", ["r", "w2"], ["y"], "second_product"),
+    ]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 10, 16])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [10, 1, 16])]
+    initializers = [numpy_helper.from_array(values, name) for name, values in weights.items()]
+    return save(nodes, inputs, outputs, initializers, path, opset=17)
+
+
+def test_a_crash_of_the_runtime_keeps_single_nodes_in_float32(tmp_path):
+    model = onnx.load(str(encoder_with_the_sequence_first(tmp_path / "encoder.onnx")))
+    random = np.random.default_rng(4)
+    feeds = [{"x": random.standard_normal((1, 10, 16)).astype(np.float32)} for _ in range(2)]
+    predictor = OnnxPredictor(model, threads=1)
+    references = [(one, predictor.run(one)) for one in feeds]
+    found = search_fp16_nodes(model, references, least=0.999, progress=silent)
+    assert found.candidates == 5 and len(found.kept) <= 1
+    assert agrees(found.model, references, least=0.999)

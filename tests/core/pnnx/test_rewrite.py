@@ -105,7 +105,7 @@ def test_an_average_pool_that_does_not_count_asymmetric_pads_is_corrected_for_th
     model = onnx_model([node], [("x", TensorProto.FLOAT, IMAGE.shape)], [("y", TensorProto.FLOAT, None)])
     rewritten = rewrite_for_pnnx(model)
     assert operators(rewritten) == ["Pad", "AveragePool", "Mul"] and same(model, rewritten)
-    convert([model], references=[({"x": IMAGE}, outputs(model))], folder=tmp_path)  # or it raises
+    convert_to_ncnn([model], references=[({"x": IMAGE}, outputs(model))], folder=tmp_path)  # or it raises
 
 
 def test_a_model_without_such_patterns_is_not_rewritten():

@@ -2,7 +2,7 @@ import numpy as np
 import onnx
 import pytest
 
-from core.metrics.reference_check import agrees, measure_similarity
+from core.isolation.trial import agrees, measure_similarity
 from core.runtimes.onnx import OnnxPredictor
 from small import SIZE, conv_net, scale_scores
 
