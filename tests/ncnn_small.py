@@ -9,6 +9,10 @@ from core.ncnn.model import NcnnModel
 from core.ncnn.param import parse_param
 from core.ncnn.slots import slots
 from core.ncnn.weights import TAG_FLOAT32, Array, write_weights
+from core.pnnx.convert import convert_by_pnnx
+from core.pnnx.rewrite import rewrite_for_pnnx
+from core.runtimes.ncnn import NcnnPredictor
+from core.runtimes.onnx import OnnxPredictor
 
 TEXT = """7767517
 7 8
@@ -79,3 +83,9 @@ def best_two():
     model = conv_then(node, k=np.array([2], np.int64))
     model.graph.output.append(helper.make_tensor_value_info("i", TensorProto.INT64, None))
     return model
+
+
+def outputs_by_pnnx(given, feeds, folder):
+    """What ncnn computes of an ONNX model that pnnx has converted, after its rewrite where it has one."""
+    made = convert_by_pnnx(rewrite_for_pnnx(given) or given, folder)
+    return NcnnPredictor(made, OnnxPredictor(given, threads=1).run(feeds), threads=1).run(feeds)
