@@ -14,6 +14,7 @@ from core.ncnn.model import NcnnModel
 from core.onnx2ncnn.builder import Blob, TooManyAxes, fit_axes
 from core.onnx2ncnn.node import Conversion, Node, NotExpressible
 from core.onnx2ncnn.operators import operators
+from core.onnx2ncnn.shared_products import merge_shared_products
 from core.onnx2ncnn.static_graph import StaticGraph, static_graph
 from core.onnx_model.graph import ONNX_DOMAINS
 from core.runtimes.predictor import Feeds
@@ -38,7 +39,7 @@ def convert_onnx(model: onnx.ModelProto, feeds: Feeds) -> NcnnModel:
     Raises:
         ConversionError: it does not run, or ncnn has no layers for one of its nodes.
     """
-    graph = static_graph(model, feeds)
+    graph = merge_shared_products(static_graph(model, feeds))
     conversion = Conversion(graph)
     ids = _token_ids(graph)
     for name in graph.inputs:

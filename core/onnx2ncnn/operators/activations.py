@@ -9,6 +9,7 @@ import numpy as np
 from core.onnx2ncnn import arithmetic
 from core.onnx2ncnn.arithmetic import above, binary, clip, same, scalar, unary
 from core.onnx2ncnn.axes import on_axis
+from core.onnx2ncnn.builder import Blob
 from core.onnx2ncnn.node import Node, NotExpressible, operator
 
 _SELU_ALPHA, _SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
@@ -90,12 +91,25 @@ def _shrink(node: Node) -> None:
 
 @operator("Clip")
 def _clip(node: Node) -> None:
+    if any(node.has(index) and node.constant(index) is None for index in (1, 2)):
+        node.set(_clipped_by_tensors(node))
+        return
     limits = []
     for index, name in ((1, "min"), (2, "max")):
         value = node.required(index) if node.has(index) else node.attr(name)
         limits.append(None if value is None else float(np.asarray(value).item()))
     low = -math.inf if limits[0] is None else limits[0]
     node.set(clip(node.builder, node.blob(), low, math.inf if limits[1] is None else limits[1]))
+
+
+def _clipped_by_tensors(node: Node) -> Blob:
+    """The limits are computed."""
+    blob, shape = node.blob(), node.shape()
+    for index, kind in ((1, arithmetic.MAX), (2, arithmetic.MIN)):
+        if node.has(index):
+            limit, limit_shape = node.small_blob(index)
+            blob = binary(node.builder, kind, blob, shape, limit, limit_shape)
+    return blob
 
 
 @operator("PRelu")

@@ -161,7 +161,7 @@ def test_few_calibration_images_are_augmented(source, tmp_path, count, variants)
 def test_arrays_are_not_augmented(audio, tmp_path):
     context = made(audio, tmp_path, arrays(tmp_path, 2), inputs={"rate": "3"})
     assert context.calibration_count == 1 and len(list(context.calibration_feeds(silent))) == 1
-    assert [str(note) for note in context.calibration_notes] == ["Ranges were measured on 1 of your pictures."]
+    assert [str(note) for note in context.calibration_notes] == ["Ranges were measured on 1 of your examples."]
 
 
 @pytest.mark.parametrize(

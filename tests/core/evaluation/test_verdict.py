@@ -78,7 +78,7 @@ def test_where_the_original_finds_nothing_that_is_said_and_not_taken_for_kept_an
         (OutputDifference("y", 0.92, 7.0, 3.5), False, "look"),
         (OutputDifference("y", 0.95, -7.7, 0.02, shows_nothing=True), True, "look"),  # scores, of which none counts
         (OutputDifference("y", 0.95, -7.7, 0.02, shows_nothing=True), False, "failed"),
-        (OutputDifference("y", 0.95, -7.7, 1e-6), False, "look"),  # rounding errors of an output that is zero
+        (OutputDifference("y", 0.95, -7.7, 1e-6), False, "keeps"),  # rounding errors of an output that is zero
     ],
 )
 def test_an_error_as_large_as_the_answers_fails_whatever_the_cosine(output, decodes, light):

@@ -376,6 +376,9 @@ add("Resize", (1, 4, 9), c=(None, np.array([1, 1, 2], np.float32)), mode="linear
 add("Resize", (1, 2, 4, 5, 6), c=(None, np.array([1, 1, 2, 2, 1], np.float32)), mode="nearest")
 add("Upsample", X, c=(np.array([1, 1, 2, 2], np.float32),), mode="linear", opset=9)
 add("Upsample", X, c=(np.array([1, 1, 2, 3], np.float32),), mode="nearest", opset=9)
+add("Clip", X, (), c=(0, 1))
+add("Clip", X, (), c=(0, None, 1))
+add("Clip", X, (), c=(0, 1, scalar(1.0)))
 for mode, padding, aligned in itertools.product(("bilinear", "nearest"), ("zeros", "border", "reflection"), (0, 1)):
     add("GridSample", X, (1, 5, 7, 2), mode=mode, padding_mode=padding, align_corners=aligned, low=-1.2, high=1.2)
 

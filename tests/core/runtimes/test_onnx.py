@@ -24,8 +24,8 @@ def test_a_file_and_a_model_in_memory_give_the_same_outputs(tmp_path):
 @pytest.mark.parametrize(
     ("element", "given", "expected"),
     [
-        (TensorProto.UINT8, np.float32([-3, 1.5, 2.5, 300]), np.uint8([0, 2, 2, 255])),
-        (TensorProto.INT64, np.float32([-1.4, 2.6]), np.int64([-1, 3])),
+        (TensorProto.UINT8, np.float32([0, 1.9999, 255]), np.uint8([0, 2, 255])),
+        (TensorProto.INT64, np.float32([-1, 3]), np.int64([-1, 3])),
         (TensorProto.FLOAT, np.float64([0.1]), np.float32([0.1])),
         (TensorProto.FLOAT16, np.float32([0.1]), np.float16([0.1])),
         (TensorProto.FLOAT, np.int64([3]), np.float32([3])),
@@ -34,6 +34,12 @@ def test_a_file_and_a_model_in_memory_give_the_same_outputs(tmp_path):
 def test_inputs_are_cast_to_the_models_element_type(tmp_path, element, given, expected):
     output = OnnxPredictor(identity(tmp_path / "m.onnx", element)).run({"x": given})["y"]
     assert output.dtype == expected.dtype and np.array_equal(output, expected)
+
+
+@pytest.mark.parametrize("given", [np.float32([0, 300]), np.float32([-3, 1]), np.float32([1.5]), np.float32([np.nan])])
+def test_nothing_is_cut_off_or_rounded_on_its_way_into_a_model(tmp_path, given):
+    with pytest.raises(ConversionError, match='"x" takes whole numbers from 0 to 255'):
+        OnnxPredictor(identity(tmp_path / "m.onnx", TensorProto.UINT8)).run({"x": given})
 
 
 def test_tensors_that_are_no_inputs_are_ignored(tmp_path):

@@ -35,7 +35,7 @@ def quantized(layer, samples):
 @pytest.mark.parametrize("name", ODD_LAYERS)
 def test_static_8_bit_keeps_the_numbers_and_quantises_the_other_layer(name):
     layer = ODD_LAYERS[name]
-    made, _ = quantized(layer, [feeds(layer, seed) for seed in range(5)])
+    made, _ = quantized(layer, [feeds(layer, seed) for seed in range(100, 140)])
     found = differences(build(layer), made, layer)
     assert found["y"].sqnr_db > 18 and found["product"].sqnr_db > 30
     assert any(
