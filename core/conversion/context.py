@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, islice
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import onnx
 from core.common.errors import EdgePressError
 from core.common.progress import Progress, silent
 from core.common.text import Text, plural, say
+from core.conversion.batch import for_one_sample, samples_at_a_time
 from core.conversion.cut import cut_source, run_model
 from core.conversion.normalize import NormalizedSource, normalize_source
 from core.conversion.prepare import PreparedModel, prepare_model, run_source
@@ -183,14 +184,21 @@ class ConversionContext:
         """The error is cached too, since a failing conversion takes as long as any."""
         # pnnx loses inputs that nothing reads, such as one that decided a branch.
         candidates = [without_unused_inputs(model) for model in (self.prepared.static, self.prepared.uncleaned)]
+        convert = partial(
+            convert_to_ncnn,
+            references=self._fixed_references,
+            synthetic=self._synthetic_references,
+            keeps_answers=self.keeps_answers,
+        )
+        count = samples_at_a_time((*self.source.inputs, *self.source.outputs))
+        if count > 1:
+            try:
+                single = [for_one_sample(model, count) for model in candidates]
+                return convert(single, folder=self.folder / "one-sample")
+            except EdgePressError:
+                pass  # its samples depend on each other
         try:
-            return convert_to_ncnn(
-                candidates,
-                references=self._fixed_references,
-                synthetic=self._synthetic_references,
-                keeps_answers=self.keeps_answers,
-                folder=self.folder / "pnnx",
-            )
+            return convert(candidates, folder=self.folder / "pnnx")
         except EdgePressError as exc:
             return exc
 
@@ -278,7 +286,7 @@ class ConversionContext:
 
         Empty where the source gives no finite numbers for them.
         """
-        predictor = OnnxPredictor(self.source.path if self.cut is None else self.cut.head, threads=1)
+        predictor = self._open_reference(threads=1)
         names = [value.name for value in self.prepared.static.graph.output]
         made = []
         try:

@@ -11,6 +11,7 @@ import onnx
 
 from core.common.errors import ConversionError, VerificationError
 from core.common.text import say
+from core.conversion.batch import first_sample
 from core.isolation.predictor import IsolatedPredictor
 from core.metrics.reference_check import KeepsAnswers, ReferenceSamples, compare_outputs
 from core.ncnn.model import NcnnModel
@@ -90,7 +91,7 @@ def _roads(
     for index, candidate in enumerate(_with_rewrites(candidates)):
         yield partial(convert_by_pnnx, candidate, folder / str(index))
     for candidate in candidates:
-        yield partial(convert_onnx, candidate, feeds)
+        yield partial(convert_onnx, candidate, first_sample(candidate, feeds))
     for model in tuple(close):
         if any(layer.type.startswith("Convolution") for layer in model.param.layers):
             yield partial(_without_winograd, model)

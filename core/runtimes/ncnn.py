@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,20 +60,36 @@ class NcnnPredictor:
         return tuple(self._model.outputs)
 
     def run(self, feeds: Feeds) -> dict[str, Tensor]:
-        """Run one inference.
+        """Run one inference; several samples are run one after the other, as ncnn takes one.
 
         Raises:
             ConversionError: ncnn refused the input, failed, or gave an output of another size.
         """
+        runs = [self._run_sample(sample) for sample in self._samples(feeds)]
+        return {name: self._with_source_shape(name, [outputs[name] for outputs in runs]) for name in self.outputs}
+
+    def _run_sample(self, feeds: Feeds) -> dict[str, Tensor]:
         with self._net.create_extractor() as extractor:
             self._feed(extractor, feeds)
-            return {
-                name: self._with_source_shape(name, np.array(_extract(extractor, blob)))
-                for name, blob in self._model.outputs.items()
-            }
+            return {name: np.array(_extract(extractor, blob)) for name, blob in self._model.outputs.items()}
+
+    def _samples(self, feeds: Feeds) -> list[Feeds]:
+        """The feeds of each sample, where all inputs hold the same number of samples along their first axis."""
+        names = [name for name, blob in self._model.inputs.items() if name in feeds]
+        counts = {self._sample_count(feeds[name], self._model.inputs[name]) for name in names}
+        count = counts.pop() if len(counts) == 1 else 1
+        if count == 1:
+            return [feeds]
+        return [{name: feeds[name][index : index + 1] for name in names} for index in range(count)]
+
+    def _sample_count(self, tensor: Tensor, blob: str) -> int:
+        """1 where the input takes the tensor as it is."""
+        shape = self._model.input_shape(blob)
+        is_whole = tensor.ndim < 2 or (shape is not None and math.prod(shape) == tensor.size)
+        return 1 if is_whole else tensor.shape[0]
 
     def extract(self, feeds: Feeds, blobs: Iterable[str], *, in_order: bool = False) -> Iterator[tuple[str, Tensor]]:
-        """Run one inference and yield intermediate blobs, without the batch axis.
+        """Run one inference, of the first sample where there are several, and yield blobs, without the batch axis.
 
         Args:
             feeds: one tensor for each input of the source.
@@ -89,7 +105,7 @@ class NcnnPredictor:
         """
         with self._net.create_extractor() as extractor:
             extractor.set_light_mode(in_order)  # frees blobs once the next layer has read them
-            self._feed(extractor, feeds)
+            self._feed(extractor, self._samples(feeds)[0])
             for blob in blobs:
                 yield blob, np.array(_extract(extractor, blob), copy=False)
 
@@ -118,8 +134,9 @@ class NcnnPredictor:
         dtype = np.int32 if blob in self._integers else np.float32
         return np.ascontiguousarray(cast(fitted, dtype, name, error=ConversionError))
 
-    def _with_source_shape(self, name: str, values: Tensor) -> Tensor:
+    def _with_source_shape(self, name: str, samples: Sequence[Tensor]) -> Tensor:
         expected = self._expected[name]
+        values = samples[0] if len(samples) == 1 else np.stack(samples)
         if values.size != expected.size:
             raise ConversionError(
                 say('The output "{name}" has another size in ncnn than in the original.', name=name),

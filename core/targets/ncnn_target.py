@@ -9,12 +9,13 @@ import numpy as np
 
 from core.common.errors import TargetRefused
 from core.common.text import Text, say
+from core.conversion.batch import samples_at_a_time
 from core.conversion.context import ConversionContext
 from core.job.outcome import Artifact, PostProcessing
 from core.job.target_id import TargetId
 from core.ncnn.model import NcnnModel
 from core.onnx_model.cut import operators_before_cut
-from core.onnx_model.source import Source, TensorInfo, shape_text
+from core.onnx_model.source import Source
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.post_processed import PostProcessedPredictor
 from core.runtimes.predictor import Predictor, Tensor
@@ -23,18 +24,14 @@ from core.targets.layer_reader import LayerReader
 from core.targets.ncnn_layer_reader import NcnnLayerReader
 from core.targets.source_rules import refuse_if_8_bit, refuse_if_random
 
-_MAX_AXES = 4
-"""Of an input with a batch axis; where there are fewer, the first may be any other."""
-
 NCNN = ModelFormat("ncnn", ".param")
 
 _UNSUPPORTED = frozenset({"If", "Loop", "Scan", "NonMaxSuppression", "NonZero", "Unique", "SequenceAt", "Optional"})
 """Operators that ncnn cannot have: its graph has no branches, and its sizes do not depend on values."""
 
 _MAYBE_UNSUPPORTED = frozenset(
-    {"ArgMax", "ArgMin", "BitShift", "Compress", "Det", "Equal", "EyeLike", "GatherElements", "GatherND", "Greater"}
-    | {"GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "Mod", "OneHot", "RoiAlign", "ScatterElements"}
-    | {"ScatterND", "TopK", "Trilu", "Where", "Xor", "MaxUnpool", "STFT", "DFT", "RandomNormalLike", "StringNormalizer"}
+    {"BitShift", "Compress", "Det", "EyeLike", "GatherElements", "GatherND", "IsInf", "IsNaN", "RoiAlign"}
+    | {"ScatterElements", "ScatterND", "TopK", "MaxUnpool", "STFT", "DFT", "StringNormalizer"}
 )
 """ncnn has no layer for them; in many models they disappear when constants are folded."""
 
@@ -117,6 +114,11 @@ def _notes(source: Source) -> Iterator[Text]:
             "ncnn may have nothing for these operators, unless they disappear when constants are folded: {operators}.",
             operators=", ".join(maybe_unsupported),
         )
+    count = samples_at_a_time((*source.inputs, *source.outputs))
+    if count > 1:
+        yield say(
+            "The model takes {count} samples at a time; the ncnn file takes one, and is run for each.", count=count
+        )
     if not all(tensor.is_static for tensor in source.inputs):
         yield say("The model takes inputs of any size; in ncnn its inner sizes are fixed to those that you choose.")
 
@@ -125,8 +127,7 @@ def refuse_unsupported(source: Source) -> None:
     """Refuse what ncnn cannot express, before pnnx runs.
 
     Raises:
-        TargetRefused: the source is 8 bit already, draws random numbers, has an operator that ncnn cannot have,
-            or takes several images at once.
+        TargetRefused: the source is 8 bit already, draws random numbers, or has an operator that ncnn cannot have.
     """
     refuse_if_8_bit(source)
     refuse_if_random(source)
@@ -137,18 +138,3 @@ def refuse_unsupported(source: Source) -> None:
             say("ncnn has nothing for these operators of the model: {operators}.", operators=", ".join(unsupported)),
             next_step=say("Use the ONNX targets, or export the model without them (for detectors: without its NMS)."),
         )
-    for tensor in source.inputs:
-        if len(tensor.shape) == _MAX_AXES and isinstance(tensor.shape[0], int) and tensor.shape[0] != 1:
-            raise _several_at_once(tensor)
-
-
-def _several_at_once(tensor: TensorInfo) -> TargetRefused:
-    return TargetRefused(
-        say(
-            'ncnn takes one sample at a time, but the input "{name}" of this model has the shape {shape}: '
-            "its first axis is not 1.",
-            name=tensor.name,
-            shape=shape_text(tensor.shape),
-        ),
-        next_step=say("Export the model for one sample at a time (batch size 1)."),
-    )

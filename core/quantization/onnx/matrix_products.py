@@ -46,7 +46,7 @@ def quantize_matrix_products(model: onnx.ModelProto, operators: Sequence[str], s
 
 
 def _without_matrix(model: onnx.ModelProto) -> list[str]:
-    """Names of the MatMuls whose weights are no plain matrix, or an empty one, which onnxruntime cannot run by channel."""
+    """Names of the MatMuls whose weights are no plain matrix or empty, which onnxruntime cannot run by channel."""
     odd = matrix_stacks(model) | {tensor.name for tensor in model.graph.initializer if 0 in tensor.dims}
     return [node.name for node in model.graph.node if node.op_type == "MatMul" and node.input[1] in odd]
 
