@@ -63,6 +63,7 @@ class Ncnn:
 
         files = {Path(file).suffix: file for file in outcome["files"]}
         self._ncnn, self._inputs, self._outputs = ncnn, outcome["inputs"], outcome["outputs"]
+        self._integers = set(outcome["integer_inputs"])
         self._net = ncnn.Net()
         self._net.opt.num_threads = 1
         if self._net.load_param(files[".param"]) or self._net.load_model(files[".bin"]):
@@ -73,7 +74,7 @@ class Ncnn:
         extractor = self._net.create_extractor()
         for name, blob in self._inputs.items():
             array = feeds[name][0] if feeds[name].ndim > 1 and feeds[name].shape[0] == 1 else feeds[name]
-            kind = np.float32 if np.issubdtype(array.dtype, np.floating) else np.int32
+            kind = np.int32 if name in self._integers else np.float32
             if extractor.input(blob, self._ncnn.Mat(np.ascontiguousarray(array, kind)).clone()):
                 raise ValueError(f"ncnn does not take {name}")
         return {name: self._extract(extractor, blob) for name, blob in self._outputs.items()}

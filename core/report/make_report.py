@@ -147,6 +147,7 @@ def _converted(outcome: Converted) -> OutcomeEntry:
         comparison=_comparison_entry(outcome.comparison),
         words=Texts(notes=artifact.notes),
         cut=artifact.cut,
+        integer_inputs=artifact.integer_inputs,
     )
 
 

@@ -171,6 +171,9 @@ class OutcomeEntry:
     cut: PostProcessing | None = None
     """What an ncnn file leaves out, and what it gives instead; its ``model`` is an ONNX file in the job's folder."""
 
+    integer_inputs: tuple[str, ...] = ()
+    """Inputs that an ncnn file takes as 32-bit integers; it takes all others as 32-bit floats."""
+
     def speed_up(self, source: SourceEntry) -> float | None:
         """How many times as fast as the source it is, on one thread."""
         own = None if self.comparison is None else self.comparison.latency_ms

@@ -29,4 +29,4 @@ class NcnnFp16(NcnnTarget):
         """Store the weights in fp16."""
         progress(0.0, say("Converting to ncnn"))
         model = to_fp16(context.ncnn_model)
-        return self.write(model, folder, context.stem, notes_on_fp32_layers(model), cut=context.post_processing)
+        return self.write(context, model, folder, notes_on_fp32_layers(model))

@@ -27,4 +27,4 @@ class NcnnFp32(NcnnTarget):
     def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
         """Write the converted model."""
         progress(0.0, say("Converting to ncnn"))
-        return self.write(context.ncnn_model, folder, context.stem, cut=context.post_processing)
+        return self.write(context, context.ncnn_model, folder)

@@ -45,7 +45,7 @@ class NcnnQuan(NcnnTarget):
         quantized, own_notes = quantize(context, model, portion(progress, 0.3, 0.95))
         progress(0.95, say("Writing 8 bit weights"))
         notes = (*context.calibration_notes, *own_notes, *notes_on_fp32_layers(quantized))
-        return self.write(quantized, folder, context.stem, notes, cut=context.post_processing)
+        return self.write(context, quantized, folder, notes)
 
 
 def _quantize(context: ConversionContext, model: NcnnModel, progress: Progress) -> tuple[NcnnModel, tuple[Text, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -58,26 +58,22 @@ class NcnnTarget:
         return tuple(_notes(source))
 
     def write(
-        self,
-        model: NcnnModel,
-        folder: Path,
-        stem: str,
-        notes: tuple[Text, ...] = (),
-        *,
-        cut: PostProcessing | None = None,
+        self, context: ConversionContext, model: NcnnModel, folder: Path, notes: tuple[Text, ...] = ()
     ) -> Artifact:
         """Write .param and .bin into ``folder``.
 
         Args:
+            context: of the job.
             model: the finished model.
             folder: the target's folder.
-            stem: what the file names begin with.
-            notes: what to tell about it.
-            cut: what it leaves out, which is told too.
+            notes: what to tell about it; what it leaves out and which inputs are integers is told too.
         """
-        param_name, bin_name = self.file_names(stem)
+        param_name, bin_name = self.file_names(context.stem)
         files = model.save(folder / param_name, folder / bin_name)
-        return Artifact(self.id, files, model.inputs, model.outputs, (*notes, *_cut_notes(cut)), cut)
+        integers = tuple(name for name, blob in model.inputs.items() if blob in model.integer_inputs)
+        cut = context.post_processing
+        notes = (*notes, *_cut_notes(cut), *_integer_notes(context.source, model, integers))
+        return Artifact(self.id, files, model.inputs, model.outputs, integers, notes, cut)
 
     def open(self, artifact: Artifact, expected: Mapping[str, Tensor], *, threads: int) -> Predictor:
         """Load it in ncnn, which has neither the source's names nor a batch axis: both are restored.
@@ -105,6 +101,16 @@ def _cut_notes(cut: PostProcessing | None) -> Iterator[Text]:
             operators=", ".join(cut.operators),
             names=", ".join(tensor.name for tensor in cut.outputs),
         )
+
+
+def _integer_notes(source: Source, model: NcnnModel, integers: Collection[str]) -> Iterator[Text]:
+    """Where the source has integer inputs, which types they have in ncnn."""
+    given = [one.name for one in source.inputs if one.name in model.inputs and np.dtype(one.dtype).kind in "iub"]
+    floats = [name for name in given if name not in integers]
+    if integers:
+        yield say("ncnn takes these inputs as 32-bit integers: {names}.", names=", ".join(integers))
+    if floats:
+        yield say("ncnn takes these inputs as 32-bit floats, with the same numbers: {names}.", names=", ".join(floats))
 
 
 def _notes(source: Source) -> Iterator[Text]:
