@@ -75,7 +75,8 @@ class Ncnn:
         for name, blob in self._inputs.items():
             array = feeds[name][0] if feeds[name].ndim > 1 and feeds[name].shape[0] == 1 else feeds[name]
             kind = np.int32 if name in self._integers else np.float32
-            if extractor.input(blob, self._ncnn.Mat(np.ascontiguousarray(array, kind)).clone()):
+            values = np.ascontiguousarray(array, kind)  # a Mat does not keep the array alive
+            if extractor.input(blob, self._ncnn.Mat(values).clone()):
                 raise ValueError(f"ncnn does not take {name}")
         return {name: self._extract(extractor, blob) for name, blob in self._outputs.items()}
 

@@ -25,6 +25,7 @@ from core.tasks import (
     text,
 )
 from core.tasks.base import TASK_TITLES, UNFIT, AnyTask, Evidence, TaskName, TaskOptions
+from core.tasks.stability import outlasts_rounding
 from core.tasks.tensors import Tensors
 
 Recognizer: TypeAlias = Callable[[Evidence, TaskOptions], AnyTask | None]
@@ -89,7 +90,7 @@ def recognize_task(evidence: Evidence, *, name: TaskName | None = None, options:
             if (may_be_objects if task in _OF_OBJECTS else is_steady)
         )
         found = (_try(recognize, evidence, options) for recognize in tried)
-        return next((task for task in found if task is not None), Tensors())
+        return next((_if_stable(task, evidence) for task in found if task is not None), Tensors())
     chosen = _BY_CHOICE[name](steady, options) if name in _BY_CHOICE else _RECOGNIZERS[name](evidence, options)
     if chosen is None:
         shapes = ", ".join(f"{output} {tensor.shape}" for output, tensor in evidence.outputs[0].items())
@@ -99,6 +100,21 @@ def recognize_task(evidence: Evidence, *, name: TaskName | None = None, options:
             detail=shapes[:2000],
         )
     return chosen
+
+
+def _if_stable(task: AnyTask, evidence: Evidence) -> AnyTask:
+    """The task, or only numbers where its objects say nothing."""
+    if task.name not in _OF_OBJECTS or outlasts_rounding(
+        task, evidence.outputs, Placement.identity(evidence.input_size or (1, 1))
+    ):
+        return task
+    return Tensors(
+        say(
+            "It looks like this task: {task}. But its answers change with the last digits of its numbers, as happens "
+            "in a model that was not trained, so only numbers are compared.",
+            task=TASK_TITLES[task.name],
+        )
+    )
 
 
 def _try(recognize: Recognizer, evidence: Evidence, options: TaskOptions) -> AnyTask | None:

@@ -25,15 +25,24 @@ class NothingToCompare:
         return
 
 
+_UNKNOWN = say("Its outputs are of no kind that is known here, so only numbers are compared.")
+
+
 class Tensors:
-    """Decodes nothing, so there is neither agreement nor truth."""
+    """Decodes nothing, so there is neither agreement nor truth.
+
+    Args:
+        reason: why, for people.
+    """
 
     name: ClassVar[TaskName] = "tensors"
     noise: ClassVar[None] = None  # that of the numbers says it
     budget: ClassVar[Budget] = Budget(keeps=1.0, floor=0.0)
     class_names: tuple[str, ...] = ()
     options = TaskOptions()
-    reason: Text = say("Its outputs are of no kind that is known here, so only numbers are compared.")
+
+    def __init__(self, reason: Text = _UNKNOWN) -> None:
+        self.reason = reason
 
     def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> NoPrediction:
         """An empty prediction."""

@@ -11,7 +11,7 @@ from core.onnx2ncnn import arithmetic
 from core.onnx2ncnn.arithmetic import binary
 from core.onnx2ncnn.builder import Blob
 from core.onnx2ncnn.node import Node, NotExpressible, operator
-from core.onnx2ncnn.operators.movements import concatenated, cropped
+from core.onnx2ncnn.operators.movements import concatenated, cropped, transposed
 from core.runtimes.predictor import Tensor
 
 _MAX_BATCH = 64
@@ -56,29 +56,69 @@ def _convolution(node: Node) -> None:
     if weights is None or node.is_shared(1):
         node.set(_with_computed_weights(node))
         return
-    node.set(for_each_picture(node, lambda picture: _convolved(node, picture, weights)))
+    if node.shape()[0] > 1 and weights.ndim <= 4:
+        node.set(_convolved_batch(node, weights))
+    else:
+        node.set(for_each_picture(node, lambda picture: _convolved(node, picture, weights)))
 
 
 def _convolved(node: Node, picture: Blob, weights: Tensor) -> Blob:
-    channels, sizes = node.shape()[1], node.shape()[2:]
-    params, suffix, rank = _sizes_of(node, weights.shape[2:])
-    bottom = picture.view(channels, *([1] if len(sizes) == 1 else []), *sizes)
-    group, outputs = int(node.attr("group", 1)), weights.shape[0]
-    bias = _bias(node)
-    params |= {0: outputs, 5: int(bias is not None), 6: weights.size}
-    if group > 1:
-        params[7] = group
+    flat = [1] if weights.ndim == 3 else []
+    params, suffix = _sizes_of(node, weights.shape[2:])
+    bottom = picture.view(node.shape()[1], *flat, *node.shape()[2:])
+    return _layer(node, weights, suffix, bottom, (*flat, *node.out_shape()[2:]), params)
+
+
+def _layer(
+    node: Node, weights: Tensor, suffix: str, bottom: Blob, sizes: Sequence[int], params: dict[int, int]
+) -> Blob:
+    group, bias = int(node.attr("group", 1)), _bias(node)
+    params = {
+        **params,
+        0: weights.shape[0],
+        5: int(bias is not None),
+        6: weights.size,
+        **({7: group} if group > 1 else {}),
+    }
     kind = f"Convolution{'DepthWise' if group > 1 else ''}{suffix}"
-    shape = (outputs, *([1] if rank != len(sizes) else []), *node.out_shape()[2:])
-    return node.builder.layer(kind, [bottom], shape, params, [weights, *([] if bias is None else [bias])])
+    arrays = [weights, *([] if bias is None else [bias])]
+    return node.builder.layer(kind, [bottom], (weights.shape[0], *sizes), params, arrays)
+
+
+def _convolved_batch(node: Node, weights: Tensor) -> Blob:
+    """All pictures of a batch below each other in one, each between rows of zeros, so that one layer holds the weights.
+
+    A picture takes up a multiple of the stride in rows, so that its first output row is a row of the whole.
+    """
+    count, channels, *sizes = node.shape()
+    outputs = node.out_shape()[2:]
+    strides, dilations, pads = spatial_sizes(node, weights.shape[2:], len(sizes))
+    top, bottom, stride, span = 0, 0, 1, 1
+    if len(sizes) == 2:
+        top, bottom, stride, span = pads[0], pads[2], strides[0], (weights.shape[2] - 1) * dilations[0] + 1
+    height, width = sizes if len(sizes) == 2 else (1, *sizes)
+    rows = -(-(top + height + bottom) // stride)
+    blob = transposed(node.builder, node.blob(), node.shape(), (1, 0, *range(2, len(sizes) + 2)))
+    blob = blob.view(channels * count, height, width)
+    if rows * stride != height:
+        added = {0: top, 1: rows * stride - height - top}
+        blob = node.builder.layer("Padding", [blob], (channels * count, rows * stride, width), added)
+    params, _ = _sizes_of(node, weights.shape[2:])
+    params |= {14: 0, 16: max(0, span - stride)}
+    picture = blob.view(channels, count * rows * stride, width)
+    made = _layer(node, weights, "", picture, (count * rows, outputs[-1]), params)
+    used = outputs[0] if len(sizes) == 2 else 1
+    columns = (weights.shape[0] * count, rows, outputs[-1])
+    kept = cropped(node.builder, made.view(*columns), columns, 1, 0, used)
+    return transposed(node.builder, kept, (weights.shape[0], count, used * outputs[-1]), (1, 0, 2))
 
 
 def _bias(node: Node) -> Tensor | None:
     return node.required(2) if node.has(2) else None
 
 
-def _sizes_of(node: Node, kernel: Sequence[int]) -> tuple[dict[int, int], str, int]:
-    """Parameters of kernel, strides, dilations and pads; suffix of the layer's type; number of spatial axes."""
+def _sizes_of(node: Node, kernel: Sequence[int]) -> tuple[dict[int, int], str]:
+    """Parameters of kernel, strides, dilations and pads; suffix of the layer's type."""
     strides, dilations, pads = spatial_sizes(node, kernel, len(kernel))
     begins, ends = pads[: len(kernel)], pads[len(kernel) :]
     sizes = [list(kernel), dilations, strides, begins, ends]
@@ -86,7 +126,7 @@ def _sizes_of(node: Node, kernel: Sequence[int]) -> tuple[dict[int, int], str, i
         sizes = [[default, *values] for default, values in zip((1, 1, 1, 0, 0), sizes, strict=True)]
     if len(sizes[0]) > 3:
         raise NotExpressible("more than three spatial axes")
-    return _params(sizes), "3D" if len(sizes[0]) == 3 else "", len(sizes[0])
+    return _params(sizes), "3D" if len(sizes[0]) == 3 else ""
 
 
 def _with_computed_weights(node: Node) -> Blob:
@@ -94,7 +134,7 @@ def _with_computed_weights(node: Node) -> Blob:
     shape, kernel = node.shape(), node.shape(1)
     if node.attr("group", 1) != 1 or len(shape) != 4 or shape[0] != 1:
         raise NotExpressible("computed or shared weights of a convolution with groups")
-    params, _, _ = _sizes_of(node, kernel[2:])
+    params, _ = _sizes_of(node, kernel[2:])
     params |= {0: kernel[0], 5: 0, 6: 0, 19: 1}
     bottoms = [node.blob().view(*shape[1:]), node.blob(1).view(*kernel)]
     made = node.builder.layer("Convolution", bottoms, node.out_shape()[1:], params)

@@ -261,13 +261,15 @@ def _tile(node: Node) -> None:
 
 @operator("DepthToSpace")
 def _depth_to_space(node: Node) -> None:
-    _, channels, height, width = node.shape()
-    block = int(node.attr("blocksize"))
-    blob = node.blob().view(channels, height, width) if node.shape()[0] == 1 else None
-    if blob is None:
-        raise NotExpressible("several pictures at once")
-    shape = node.out_shape()[1:]
-    node.set(node.builder.layer("PixelShuffle", [blob], shape, {0: block, 1: int(node.attr("mode", "DCR") == "DCR")}))
+    batch, channels, height, width = node.shape()
+    block, blob = int(node.attr("blocksize")), node.blob()
+    mode = int(node.attr("mode", "DCR") == "DCR")
+    if batch > 1 and mode:  # the pictures count as channels, which must come first
+        mode, split = 0, (batch, block**2, channels // block**2, height * width)
+        blob = transposed(node.builder, blob, split, (0, 2, 1, 3))
+    _, made, *sizes = node.out_shape()
+    view = blob.view(batch * channels, height, width)
+    node.set(node.builder.layer("PixelShuffle", [view], (batch * made, *sizes), {0: block, 1: mode}))
 
 
 @operator("SpaceToDepth")

@@ -376,6 +376,20 @@ add("Resize", (1, 4, 9), c=(None, np.array([1, 1, 2], np.float32)), mode="linear
 add("Resize", (1, 2, 4, 5, 6), c=(None, np.array([1, 1, 2, 2, 1], np.float32)), mode="nearest")
 add("Upsample", X, c=(np.array([1, 1, 2, 2], np.float32),), mode="linear", opset=9)
 add("Upsample", X, c=(np.array([1, 1, 2, 3], np.float32),), mode="nearest", opset=9)
+for attributes in (
+    {},
+    {"pads": [1, 1, 1, 1]},
+    {"pads": [0, 1, 2, 0], "strides": [2, 3]},
+    {"strides": [3, 1], "dilations": [2, 1]},
+    {"strides": [4, 4], "pads": [1, 0, 1, 0]},
+    {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
+):
+    add("Conv", (3, 4, 9, 10), c=(f32(6, 4, 3, 3), f32(6)), **attributes)
+    add("Conv", (5, 4, 9, 10), c=(f32(4, 1, 3, 2),), group=4, **attributes)
+add("Conv", (3, 4, 9), c=(f32(6, 4, 3), f32(6)), pads=[1, 0], strides=[2])
+add("Conv", (3, 4, 6, 7), c=(f32(6, 4, 1, 1), f32(6)))
+for mode in ("DCR", "CRD"):
+    add("DepthToSpace", (3, 8, 4, 5), blocksize=2, mode=mode)
 add("Clip", X, (), c=(0, 1))
 add("Clip", X, (), c=(0, None, 1))
 add("Clip", X, (), c=(0, 1, scalar(1.0)))
