@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -49,7 +50,7 @@ def convert_to_ncnn(
     """Convert a model, and check that ncnn gives the source's outputs.
 
     pnnx comes first, since it merges more operators into one layer; then :mod:`core.onnx2ncnn`, which knows more of
-    them and stores weights once that are used several times; then, where only the numbers are too far off,
+    them (and which comes first where several nodes use the same weights, since it stores them once); then, where only the numbers are too far off,
     convolutions without Winograd's algorithm, which rounds more.
 
     Args:
@@ -88,13 +89,22 @@ def convert_to_ncnn(
 def _roads(
     candidates: Sequence[onnx.ModelProto], feeds: Feeds, folder: Path, close: Sequence[NcnnModel]
 ) -> Iterator[_Road]:
-    for index, candidate in enumerate(_with_rewrites(candidates)):
-        yield partial(convert_by_pnnx, candidate, folder / str(index))
-    for candidate in candidates:
-        yield partial(convert_onnx, candidate, first_sample(candidate, feeds))
+    by_pnnx = [
+        partial(convert_by_pnnx, candidate, folder / str(index))
+        for index, candidate in enumerate(_with_rewrites(candidates))
+    ]
+    own = [partial(convert_onnx, candidate, first_sample(candidate, feeds)) for candidate in candidates]
+    yield from (*own, *by_pnnx) if _has_shared_weights(candidates[0]) else (*by_pnnx, *own)
     for model in tuple(close):
         if any(layer.type.startswith("Convolution") for layer in model.param.layers):
             yield partial(_without_winograd, model)
+
+
+def _has_shared_weights(model: onnx.ModelProto) -> bool:
+    """Whether pnnx, which stores weights with each node that uses them, would make the file too large."""
+    sizes = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
+    stored = sum(sizes.get(name, 0) for node in model.graph.node for name in node.input)
+    return stored > _MAX_GROWTH * sum(sizes.values()) + _ALLOWANCE_BYTES
 
 
 def _with_rewrites(candidates: Sequence[onnx.ModelProto]) -> Iterator[onnx.ModelProto]:

@@ -30,16 +30,28 @@ def _gather(node: Node) -> None:
 
 def _gather_by_computed(node: Node, axis: int) -> None:
     """From a constant table by Embed, else by one-hot rows."""
-    table = node.constant(0)
-    if table is None or not np.issubdtype(table.dtype, np.number):
-        raise NotExpressible("both the values and the indices are computed")
-    rows = np.moveaxis(np.asarray(table, np.float32), axis, 0)
-    matrix = np.ascontiguousarray(rows.reshape(rows.shape[0], -1))
-    found = _embedded(node, matrix)
-    shape = (*node.shape(1), *rows.shape[1:])
+    table, sizes = node.constant(0), node.shape()
+    others = (*sizes[:axis], *sizes[axis + 1 :])
+    if table is None:
+        found = _looked_up(node, axis, sizes[axis], math.prod(others))
+    else:
+        rows = np.moveaxis(np.asarray(table, np.float32), axis, 0)
+        found = _embedded(node, np.ascontiguousarray(rows.reshape(rows.shape[0], -1)))
+    shape = (*node.shape(1), *others)
     count = len(node.shape(1))
     order = [*range(count, count + axis), *range(count), *range(count + axis, len(shape))]
     node.set(transposed(node.builder, found, shape, order))
+
+
+def _looked_up(node: Node, axis: int, words: int, length: int) -> Blob:
+    """Rows of a computed tensor: one-hot rows times it."""
+    sizes, indices = node.shape(), node.blob(1)
+    if indices.size * words > _MAX_ONE_HOT:
+        raise NotExpressible("computed indices into a large tensor")
+    order = [axis, *range(axis), *range(axis + 1, len(sizes))]
+    rows = transposed(node.builder, node.blob(), sizes, order).view(words, length)
+    hot = _one_hot(node, indices, words)
+    return node.builder.layer("MatMul", [hot.view(indices.size, words), rows], (indices.size, length))
 
 
 def _embedded(node: Node, matrix: np.ndarray) -> Blob:

@@ -27,7 +27,6 @@ class Case:
     outputs: int = 1
     low: float = -2.0
     high: float = 2.0
-    integers: bool = False
 
     def __str__(self) -> str:
         shapes = ",".join("x".join(map(str, shape)) for shape in self.shapes)
@@ -53,7 +52,7 @@ CASES: list[Case] = []
 
 
 def add(op: str, *shapes: tuple[int, ...], c: tuple[Any, ...] = (), **kwargs: Any) -> None:
-    names = ("opset", "outputs", "low", "high", "integers")
+    names = ("opset", "outputs", "low", "high")
     options = {key: kwargs.pop(key) for key in names if key in kwargs}
     CASES.append(Case(op, shapes, c, kwargs, **options))
 
