@@ -50,8 +50,8 @@ def convert_to_ncnn(
     """Convert a model, and check that ncnn gives the source's outputs.
 
     pnnx comes first, since it merges more operators into one layer; then :mod:`core.onnx2ncnn`, which knows more of
-    them (and which comes first where several nodes use the same weights, since it stores them once); then, where only the numbers are too far off,
-    convolutions without Winograd's algorithm, which rounds more.
+    them (and which comes first where several nodes use the same weights, since it stores them once); then, where only
+    the numbers are too far off, convolutions without Winograd's algorithm, which rounds more.
 
     Args:
         candidates: the source, prepared in several ways, with every dimension fixed; the most promising first.
@@ -102,9 +102,9 @@ def _roads(
 
 def _has_shared_weights(model: onnx.ModelProto) -> bool:
     """Whether pnnx, which stores weights with each node that uses them, would make the file too large."""
-    sizes = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
+    sizes: dict[str, int] = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
     stored = sum(sizes.get(name, 0) for node in model.graph.node for name in node.input)
-    return stored > _MAX_GROWTH * sum(sizes.values()) + _ALLOWANCE_BYTES
+    return bool(stored > _MAX_GROWTH * sum(sizes.values()) + _ALLOWANCE_BYTES)
 
 
 def _with_rewrites(candidates: Sequence[onnx.ModelProto]) -> Iterator[onnx.ModelProto]:
