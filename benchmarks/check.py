@@ -252,13 +252,28 @@ def _onnx(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, 
 
 
 def _ncnn(outcome: Mapping[str, Any], source: Onnx, inputs: Sequence[tuple[str, list[Feeds]]]) -> Tally:
-    """An ncnn file is made for one shape only."""
+    """An ncnn file is made for one shape only, and for one sample where the source takes several at a time."""
     other, tally = Ncnn(outcome), Tally()
     for kind, samples in inputs:
         if kind == AS_MADE:
             for feeds in samples:
-                tally.add(source(feeds), other(feeds))
+                answer = source(feeds)
+                tally.add(answer, _one_by_one(other, feeds, answer) or other(feeds))
     return tally
+
+
+def _one_by_one(other: Ncnn, feeds: Feeds, answer: Answer) -> Answer | None:
+    """The answers for each sample of a batch; None where it is no batch for this file."""
+    counts = {array.shape[0] if array.ndim > 1 else 0 for array in (*feeds.values(), *answer.values())}
+    count = counts.pop()
+    if counts or count < 2:
+        return None
+    try:
+        parts = [other({name: array[[index]] for name, array in feeds.items()}) for index in range(count)]
+    except ValueError:
+        return None
+    joined = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+    return joined if all(joined[name].size == array.size for name, array in answer.items()) else None
 
 
 def _inputs(source: Onnx, report: Mapping[str, Any], options: argparse.Namespace) -> Iterator[tuple[str, list[Feeds]]]:
