@@ -19,6 +19,7 @@ from core.common.serialization import to_data
 from core.common.text import Text, say
 from core.common.unexpected_errors import describe_unexpected_error
 from core.conversion.context import ConversionContext
+from core.conversion.larger_files import why_larger
 from core.evaluation.evaluate import Evaluation, UnverifiedArtifact, evaluate
 from core.inputs.images import ImageFolder, SampleCounts, Split, read_folder, split, test_only
 from core.inputs.labels_for_task import with_labels_for
@@ -268,7 +269,7 @@ def _finish(made: _MakeResult, evaluation: Evaluation, source: Source, *, out: P
     cut = _kept(made.artifact.cut, folder)
     artifact = replace(made.artifact, files=files, cut=cut, notes=(*made.artifact.notes, *notes))
     if artifact.size_bytes > source.size_bytes:
-        artifact = replace(artifact, notes=(*artifact.notes, _larger_than_source(source)))
+        artifact = replace(artifact, notes=(*artifact.notes, why_larger(artifact.size_bytes, source)))
     return Converted(artifact, comparison, made.seconds)
 
 
@@ -280,11 +281,3 @@ def _kept(cut: PostProcessing | None, folder: Path) -> PostProcessing | None:
     if not kept.exists():
         shutil.copyfile(cut.model, kept)
     return replace(cut, model=kept)
-
-
-def _larger_than_source(source: Source) -> Text:
-    if source.is_fp16:
-        return say("The file is larger than the original, whose weights are 16 bit.")
-    return say(
-        "The file is larger than the original, which has hardly any weights or computes them anew at each start."
-    )

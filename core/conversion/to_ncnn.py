@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,6 +18,7 @@ from core.ncnn.model import NcnnModel
 from core.ncnn.param import Layer
 from core.ncnn.weights import Array, write_weights
 from core.onnx2ncnn.convert import convert_onnx
+from core.onnx_model.shared_weights import repeated_bytes
 from core.pnnx.convert import convert_by_pnnx
 from core.pnnx.rewrite import rewrite_for_pnnx
 from core.runtimes.ncnn import NcnnPredictor
@@ -94,17 +94,11 @@ def _roads(
         for index, candidate in enumerate(_with_rewrites(candidates))
     ]
     own = [partial(convert_onnx, candidate, first_sample(candidate, feeds)) for candidate in candidates]
-    yield from (*own, *by_pnnx) if _has_shared_weights(candidates[0]) else (*by_pnnx, *own)
+    is_repeated = repeated_bytes(candidates[0]) > (_MAX_GROWTH - 1) * _weight_bytes(candidates[0]) + _ALLOWANCE_BYTES
+    yield from (*own, *by_pnnx) if is_repeated else (*by_pnnx, *own)
     for model in tuple(close):
         if any(layer.type.startswith("Convolution") for layer in model.param.layers):
             yield partial(_without_winograd, model)
-
-
-def _has_shared_weights(model: onnx.ModelProto) -> bool:
-    """Whether pnnx, which stores weights with each node that uses them, would make the file too large."""
-    sizes: dict[str, int] = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
-    stored = sum(sizes.get(name, 0) for node in model.graph.node for name in node.input)
-    return bool(stored > _MAX_GROWTH * sum(sizes.values()) + _ALLOWANCE_BYTES)
 
 
 def _with_rewrites(candidates: Sequence[onnx.ModelProto]) -> Iterator[onnx.ModelProto]:
