@@ -1,10 +1,11 @@
-"""LSTM, GRU and RNN, of one sequence at a time."""
+"""LSTM, GRU and RNN: as ncnn's layers where these compute the same, else step by step."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from core.onnx2ncnn.node import Node, NotExpressible, operator
+from core.onnx2ncnn.operators.unrolled import unrolled
 from core.runtimes.predictor import Tensor
 
 _GATES = {"LSTM": (0, 2, 1, 3), "GRU": (1, 0, 2), "RNN": (0,)}
@@ -18,14 +19,14 @@ _ACTIVATIONS = {"LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"],
 def _recurrent(node: Node) -> None:
     kind, direction = node.proto.op_type, str(node.attr("direction", "forward"))
     count = 2 if direction == "bidirectional" else 1
-    _check(node, kind, count)
+    _check_lengths(node)
+    if not _has_layer(node, kind, count):
+        unrolled(node)
+        return
     weights = [np.asarray(node.required(index), np.float32) for index in (1, 2)]
     hidden = weights[1].shape[-1]
-    length, size = _sequence_shape(node)
-    given = [index for index in (5, 6) if node.has(index)]
-    if given and len(given) < 2 and kind == "LSTM":
-        raise NotExpressible("one of two states")
-    states = [node.blob(index).view(count, hidden) for index in given]
+    length, _, size = node.shape()
+    states = [node.blob(index).view(count, hidden) for index in (5, 6) if node.has(index)]
     arrays = [_gates(weights[0], kind), _bias(node, kind, count, hidden), _gates(weights[1], kind)]
     wanted = [index for index in range(1, len(node.proto.output)) if node.gives(index)]
     shapes: list[tuple[int, ...]] = [(length, count * hidden)]
@@ -39,26 +40,24 @@ def _recurrent(node: Node) -> None:
         node.set(made[index], index)
 
 
-def _check(node: Node, kind: str, count: int) -> None:
+def _has_layer(node: Node, kind: str, count: int) -> bool:
+    """Whether ncnn's layer computes the same: of one sequence, with the usual activations and nothing besides."""
     activations = [name.decode().lower() for name in node.attr("activations", [])]
-    if activations and activations != _ACTIVATIONS[kind] * count:
-        raise NotExpressible("other activations")
-    if node.attr("clip") is not None or node.attr("input_forget", 0) or node.has(7):
-        raise NotExpressible("clipping, coupled gates or peepholes")
-    if kind == "GRU" and not node.attr("linear_before_reset", 0):
-        raise NotExpressible("a reset before the product (linear_before_reset = 0)")
+    has_resets_first = kind == "GRU" and not node.attr("linear_before_reset", 0)
+    return (
+        node.shape()[1] == 1
+        and activations in ([], _ACTIVATIONS[kind] * count)
+        and node.attr("clip") is None
+        and not (node.attr("input_forget", 0) or node.has(7) or has_resets_first)
+        and (kind != "LSTM" or node.has(5) == node.has(6))
+    )
+
+
+def _check_lengths(node: Node) -> None:
     if node.has(4):
         lengths = node.constant(4)
-        if lengths is None or any(int(one) != _sequence_shape(node)[0] for one in lengths.ravel()):
+        if lengths is None or any(int(one) != node.shape()[0] for one in lengths.ravel()):
             raise NotExpressible("sequence lengths")
-
-
-def _sequence_shape(node: Node) -> tuple[int, int]:
-    shape = node.shape()
-    length, batch = (shape[1], shape[0]) if node.attr("layout", 0) else (shape[0], shape[1])
-    if batch != 1:
-        raise NotExpressible("several sequences at once")
-    return length, shape[2]
 
 
 def _gates(weights: Tensor, kind: str) -> Tensor:

@@ -349,6 +349,21 @@ for direction, d in (("forward", 1), ("reverse", 1), ("bidirectional", 2)):
             )
         )
 
+        more = {**extra, "hidden_size": 5, "direction": direction}
+        add(op, (7, 3, 6), c=w, outputs=outs, **more)
+        add(op, (7, 1, 6), c=w, clip=0.3, **more)
+        names = {"LSTM": ["HardSigmoid", "Softsign", "Elu"], "GRU": ["HardSigmoid", "ScaledTanh"], "RNN": ["Relu"]}
+        add(op, (7, 1, 6), c=w, activations=names[op] * d, **more)
+        scales = {"activation_alpha": [0.9, 0.7], "activation_beta": [0.5, 1.2]}
+        add(op, (7, 1, 6), c=w, activations=[*names[op][:-1], "ScaledTanh"] * d, **scales, **more)
+        if op == "GRU":
+            add(op, (7, 1, 6), c=w, outputs=outs, hidden_size=5, direction=direction)
+            add(op, (4, 2, 6), c=w, hidden_size=5, direction=direction, linear_before_reset=0)
+        if op == "LSTM":
+            add(op, (7, 1, 6), c=w, input_forget=1, **more)
+            add(op, (7, 1, 6), c=(*w, None, None, None, f32(d, 15, seed=4)), **more)
+            CASES.append(Case(op, ((7, 1, 6), states), (0, *w, None, 1), more, outputs=outs))
+
 for mode, coordinate, nearest in (
     ("nearest", "asymmetric", "floor"),
     ("nearest", "half_pixel", "round_prefer_floor"),
