@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,14 +14,13 @@ from core.ncnn.model import NcnnModel
 from core.ncnn.param import MAGIC, Layer, parse_param
 from core.ncnn.slots import slots
 from core.ncnn.weights import Array, stored
+from core.onnx2ncnn.draft import Draft, Number, Params
+from core.onnx2ncnn.fuse import fuse
+from core.onnx2ncnn.passes import needed, with_splits, without_noops
 from core.runtimes.predictor import Tensor
 
 MAX_AXES = 4
 """Axes of an ncnn blob, which has no batch axis."""
-
-Number = int | float
-Params = Mapping[int, Number | Sequence[int] | Sequence[float]]
-"""Id of a parameter -> its value; sequences become arrays."""
 
 _SIZE_KEYS = {1: (0,), 2: (1, 0), 3: (2, 1, 0), 4: (2, 11, 1, 0)}
 """Ids of the sizes in Reshape, MemoryData and Input, from the outermost axis to the innermost one."""
@@ -52,23 +51,11 @@ class Blob:
         return replace(self, shape=shape)
 
 
-@dataclass
-class _Draft:
-    """A layer under construction."""
-
-    type: str
-    name: str
-    bottoms: list[str]
-    tops: list[str]
-    params: Params
-    weights: Sequence[Tensor]
-
-
 class Builder:
     """Collects layers; :meth:`finish` makes the model of those that the outputs need."""
 
     def __init__(self) -> None:
-        self._drafts: list[_Draft] = []
+        self._drafts: list[Draft] = []
         self._names: Counter[str] = Counter()
         self._shapes: dict[str, tuple[int, ...]] = {}
         """Blob -> the shape that its layer gives it."""
@@ -138,11 +125,12 @@ class Builder:
             outputs: name in the source -> blob, in the source's order.
         """
         stored_outputs = [self._stored(blob) for blob in outputs.values()]
-        drafts = _needed(self._drafts, {*stored_outputs, *self._inputs.values()})
+        wanted = {*stored_outputs, *self._inputs.values()}
+        drafts = needed(fuse(needed(self._drafts, wanted), wanted), wanted)
         named = {name: f"out{index}" for index, name in enumerate(outputs)}
         for name, blob in zip(named.values(), stored_outputs, strict=True):
-            drafts.append(_Draft("Noop", name, [blob], [name], {}, []))
-        drafts = _with_splits(_without_noops(drafts))
+            drafts.append(Draft("Noop", name, [blob], [name], {}, []))
+        drafts = with_splits(without_noops(drafts))
         text = "\n".join([MAGIC, f"{len(drafts)} {sum(len(draft.tops) for draft in drafts)}", *map(_line, drafts), ""])
         param = parse_param(text)
         weights = [_arrays(layer, draft.weights) for layer, draft in zip(param.layers, drafts, strict=True)]
@@ -158,7 +146,7 @@ class Builder:
         params: Params,
         weights: Sequence[Tensor] = (),
     ) -> list[Blob]:
-        self._drafts.append(_Draft(kind, name, bottoms, tops, params, weights))
+        self._drafts.append(Draft(kind, name, bottoms, tops, params, weights))
         self._shapes.update(zip(tops, shapes, strict=True))
         return [Blob(top, shape) for top, shape in zip(tops, shapes, strict=True)]
 
@@ -203,46 +191,7 @@ def _sizes(shape: tuple[int, ...]) -> Params:
     return dict(zip(_SIZE_KEYS[len(shape)], shape, strict=True))
 
 
-def _needed(drafts: Sequence[_Draft], wanted: set[str]) -> list[_Draft]:
-    """Those from which the wanted blobs are computed."""
-    wanted, kept = set(wanted), list[_Draft]()
-    for draft in reversed(drafts):
-        if not wanted.isdisjoint(draft.tops):
-            wanted.update(draft.bottoms)
-            kept.append(draft)
-    return kept[::-1]
-
-
-def _without_noops(drafts: list[_Draft]) -> list[_Draft]:
-    """Rename what a Noop at an output passes on, where nothing else reads it and it is no input itself."""
-    readers = Counter(bottom for draft in drafts for bottom in draft.bottoms)
-    makers = {top: draft for draft in drafts for top in draft.tops}
-    kept = []
-    for draft in drafts:
-        maker = makers[draft.bottoms[0]] if draft.type == "Noop" else None
-        if maker is not None and maker.type != "Input" and readers[draft.bottoms[0]] == 1:
-            maker.tops = [draft.tops[0] if top == draft.bottoms[0] else top for top in maker.tops]
-        else:
-            kept.append(draft)
-    return kept
-
-
-def _with_splits(drafts: Sequence[_Draft]) -> list[_Draft]:
-    """Give each reader of a blob a blob of its own, as ncnn requires."""
-    readers = Counter(bottom for draft in drafts for bottom in draft.bottoms)
-    copies: defaultdict[str, list[str]] = defaultdict(list)
-    result = []
-    for draft in drafts:
-        bottoms = [copies[bottom].pop(0) if copies[bottom] else bottom for bottom in draft.bottoms]
-        result.append(replace(draft, bottoms=bottoms))
-        for top in draft.tops:
-            if readers[top] > 1:
-                copies[top] = [f"{top}_split_{index}" for index in range(readers[top])]
-                result.append(_Draft("Split", f"split_{top}", [top], list(copies[top]), {}, []))
-    return result
-
-
-def _line(draft: _Draft) -> str:
+def _line(draft: Draft) -> str:
     names = " ".join((*draft.bottoms, *draft.tops))
     params = " ".join(_param(key, value) for key, value in draft.params.items())
     return f"{draft.type:<24} {draft.name:<24} {len(draft.bottoms)} {len(draft.tops)} {names} {params}".rstrip()
