@@ -105,7 +105,7 @@ def _blob_values(model: NcnnModel, feeds: Feeds) -> Iterator[_Values]:
     blobs = [top for layer in model.param.layers for top in layer.tops]
     predictor = NcnnPredictor(model, {}, threads=1)
     try:
-        for name, values in predictor.extract(feeds, blobs, in_order=True):
+        for name, values in predictor.extract(feeds, blobs):
             yield _Values(name, values.size, values.reshape(-1)[:: _stride(values.size)].astype(np.float64))
     finally:
         predictor.close()

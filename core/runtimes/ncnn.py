@@ -88,25 +88,26 @@ class NcnnPredictor:
         is_whole = tensor.ndim < 2 or (shape is not None and math.prod(shape) == tensor.size)
         return 1 if is_whole else tensor.shape[0]
 
-    def extract(self, feeds: Feeds, blobs: Iterable[str], *, in_order: bool = False) -> Iterator[tuple[str, Tensor]]:
+    def extract(self, feeds: Feeds, blobs: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
         """Run one inference, of the first sample where there are several, and yield blobs, without the batch axis.
 
         Args:
             feeds: one tensor for each input of the source.
             blobs: names of any blobs, in any order.
-            in_order: whether they come in the order of the graph; then each blob is freed once the next layer has
-                read it, and no more memory is needed than for an ordinary run.
 
         Yields:
-            Name and values; the values are ncnn's memory, valid until the next blob is requested.
+            Name and values, in the order of the graph: so each blob is freed once the next layer has read it, and no
+            more memory is needed than for an ordinary run. The values are ncnn's memory, valid until the next blob is
+            requested.
 
         Raises:
             ConversionError: ncnn refused the input or failed.
         """
+        places = {top: index for index, layer in enumerate(self._model.param.layers) for top in layer.tops}
         with self._net.create_extractor() as extractor:
-            extractor.set_light_mode(in_order)  # frees blobs once the next layer has read them
+            extractor.set_light_mode(True)  # frees blobs once the next layer has read them
             self._feed(extractor, self._samples(feeds)[0])
-            for blob in blobs:
+            for blob in sorted(blobs, key=lambda blob: places.get(blob, 0)):
                 yield blob, np.array(_extract(extractor, blob), copy=False)
 
     def close(self) -> None:

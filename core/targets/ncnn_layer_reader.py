@@ -72,7 +72,7 @@ class NcnnTensorRun:
         Raises:
             ConversionError: ncnn refused the input or failed.
         """
-        for blob, values in self._predictor.extract(feeds, self._names, in_order=True):
+        for blob, values in self._predictor.extract(feeds, self._names):
             if np.issubdtype(values.dtype, np.floating):  # not the integers between two layers in 8 bit
                 yield self._names[blob], values
 
