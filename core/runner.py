@@ -98,7 +98,7 @@ def _run(
     check_output_folder(job.out)
     samples, test_folder, calibration_folder = _split(job)
     context = ConversionContext(
-        job.inspected or inspect(job.source),
+        job.inspected or replace(inspect(job.source), dequantize=job.dequantize),
         job.preprocessing,
         split=samples,
         folder=work,
@@ -285,6 +285,8 @@ def _kept(cut: PostProcessing | None, folder: Path) -> PostProcessing | None:
 def _larger_than_source(source: Source) -> Text:
     if source.is_fp16:
         return say("The file is larger than the original, whose weights are 16 bit.")
+    if source.is_quantized:
+        return say("The file is larger than the original, whose weights are 8 bit.")
     return say(
         "The file is larger than the original, which has hardly any weights or computes them anew at each start."
     )
