@@ -19,10 +19,10 @@ from core.onnx_model.normalize.quantized_values import Scale, number_range, to_i
 _DOMAINS = ONNX_DOMAINS | {"com.microsoft"}
 
 _MOVING = frozenset(
-    {"Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "Identity", "MaxPool", "Reshape", "Resize", "Slice"}
-    | {"SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"}
+    {"Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "Identity", "MaxPool", "Pad", "Reshape", "Resize"}
+    | {"Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"}
 )
-"""Operators that give numbers of their first input (Concat: of all) as they are, as integers or as floats."""
+"""Operators that give numbers of their first input as they are (Concat: of all, Pad: and one to fill with)."""
 
 _OF_ONE = {
     "QLinearAveragePool": "AveragePool",
@@ -210,10 +210,18 @@ class _Dequantizer:
         copy.name = self.edit.name(f"{node.name}_float")
         for index in range(len(node.input) if node.op_type == "Concat" else 1):
             copy.input[index] = self._number(node.input[index], scale)
+        if node.op_type == "Pad" and attributes(node).get("mode", b"constant") == b"constant":
+            fill = node.input[2] if len(node.input) > 2 and node.input[2] else self._integer_zero(scale)
+            copy.input[:] = [*copy.input[:2], self._number(fill, scale), *copy.input[3:]]
         for index, output in enumerate(node.output):
             copy.output[index] = self.edit.name(f"{output}_float") if output else ""
             self._known[output, scale] = copy.output[index]
         self._add(copy)
+
+    def _integer_zero(self, scale: Scale) -> str:
+        """What a Pad of integers fills with where nothing is given."""
+        zero_point = self._read(scale.zero_point)
+        return self.edit.constant(np.zeros((), np.uint8 if zero_point is None else zero_point.dtype), "zero")
 
     def _clip_integers(self, node: onnx.NodeProto, scale: Scale) -> str:
         """A Clip of integers, by which exporters write narrow ranges."""

@@ -142,6 +142,21 @@ def test_what_only_moves_integers_moves_floats():
     assert operators(changed) == ["MaxPool", "Transpose", "Concat", "Split", "Identity"]
 
 
+@pytest.mark.parametrize("fill", [None, 0, 7])
+def test_a_pad_of_integers_fills_with_the_number(fill):
+    inputs = ["q", "pads"] if fill is None else ["q", "pads", "fill"]
+    nodes = [
+        node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        node("Pad", inputs, ["p"]),
+        node("DequantizeLinear", ["p", "s", "z"], ["y"]),
+    ]
+    weights = [floats("s", 0.02), scalar("z", 128, np.uint8), numpy_helper.from_array(np.array([0, 1, 0, 2]), "pads")]
+    weights += [] if fill is None else [scalar("fill", fill, np.uint8)]
+    model = model_of(nodes, [value("x", [1, 4])], [value("y", [1, 7])], weights)
+    x = np.array([[-1, 0, 1, 2]], np.float32)
+    assert operators(rewritten(model, dequantize, feeds={"x": x}, atol=0.011)) == ["Pad", "Identity"]
+
+
 def test_an_embedding_stored_in_8_bit():
     nodes = [node("Gather", ["w", "x"], ["g"]), node("DequantizeLinear", ["g", "s", "z"], ["y"])]
     weights = [integers("w", np.uint8, 9, 4), floats("s", 0.1), scalar("z", 100, np.uint8)]
