@@ -99,7 +99,7 @@ def _run(
     check_output_folder(job.out)
     samples, test_folder, calibration_folder = _split(job)
     context = ConversionContext(
-        job.inspected or inspect(job.source),
+        job.inspected or replace(inspect(job.source), dequantize=job.dequantize),
         job.preprocessing,
         split=samples,
         folder=work,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -106,6 +107,11 @@ def _parser() -> argparse.ArgumentParser:
         choices=METHODS,
         help="how the ranges of ncnn_quan are chosen (default: min-max; ncnn's own tools always use kl)",
     )
+    parser.add_argument(
+        "--dequantize",
+        action="store_true",
+        help="turn a model that is 8 bit already back to 32 bit first; its accuracy stays that of 8 bit",
+    )
     _add_task_options(parser)
     how = parser.add_argument_group("preprocessing (what is left out is proposed from the model and the pictures)")
     how.add_argument("--size", type=_size, metavar="H,W", help="height and width in pixels; one number: a square")
@@ -168,7 +174,7 @@ def _job(options: argparse.Namespace) -> Job:
             say("Give exactly one ONNX model."),
             next_step=say("For example: python tools/export_quantize.py model.onnx"),
         )
-    source = inspect(path.resolve())
+    source = replace(inspect(path.resolve()), dequantize=options.dequantize)
     counts = [None if folder is None else len(read_folder(folder).files) for folder in _folders(options)]
     inputs = dict(options.input)
     fixed_inputs(source, inputs)  # raises at once where something is wrong with them
@@ -192,6 +198,7 @@ def _job(options: argparse.Namespace) -> Job:
         class_names=request.class_names,
         ncnn_tools=_tools(options.ncnn_tools),
         ncnn_calibration=options.ncnn_calibration,
+        dequantize=options.dequantize,
         model=source,
         preflight=check_targets(
             source,

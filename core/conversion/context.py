@@ -115,7 +115,13 @@ class ConversionContext:
     @cached_property
     def normalized(self) -> NormalizedSource:
         """The source in plain 32-bit ONNX, from which everything is made."""
-        return normalize_source(self.source.path, self.example.feeds, self.expected, given=self.fixed)
+        return normalize_source(
+            self.source.path,
+            self.example.feeds,
+            self.expected,
+            given=self.fixed,
+            is_dequantized=self.source.dequantize,
+        )
 
     @property
     def has_test_samples(self) -> bool:
@@ -152,6 +158,11 @@ class ConversionContext:
             A model with the source's inputs and outputs; the same model where the source is not cut.
         """
         return model if self.cut is None else attach_tail(model, self.cut)
+
+    @property
+    def size_to_reduce(self) -> int:
+        """Size of the source's file, or of its 32-bit model where it was dequantised."""
+        return self.normalized.model.ByteSize() if self.source.dequantize else self.source.size_bytes
 
     @property
     def tail_bytes(self) -> int:
@@ -226,7 +237,7 @@ class ConversionContext:
             predictor.close()
 
     def _open_reference(self, *, threads: int = 0) -> OnnxPredictor:
-        """The source, or its head where it is cut; in 32 bit where the source rounds each step to 16."""
+        """The source, or its head where it is cut; in 32 bit where the source rounds each step to 16 or 8."""
         if self.cut is not None:
             return OnnxPredictor(self.cut.head, threads=threads)
         if self.normalized.is_exact:

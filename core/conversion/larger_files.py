@@ -21,6 +21,8 @@ def why_larger(size_bytes: int, source: Source) -> Text:
     """
     if source.is_fp16:
         return say("The file is larger than the original, whose weights are 16 bit.")
+    if source.is_quantized:
+        return say("The file is larger than the original, whose weights are 8 bit.")
     growth = size_bytes - source.size_bytes
     if growth <= _DESCRIPTION_BYTES:
         return say(

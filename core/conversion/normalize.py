@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import onnx
 
 from core.common.text import Text, say
+from core.conversion.cut import run_model
+from core.conversion.dequantize import DEQUANTIZED, dequantize_source
 from core.conversion.prepare import load_source
 from core.isolation.trial import agrees
 from core.metrics.reference_check import ReferenceSamples
@@ -33,11 +35,19 @@ class NormalizedSource:
     """What was changed, as far as people should know."""
 
     is_exact: bool = True
-    """Whether it gives the source's outputs to the last bits; not so where the source rounds each step to 16 bit."""
+    """Whether it gives the source's outputs to the last bits; not so where that rounds each step to 16 or 8 bit."""
+
+    cosine: float = 1.0
+    """Least cosine of its outputs with the source's, where the source was dequantised."""
 
 
 def normalize_source(
-    path: Path, feeds: Feeds, expected: Mapping[str, Tensor], *, given: Feeds | None = None
+    path: Path,
+    feeds: Feeds,
+    expected: Mapping[str, Tensor],
+    *,
+    given: Feeds | None = None,
+    is_dequantized: bool = False,
 ) -> NormalizedSource:
     """Apply every rewrite that keeps the outputs.
 
@@ -46,18 +56,31 @@ def normalize_source(
         feeds: one sample.
         expected: the source's outputs for it.
         given: inputs that are the same for every sample.
+        is_dequantized: whether steps in 8 bit are turned into 32 bit first.
 
     Raises:
         SourceError: weights that are in another file cannot be read.
+        ConversionError: once dequantised, the model gives other answers.
     """
+    load = partial(load_source, path)
+    found = dequantize_source(load(), feeds, expected) if is_dequantized else None
+    if found is None:
+        return _normalize(load, feeds, expected, given or {})
+    normalized = _normalize(partial(copy_model, found.model), feeds, run_model(found.model, feeds), given or {})
+    return replace(normalized, notes=(DEQUANTIZED, *normalized.notes), is_exact=False, cosine=found.cosine)
+
+
+def _normalize(
+    load: Callable[[], onnx.ModelProto], feeds: Feeds, expected: Mapping[str, Tensor], given: Feeds
+) -> NormalizedSource:
     references = [(feeds, expected)]
-    rewrites = (*REWRITES[:-1], *_branch_rewrites(feeds, given or {}), REWRITES[-1])
-    model = load_source(path)
+    rewrites = (*REWRITES[:-1], *_branch_rewrites(feeds, given), REWRITES[-1])
+    model = load()
     applied = _apply_all(model, rewrites)
     if applied == []:
         return NormalizedSource(model)
     if applied is None or not agrees(model, references, least=min(rewrite.least for rewrite in applied)):
-        model, applied = _apply_proved(load_source(path), rewrites, references)
+        model, applied = _apply_proved(load(), rewrites, references)
     notes = tuple(rewrite.note for rewrite in applied if rewrite.note is not None)
     return NormalizedSource(model, notes, is_exact=all(rewrite.apply is not raise_half for rewrite in applied))
 

@@ -24,6 +24,7 @@ from core.job.comparison import AgreementName, Comparison, Latency, LayerDiffere
 from core.job.crashes import AtTarget
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
+from core.metrics.similarity import least_cosine_through
 from core.onnx_model.boundary import SELECTING
 from core.runtimes.source import open_source
 from core.targets.base import Target
@@ -68,6 +69,9 @@ class Evaluation:
     notes: tuple[Text, ...] = ()
     """What is to be said of the test samples, whatever was made."""
 
+    normalized_cosine: float = 1.0
+    """Of the normalised source with the source, where that was dequantised: no file made of it can be closer."""
+
     def verify(self, target: Target) -> tuple[Comparison, tuple[Text, ...]]:
         """The measurements of one file, with warnings about them.
 
@@ -75,6 +79,7 @@ class Evaluation:
             ConversionError: the file does not load, does not run, or differs too much from the source.
         """
         candidate = self.candidates[target.id]
+        least = least_cosine_through(self.normalized_cosine, target.least_cosine)
         if candidate.error is not None:
             raise candidate.error
         metrics, outputs = candidate.metrics, candidate.metrics.similarity.compute()
@@ -85,7 +90,7 @@ class Evaluation:
             light, verdict = judge_lost_outputs(light, verdict, outputs, self.read)
         else:
             light, verdict = judge_numbers(
-                outputs, target.least_cosine, measured=self.images > 0, decodes=self.task.name != "tensors"
+                outputs, least, measured=self.images > 0, decodes=self.task.name != "tensors"
             )
         if light == "failed":
             raise failure(verdict, outputs)
@@ -99,7 +104,7 @@ class Evaluation:
             light=light,
             verdict=verdict,
         )
-        return comparison, tuple(_warnings(comparison, target.least_cosine))
+        return comparison, tuple(_warnings(comparison, least))
 
 
 def evaluate(
@@ -160,6 +165,7 @@ def evaluate(
         # What a model picks by value may change its place.
         read=frozenset() if SELECTING & set(context.source.operators) else frozenset(metrics.read),
         notes=tuple(_notes_on_samples(metrics)) if context.has_test_samples else (),
+        normalized_cosine=context.normalized.cosine if artifacts else 1.0,
     )
 
 

@@ -48,6 +48,9 @@ class Job:
     ncnn_calibration: str = "min-max"
     """How activation ranges are chosen for 8 bit in ncnn: a method of :mod:`core.quantization.observers.abs_max`."""
 
+    dequantize: bool = False
+    """Whether a source that is quantised already is turned back into 32 bit first."""
+
     model: Source | None = None
     """The source as it was inspected; None: the runner inspects it."""
 
@@ -56,8 +59,8 @@ class Job:
 
     @property
     def inspected(self) -> Source | None:
-        """The inspected source, if there is one and the file has not changed since."""
-        if self.model is None or not self.model.is_current:
+        """The inspected source, if there is one, it is to be treated so, and the file has not changed since."""
+        if self.model is None or not self.model.is_current or self.model.dequantize != self.dequantize:
             return None
         return self.model
 

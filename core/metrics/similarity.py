@@ -168,6 +168,18 @@ class ModelSimilarity:
         return min(difference.worst.cosine for difference in self.compute())
 
 
+def least_cosine_through(between: float, least: float) -> float:
+    """Least cosine of a file with the source, if ``least`` is required with a model between the two.
+
+    Angles add up at most. That of the model between was measured on one sample, so on others it may be twice as large.
+
+    Args:
+        between: cosine of the model between with the source.
+        least: required cosine of a file with the model between.
+    """
+    return least if between >= 1 else math.cos(2 * math.acos(between) + math.acos(least))
+
+
 def _cosine(dot: float, power: float, other_power: float) -> float:
     if power == 0.0 or other_power == 0.0:
         return 1.0 if power == other_power else 0.0

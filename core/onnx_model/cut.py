@@ -92,12 +92,12 @@ def operators_before_cut(source: Source) -> frozenset[str]:
     if not SELECTING & operators:
         return operators
     names = frozenset(tensor.name for tensor in source.inputs)
-    return _operators_of_head(source.path, source.modified_ns, names) or operators
+    return _operators_of_head(source.path, source.modified_ns, names, source.dequantize) or operators
 
 
 @lru_cache(maxsize=16)
-def _operators_of_head(path: Path, changed: int, names: frozenset[str]) -> frozenset[str] | None:
-    model = plain_structure(path, changed)
+def _operators_of_head(path: Path, changed: int, names: frozenset[str], is_dequantized: bool) -> frozenset[str] | None:
+    model = plain_structure(path, changed, is_dequantized)
     cut = None if model is None else find_cut(model)
     return None if cut is None else operators_of(cut.head, names).everywhere
 

@@ -16,7 +16,8 @@ Dimension: TypeAlias = int | str
 """A fixed size, or the name of a free dimension ("?" where it has none)."""
 
 _QUANTIZED_OPERATORS = frozenset(
-    {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger"}
+    {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
+    | {"ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "QAttention", "QGemm"}
 )
 
 _IMAGE_DTYPES = frozenset({"float32", "float16", "float64", *INTEGER_MEAN})
@@ -74,6 +75,9 @@ class Source:
     modified_ns: int
     """When the file was last changed, in nanoseconds since 1970."""
 
+    dequantize: bool = False
+    """Whether its 8-bit steps are turned back into 32 bit before anything is made, as the person asked."""
+
     @property
     def is_current(self) -> bool:
         """Whether the file has not changed since it was inspected."""
@@ -89,12 +93,17 @@ class Source:
     @property
     def is_quantized(self) -> bool:
         """Whether it already is quantised to 8 bit."""
-        return any(operator.rpartition("::")[2] in _QUANTIZED_OPERATORS for operator in self.operators)
+        return bool(quantized_operators(self.operators))
 
     @property
     def is_fp16(self) -> bool:
         """Whether most of its weights are 16-bit floats already; not all, as the scales of Resize are always 32 bit."""
         return self.half_parameters > self.parameters / 2
+
+    @property
+    def bytes_per_weight(self) -> int:
+        """Size of most of its weights in the file."""
+        return 1 if self.is_quantized else 2 if self.is_fp16 else 4
 
     @property
     def foreign_operators(self) -> tuple[str, ...]:
@@ -160,6 +169,14 @@ class Source:
             return from_data(Preprocessing, json.loads(text))
         except (OptionError, ValueError):
             return None  # damaged metadata: the preprocessing is inferred instead
+
+
+def quantized_operators(operators: Collection[str]) -> tuple[str, ...]:
+    """Those of some operators that compute in 8 bit, or turn numbers into it or back."""
+    names = {operator: operator.rpartition("::")[2] for operator in operators}
+    return tuple(
+        sorted(one for one, name in names.items() if name in _QUANTIZED_OPERATORS or name.startswith("QLinear"))
+    )
 
 
 def shape_text(shape: tuple[Dimension, ...]) -> str:

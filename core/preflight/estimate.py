@@ -64,7 +64,8 @@ def estimate(source: Source, target: Target, *, samples: SampleCounts, size: tup
 
 def memory(source: Source, cost: Cost) -> float:
     """Peak memory of making and evaluating a target, in bytes."""
-    return _BASE_BYTES + _BYTES_PER_FILE_BYTE * source.size_bytes + _BYTES_PER_VALUE * cost.activations
+    file_bytes = source.size_bytes * (4 if source.is_quantized else 1)  # it is turned into 32 bit
+    return _BASE_BYTES + _BYTES_PER_FILE_BYTE * file_bytes + _BYTES_PER_VALUE * cost.activations
 
 
 def _seconds(effort: Effort, source: Source, run: float, samples: int) -> float:

@@ -111,6 +111,6 @@ def _input_notes(source: Source, given: Collection[str]) -> Iterator[Text]:
 
 def _size(target: Target, source: Source) -> int:
     """Estimated file size in bytes: the weights, and what the source holds besides them (the graph)."""
-    besides = max(0, source.size_bytes - (2 if source.is_fp16 else 4) * source.parameters)
-    stored = source.size_bytes / (2 if source.is_fp16 else 4)
+    besides = max(0, source.size_bytes - source.bytes_per_weight * source.parameters)
+    stored = source.size_bytes / source.bytes_per_weight
     return round(besides + target.bytes_per_weight * min(source.parameters, stored))

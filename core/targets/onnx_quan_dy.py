@@ -48,7 +48,7 @@ class OnnxQuanDy(OnnxTarget):
         best = quantize_dynamic(
             context.prepared.fresh,
             context.references,
-            max_bytes=context.source.size_bytes - context.tail_bytes,
+            max_bytes=context.size_to_reduce - context.tail_bytes,
             scratch=folder / name,
             progress=progress,
         )

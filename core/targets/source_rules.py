@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.common.errors import TargetRefused
 from core.common.text import say
 from core.onnx_model.normalize.effective import effective_operators
-from core.onnx_model.source import Source
+from core.onnx_model.source import Source, quantized_operators
 
 _RANDOM = frozenset(
     {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
@@ -13,14 +13,28 @@ _RANDOM = frozenset(
 
 
 def refuse_if_8_bit(source: Source) -> None:
-    """Refuse a source that is quantised already.
+    """Refuse a source that is quantised already, unless it is turned back into 32 bit first.
 
     Raises:
-        TargetRefused: it computes in 8 bit.
+        TargetRefused: it computes in 8 bit, and that is not wanted otherwise or cannot be undone.
     """
-    if source.is_quantized:
+    if not source.is_quantized:
+        return
+    if not source.dequantize:
         raise TargetRefused(
             say("This model is already an 8 bit model; reducing it again would only lose accuracy."),
+            next_step=say(
+                "Pick the original model from before it was quantised. Without it, have this one turned back to 32 bit "
+                "first: tick that box below the model, or add --dequantize to the command."
+            ),
+        )
+    left = quantized_operators(effective_operators(source).everywhere)
+    if left:
+        raise TargetRefused(
+            say(
+                "These 8 bit steps of the model cannot be turned back to 32 bit: {operators}.",
+                operators=", ".join(left),
+            ),
             next_step=say("Pick the original model from before it was quantised."),
         )
 

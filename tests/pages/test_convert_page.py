@@ -8,6 +8,7 @@ from core.common.text import say
 from core.inputs.infer_preprocessing import Proposal
 from core.preprocessing import Preprocessing
 from pages.parts.convert import preprocessing_step
+from quantized import quantized
 
 
 @pytest.fixture(autouse=True)
@@ -159,3 +160,19 @@ def test_a_watched_job_can_be_cancelled(opened, store):
     app.button(key="cancel").click().run()
     assert store.state(store.ids()[0]).status == "cancelled"
     assert "It was cancelled." in page_text(app)
+
+
+def test_a_quantised_model_is_turned_back_only_if_that_is_ticked(opened, store, tmp_path):
+    app = give(opened("convert"), "model", quantized(tmp_path / "q.onnx", "qdq-unsigned"))
+    assert not app.checkbox(key="dequantize").value
+    assert app.button(key="convert").disabled and "tick that box below the model" in page_text(app)
+    app.checkbox(key="dequantize").check().run()
+    app.button(key="convert").click().run()
+    job = store.job(store.ids()[0])
+    assert job.dequantize and job.inspected is not None
+    assert job.targets == ("onnx_fp16", "onnx_quan_dy", "ncnn", "ncnn_fp16")
+
+
+def test_of_a_float_model_that_is_not_asked(opened, model):
+    app = give(opened("convert"), "model", model)
+    assert not [box for box in app.checkbox if box.key == "dequantize"]

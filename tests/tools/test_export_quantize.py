@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core.targets import TARGET_IDS
+from quantized import quantized
 from small import conv_net, pictures
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -113,3 +115,16 @@ def test_the_calibration_method_changes_the_file(run, tmp_path):
         made.append((tmp_path / method / "net_int8.bin").read_bytes())
     assert len(made[0]) == len(made[1]) and made[0] != made[1]
     assert run("net.onnx", "--type", "ncnn_quan", "--ncnn-calibration", "magic").returncode == 2
+
+
+def test_all_files_are_made_of_a_quantised_model_that_is_turned_back(run, tmp_path):
+    quantized(tmp_path / "q.onnx", "qdq-unsigned", source=tmp_path / "net.onnx")
+    arguments = ("q.onnx", "--images", "images", "--type", *TARGET_IDS, "--json", "r.json", *SETTINGS)
+    refused = run(*arguments)
+    assert refused.returncode == 1 and refused.stdout.count("add --dequantize to the command") == 6
+    done = run(*arguments, "--dequantize")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert "dequantised" in report["notes"][0]
+    assert {one["comparison"]["light"] for one in report["outcomes"]} == {"keeps"}
+    assert all(one["comparison"]["cosine"] > 0.999 for one in report["outcomes"])

@@ -39,6 +39,10 @@ class Editor:
             self._values[name] = _read(self._tensors.get(name))
         return self._values[name]
 
+    def tensor(self, name: str) -> onnx.TensorProto | None:
+        """A constant as the file holds it, perhaps without its data; None for what is computed."""
+        return self._tensors.get(name)
+
     def name(self, like: str) -> str:
         """A name for a tensor or a node that nothing has yet."""
         number, name = 0, like
@@ -55,8 +59,17 @@ class Editor:
         """
         name = self.name(like)
         self.model.graph.initializer.append(numpy_helper.from_array(np.array(values), name))
+        self._tensors[name] = self.model.graph.initializer[-1]
         self._values[name] = values
         return name
+
+    def empty(self, dims: Sequence[int], kind: int, like: str) -> str:
+        """Add a constant of an element type without its data, to a model whose data was left out.
+
+        Returns:
+            Its name.
+        """
+        return self.adopt(onnx.TensorProto(name=like, dims=dims, data_type=kind))
 
     def adopt(self, tensor: onnx.TensorProto) -> str:
         """Add a constant of a subgraph.

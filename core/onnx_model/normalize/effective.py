@@ -14,6 +14,7 @@ from core.onnx_model.graph import ONNX_DOMAINS, all_nodes, copy_model
 from core.onnx_model.inline_functions import inline_functions
 from core.onnx_model.links import Links
 from core.onnx_model.normalize.branches import BRANCHING, fold_branches
+from core.onnx_model.normalize.dequantize import dequantize
 from core.onnx_model.normalize.edit import is_plain
 from core.onnx_model.normalize.fused import unfuse
 from core.onnx_model.normalize.resize import later_resize
@@ -57,18 +58,18 @@ def effective_operators(source: Source) -> EffectiveOperators:
             more, which leaves all its operators.
     """
     names = frozenset(tensor.name for tensor in source.inputs)
-    found = _of_file(source.path, source.modified_ns, names)
+    found = _of_file(source.path, source.modified_ns, names, source.dequantize)
     return found or EffectiveOperators(frozenset(source.operators), frozenset(source.operators))
 
 
 @lru_cache(maxsize=16)
-def _of_file(path: Path, changed: int, names: frozenset[str]) -> EffectiveOperators | None:
-    model = plain_structure(path, changed)
+def _of_file(path: Path, changed: int, names: frozenset[str], is_dequantized: bool) -> EffectiveOperators | None:
+    model = plain_structure(path, changed, is_dequantized)
     return None if model is None else operators_of(model, names)
 
 
 @lru_cache(maxsize=4)
-def plain_structure(path: Path, _changed: int) -> onnx.ModelProto | None:
+def plain_structure(path: Path, _changed: int, is_dequantized: bool) -> onnx.ModelProto | None:
     """A file rewritten as far as that needs no data of weights, which are left out; it must not be changed.
 
     Returns:
@@ -83,7 +84,13 @@ def plain_structure(path: Path, _changed: int) -> onnx.ModelProto | None:
     del model.graph.input[:]
     model.graph.input.extend(inputs.input)
     drop_data(model.graph)
-    for rewrite in (unfuse, later_resize, fold_branches, _fold_with_assumed_sizes):
+    for rewrite in (
+        *([dequantize] if is_dequantized else []),
+        unfuse,
+        later_resize,
+        fold_branches,
+        _fold_with_assumed_sizes,
+    ):
         trial = copy_model(model)
         try:
             if rewrite(trial):

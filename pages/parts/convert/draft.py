@@ -34,6 +34,9 @@ class Draft:
     score: float | None = None
     """Least score of an object, a point or a decision, 0 to 1; None: the task's own."""
 
+    dequantize: bool = False
+    """Whether a model that is 8 bit already is turned back into 32 bit first."""
+
     unwanted: tuple[TargetId, ...] = ()
     """Targets that the person unticked; all others are made where they can be."""
 
@@ -51,7 +54,7 @@ def change(**choices: Any) -> Draft:
     """Change the draft; a new model or new examples reset what was chosen for the old ones."""
     draft = replace(current(), **choices)
     if "source" in choices:
-        draft = replace(draft, preprocessing=None, task=None, score=None, unwanted=(), out=None)
+        draft = replace(draft, preprocessing=None, task=None, score=None, dequantize=False, unwanted=(), out=None)
     if "images" in choices:
         draft = replace(draft, preprocessing=None)
     st.session_state[_KEY] = draft

@@ -107,6 +107,7 @@ def _submit(
             test_images=None if examples.test is None else examples.test.path,
             task=choices.task,
             score=choices.score,
+            dequantize=source.dequantize,
             model=source,
             preflight=targets,
         )

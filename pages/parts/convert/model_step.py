@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -31,9 +32,9 @@ def choose_model() -> Source | None:
         source = None if path is None else _read(path)
         if source is None:
             _ask()
-        else:
-            _show(source)
-    return source
+            return None
+        _show(source)
+        return replace(source, dequantize=source.is_quantized and _ask_to_dequantize())
 
 
 def _read(path: Path) -> Source | None:
@@ -91,6 +92,17 @@ def _show(source: Source) -> None:
         st.badge(t(operations), icon=":material/account_tree:", color="gray")
         st.badge(t("ONNX version {version}", version=source.opset), icon=":material/sell:", color="gray")
     show_detail(_technical(source))
+
+
+def _ask_to_dequantize() -> bool:
+    chosen = st.checkbox(
+        t("Turn the 8 bit model back to 32 bit first (dequantise)"),
+        value=draft.current().dequantize,
+        key="dequantize",
+        help=t("Then all files can be made from it. None of them will be more accurate than the 8 bit model."),
+    )
+    draft.change(dequantize=chosen)
+    return chosen
 
 
 def _choose_another() -> None:

@@ -19,6 +19,7 @@ def job(tmp_path):
 def test_the_inspected_model_counts_until_its_file_changes_or_is_gone(job):
     assert job.inspected is job.model
     assert replace(job, model=None).inspected is None
+    assert replace(job, dequantize=True).inspected is None  # it was not inspected for that
     os.utime(job.source, ns=(1, 1))
     assert job.inspected is None
     job.source.unlink()
