@@ -40,14 +40,14 @@ class Artifact:
     """Output name of the source -> blob name in the ncnn model, in the source's order; where it is cut before its
     post-processing, the names of the tensors there."""
 
-    integer_inputs: tuple[str, ...] = ()
-    """Inputs of the source that an ncnn model takes as 32-bit integers; it takes all others as 32-bit floats."""
-
     notes: tuple[Text, ...] = ()
     """What was changed or kept, and why."""
 
     cut: PostProcessing | None = None
     """What the file leaves out, if it does."""
+
+    integer_inputs: tuple[str, ...] = ()
+    """Inputs of the source that an ncnn model takes as 32-bit integers; it takes all others as 32-bit floats."""
 
     @property
     def size_bytes(self) -> int:

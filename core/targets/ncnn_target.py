@@ -73,7 +73,7 @@ class NcnnTarget:
         integers = tuple(name for name, blob in model.inputs.items() if blob in model.integer_inputs)
         cut = context.post_processing
         notes = (*notes, *_cut_notes(cut), *_integer_notes(context.source, model, integers))
-        return Artifact(self.id, files, model.inputs, model.outputs, integers, notes, cut)
+        return Artifact(self.id, files, model.inputs, model.outputs, notes, cut, integers)
 
     def open(self, artifact: Artifact, expected: Mapping[str, Tensor], *, threads: int) -> Predictor:
         """Load it in ncnn, which has neither the source's names nor a batch axis: both are restored.
