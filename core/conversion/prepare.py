@@ -18,6 +18,7 @@ from core.onnx_model.external_data import load_embedded
 from core.onnx_model.graph import all_nodes, copy_model, opset
 from core.onnx_model.normalize.branches import fold_branches
 from core.onnx_model.normalize.later import OPSET
+from core.onnx_model.serialize import byte_size
 from core.runtimes.onnx import source_errors
 from core.runtimes.predictor import Feeds, Tensor
 from core.runtimes.source import open_source
@@ -122,7 +123,7 @@ def _slimmed(model: onnx.ModelProto, references: ReferenceSamples) -> onnx.Model
         slimmed = _apply(partial(_slim, limit=limit), model)
         if slimmed is None or not agrees(slimmed, references, least=_LEAST_COSINE):
             return None  # a bug in onnxslim shows with every limit
-        if slimmed.ByteSize() <= _MAX_GROWTH * model.ByteSize() + _ALLOWANCE_BYTES:
+        if byte_size(slimmed) <= _MAX_GROWTH * byte_size(model) + _ALLOWANCE_BYTES:
             return slimmed
     return None
 
