@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from core.common.errors import SourceError
@@ -51,6 +52,16 @@ def all_tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:
 def external_tensors(graph: onnx.GraphProto) -> tuple[TensorProto, ...]:
     """Those whose values lie in other files."""
     return tuple(tensor for tensor in all_tensors(graph) if tensor.data_location == TensorProto.EXTERNAL)
+
+
+def external_locations(path: Path) -> frozenset[str]:
+    """The files in which a model's weights lie, as it names them; empty where it cannot be read."""
+    try:
+        model = inline_functions(onnx.load(str(path), load_external_data=False))
+    except (DecodeError, OSError, ValueError):
+        return frozenset()
+    entries = (entry for tensor in external_tensors(model.graph) for entry in tensor.external_data)
+    return frozenset(entry.value for entry in entries if entry.key == "location")
 
 
 def external_part(tensor: TensorProto, path: Path) -> ExternalPart:
