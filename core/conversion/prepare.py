@@ -10,15 +10,15 @@ from pathlib import Path
 import onnx
 from onnx import version_converter
 
-from core.common.errors import SourceError
 from core.common.text import Text, say
 from core.isolation.trial import agrees
 from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.clean import clean
+from core.onnx_model.external_data import load_embedded
 from core.onnx_model.graph import all_nodes, copy_model, opset
-from core.onnx_model.inline_functions import inline_functions
 from core.onnx_model.normalize.branches import fold_branches
 from core.onnx_model.normalize.later import OPSET
+from core.onnx_model.serialize import byte_size
 from core.runtimes.onnx import source_errors
 from core.runtimes.predictor import Feeds, Tensor
 from core.runtimes.source import open_source
@@ -104,14 +104,7 @@ def load_source(path: Path) -> onnx.ModelProto:
     Raises:
         SourceError: weights that are in another file cannot be read.
     """
-    try:
-        model = inline_functions(onnx.load(str(path)))
-    except (OSError, ValueError, onnx.checker.ValidationError) as exc:
-        raise SourceError(
-            say('The weights of "{name}" that are in another file cannot be read.', name=path.name),
-            next_step=say("Put the model and its weights into one folder, as plain files; links are not followed."),
-            detail=str(exc),
-        ) from exc
+    model = load_embedded(path)
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
     del model.graph.input[:]
@@ -130,7 +123,7 @@ def _slimmed(model: onnx.ModelProto, references: ReferenceSamples) -> onnx.Model
         slimmed = _apply(partial(_slim, limit=limit), model)
         if slimmed is None or not agrees(slimmed, references, least=_LEAST_COSINE):
             return None  # a bug in onnxslim shows with every limit
-        if slimmed.ByteSize() <= _MAX_GROWTH * model.ByteSize() + _ALLOWANCE_BYTES:
+        if byte_size(slimmed) <= _MAX_GROWTH * byte_size(model) + _ALLOWANCE_BYTES:
             return slimmed
     return None
 

@@ -8,6 +8,7 @@ from core.common.errors import ConversionError
 from core.isolation.predictor import IsolatedPredictor
 from core.job.comparison import OutputDifference
 from core.metrics.reference_check import KeepsAnswers, ReferenceSamples, compare_outputs
+from core.onnx_model.serialize import serialize
 from core.runtimes.onnx import OnnxPredictor
 
 
@@ -16,7 +17,7 @@ def measure_similarity(
 ) -> tuple[OutputDifference, ...] | None:
     """:func:`compare_outputs` of an ONNX model; None as well if it does not load or run, crashes or hangs."""
     try:
-        predictor = IsolatedPredictor(OnnxPredictor, model.SerializeToString(), threads=1)
+        predictor = IsolatedPredictor(OnnxPredictor, serialize(model), threads=1)
         return compare_outputs(predictor, references, keeps_answers)
     except ConversionError:
         return None

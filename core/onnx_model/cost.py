@@ -9,8 +9,8 @@ from pathlib import Path
 
 import onnx
 
-from core.onnx_model.inline_functions import inline_functions
-from core.onnx_model.shapes import SIDE, Shapes, assume_sizes, drop_data, infer_shapes, known_shapes
+from core.onnx_model.external_data import load_structure
+from core.onnx_model.shapes import MAX_SHAPE_ELEMENTS, SIDE, Shapes, assume_sizes, drop_data, infer_shapes, known_shapes
 
 _MAC_OPERATORS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN"})
 
@@ -38,7 +38,7 @@ def cost_of(path: Path, size: tuple[int, int] | None = None) -> Cost:
 
 @lru_cache(maxsize=16)
 def _cached_cost(path: Path, _changed: int, size: tuple[int, int]) -> Cost:
-    model = inline_functions(onnx.load(str(path), load_external_data=False))
+    model = load_structure(path, most_elements=MAX_SHAPE_ELEMENTS)
     drop_data(model.graph)
     assume_sizes(model.graph, size)
     graph = infer_shapes(model).graph

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -12,7 +11,8 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from core.common.errors import SourceError
-from core.common.text import say
+from core.common.text import Text, say
+from core.onnx_model.external_data import all_tensors, external_part, external_tensors
 from core.onnx_model.graph import ONNX_DOMAINS, all_nodes
 from core.onnx_model.inline_functions import inline_functions
 from core.onnx_model.source import Dimension, Source, TensorInfo
@@ -20,6 +20,7 @@ from core.onnx_model.tensor_types import check_types
 
 _MAX_PROTOBUF_BYTES = 2**31 - 1
 _FP16 = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16})
+_BYTES_MORE_IN_32_BIT = 2
 
 
 def inspect(path: Path) -> Source:
@@ -32,9 +33,13 @@ def inspect(path: Path) -> Source:
         SourceError: it is missing, no ONNX file, damaged, or lacks its external data.
     """
     model = inline_functions(_parse(path))
-    graph, weights = model.graph, tuple(_weights(model.graph))
-    size = path.stat().st_size + sum(file.stat().st_size for file in _external_files(model, path))
-    _check_size(path, size)
+    graph, weights = model.graph, tuple(all_tensors(model.graph))
+    outside = [external_part(tensor, path) for tensor in external_tensors(graph)]
+    half = sum(math.prod(tensor.dims) for tensor in weights if tensor.data_type in _FP16)
+    # Everything is made from one self-contained model: weights stored once for several tensors take more there.
+    embedded = path.stat().st_size + sum(part.length for part in outside)
+    _check_size(path, embedded)
+    _check_size_in_32_bit(path, embedded + _BYTES_MORE_IN_32_BIT * half)
     if not graph.node or not graph.output:
         raise SourceError(
             say('"{name}" is not an ONNX model, or it is empty.', name=path.name),
@@ -47,9 +52,9 @@ def inspect(path: Path) -> Source:
         outputs=tuple(_tensor(value) for value in graph.output),
         opset=_opset(model, path),
         operators=dict(Counter(_operator(node) for node in all_nodes(graph)).most_common()),
-        size_bytes=size,
+        size_bytes=path.stat().st_size + sum(part.length for part in set(outside)),
         parameters=sum(math.prod(tensor.dims) for tensor in weights),
-        half_parameters=sum(math.prod(tensor.dims) for tensor in weights if tensor.data_type in _FP16),
+        half_parameters=half,
         weight_dtypes=frozenset(_dtype(tensor.data_type) for tensor in weights),
         metadata={entry.key: entry.value for entry in model.metadata_props},
         modified_ns=path.stat().st_mtime_ns,
@@ -64,7 +69,7 @@ def _parse(path: Path) -> onnx.ModelProto:
     _check_size(path, path.stat().st_size)
     try:
         model = onnx.load(str(path), load_external_data=False)
-        if model.ByteSize() < _MAX_PROTOBUF_BYTES and not _is_external(model):
+        if model.ByteSize() < _MAX_PROTOBUF_BYTES and not external_tensors(model.graph):
             onnx.checker.check_model(model)
     except OSError as exc:
         raise SourceError(
@@ -102,49 +107,25 @@ def _check_size(path: Path, size: int) -> None:
                 name=path.name,
                 size=f"{size / 1e9:.1f}",
             ),
-            next_step=say("Use a smaller variant of the model; edge devices need one anyway."),
+            next_step=_use_a_smaller_one(),
         )
 
 
-def _is_external(model: onnx.ModelProto) -> bool:
-    return any(tensor.data_location == TensorProto.EXTERNAL for tensor in _weights(model.graph))
+def _check_size_in_32_bit(path: Path, size: int) -> None:
+    if size > _MAX_PROTOBUF_BYTES:
+        raise SourceError(
+            say(
+                'The model "{name}" would hold {size} GB in 32 bit, from which every file is made; EdgePress takes '
+                "models up to 2 GB, the most that one file holds.",
+                name=path.name,
+                size=f"{size / 1e9:.1f}",
+            ),
+            next_step=_use_a_smaller_one(),
+        )
 
 
-def _external_files(model: onnx.ModelProto, path: Path) -> set[Path]:
-    """The external data files of the weights, all within the model's folder."""
-    folder = path.parent.resolve()
-    files = set()
-    for tensor in _weights(model.graph):
-        if tensor.data_location != TensorProto.EXTERNAL:
-            continue
-        location = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
-        file = (folder / location).resolve()
-        if not file.is_relative_to(folder) or not location:
-            raise SourceError(
-                say('The model "{name}" wants to read a file outside its own folder.', name=path.name),
-                next_step=say("Do not use this file unless you trust whoever made it; export the model again."),
-                detail=location,
-            )
-        if not file.is_file():
-            raise SourceError(
-                say(
-                    'The weights of "{name}" are in another file, "{file}", which is missing.',
-                    name=path.name,
-                    file=location,
-                ),
-                next_step=say("Put that file into the same folder as the model."),
-            )
-        files.add(file)
-    return files
-
-
-def _weights(graph: onnx.GraphProto) -> Iterator[TensorProto]:
-    """Initializers, and constants that nodes hold as attributes."""
-    yield from graph.initializer
-    for node in all_nodes(graph):
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
+def _use_a_smaller_one() -> Text:
+    return say("Use a smaller variant of the model; edge devices need one anyway.")
 
 
 def _opset(model: onnx.ModelProto, path: Path) -> int:

@@ -23,7 +23,7 @@ PartialShape: TypeAlias = tuple[int | None, ...]
 
 _NOT_FOLDED = frozenset({"If", "Loop", "Scan", "RandomNormal", "RandomUniform", "Bernoulli", "Multinomial"})
 _MAX_PASSES = 40
-_MAX_SHAPE_ELEMENTS = 64
+MAX_SHAPE_ELEMENTS = 64
 """Size up to which a constant may be a shape that later shapes are computed from."""
 
 SIDE = 224
@@ -63,7 +63,7 @@ def _folded(graph: onnx.GraphProto, known: dict[str, NDArray[Any]]) -> dict[str,
     shapes = dict(known_shapes(graph))
     values = dict(known)
     for tensor in graph.initializer:
-        if math.prod(tensor.dims) <= _MAX_SHAPE_ELEMENTS and tensor.name not in values:
+        if math.prod(tensor.dims) <= MAX_SHAPE_ELEMENTS and tensor.name not in values:
             with suppress(ValueError, TypeError, KeyError):  # a damaged constant stays unknown
                 values[tensor.name] = numpy_helper.to_array(tensor)
     sizes = dict(_sizes_of_shapes(graph))
@@ -71,7 +71,7 @@ def _folded(graph: onnx.GraphProto, known: dict[str, NDArray[Any]]) -> dict[str,
     for node in graph.node:
         value = _picked_sizes(node, sizes, values)
         value = _value(node, shapes, values) if value is None else value
-        if value is not None and value.size <= _MAX_SHAPE_ELEMENTS:
+        if value is not None and value.size <= MAX_SHAPE_ELEMENTS:
             found[node.output[0]] = values[node.output[0]] = value
     return found
 
@@ -129,7 +129,7 @@ def drop_data(graph: onnx.GraphProto) -> None:
     """Drop the data of large constants: shape inference then takes milliseconds, and needs no external data."""
     constants = [attribute.t for node in graph.node for attribute in node.attribute if attribute.HasField("t")]
     for tensor in (*graph.initializer, *constants):
-        if math.prod(tensor.dims) > _MAX_SHAPE_ELEMENTS or tensor.data_location == TensorProto.EXTERNAL:
+        if math.prod(tensor.dims) > MAX_SHAPE_ELEMENTS or tensor.data_location == TensorProto.EXTERNAL:
             for field in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "external_data"):
                 tensor.ClearField(field)
             tensor.ClearField("data_location")

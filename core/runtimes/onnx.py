@@ -11,6 +11,7 @@ import onnx
 
 from core.common.errors import ConversionError, SourceError
 from core.common.text import Text, say
+from core.onnx_model.serialize import serialize
 from core.runtimes.casting import cast
 from core.runtimes.predictor import Feeds, Tensor
 
@@ -41,7 +42,7 @@ class OnnxPredictor:
         optimize: whether onnxruntime may fuse nodes; without, parts of a model give the very bits of the whole.
 
     Raises:
-        ConversionError: onnxruntime does not load it.
+        ConversionError: onnxruntime does not load it, or it is larger than an ONNX file can be.
     """
 
     def __init__(self, model: Path | onnx.ModelProto | bytes, *, threads: int = 0, optimize: bool = True) -> None:
@@ -54,10 +55,10 @@ class OnnxPredictor:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         # Spinning gains little on an idle computer and costs much on a busy one.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        content = model.SerializeToString() if isinstance(model, onnx.ModelProto) else model
-        content = str(content) if isinstance(content, Path) else content
+        content = serialize(model) if isinstance(model, onnx.ModelProto) else model
+        loaded = str(content) if isinstance(content, Path) else content
         try:
-            self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(loaded, options, providers=["CPUExecutionProvider"])
         # onnxruntime's exceptions share no base class but Exception.
         except Exception as exc:
             raise ConversionError(

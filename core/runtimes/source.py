@@ -8,7 +8,8 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from core.common.errors import ConversionError
+from core.common.errors import ConversionError, SourceError
+from core.onnx_model.external_data import load_embedded
 from core.onnx_model.normalize.float32 import lower_double, raise_half
 from core.onnx_model.normalize.node_names import make_node_names_unique
 from core.runtimes.onnx import OnnxPredictor
@@ -41,8 +42,8 @@ def open_source(path: Path, *, threads: int = 0) -> OnnxPredictor:
 def _repaired(path: Path) -> Iterator[onnx.ModelProto]:
     """The model after each repair that changes it."""
     try:
-        model = onnx.load(str(path))
-    except (OSError, ValueError, DecodeError, onnx.checker.ValidationError):
+        model = load_embedded(path)
+    except (OSError, ValueError, DecodeError, SourceError):
         return
     for repair in _REPAIRS:
         if repair(model):

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import onnx
 
-from core.common.errors import ConversionError, TargetRefused
+from core.common.errors import TargetRefused
 from core.common.text import Text, say
 from core.conversion.context import ConversionContext
 from core.job.outcome import Artifact
 from core.onnx_model.cut import Cut
 from core.onnx_model.normalize.effective import effective_operators
+from core.onnx_model.serialize import serialize
 from core.onnx_model.source import Source
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Predictor, Tensor
@@ -22,9 +23,6 @@ from core.targets.onnx_layer_reader import OnnxLayerReader
 from core.targets.source_rules import refuse_if_8_bit, refuse_if_random
 
 ONNX = ModelFormat("ONNX", ".onnx")
-
-_PROTOBUF_LIMIT = 2**31 - 1
-"""Bytes of one ONNX file."""
 
 _BRANCHES = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 
@@ -95,10 +93,5 @@ def save(model: onnx.ModelProto, path: Path) -> Path:
     Raises:
         ConversionError: it is larger than an ONNX file can be.
     """
-    if model.ByteSize() > _PROTOBUF_LIMIT:
-        raise ConversionError(
-            say("The result is larger than the 2 GB that one ONNX file can hold."),
-            next_step=say("Use a smaller variant of the model; edge devices need one anyway."),
-        )
-    path.write_bytes(model.SerializeToString())
+    path.write_bytes(serialize(model))
     return path

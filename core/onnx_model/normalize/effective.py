@@ -10,15 +10,15 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
+from core.onnx_model.external_data import load_structure
 from core.onnx_model.graph import ONNX_DOMAINS, all_nodes, copy_model
-from core.onnx_model.inline_functions import inline_functions
 from core.onnx_model.links import Links
 from core.onnx_model.normalize.branches import BRANCHING, fold_branches
 from core.onnx_model.normalize.dequantize import dequantize
 from core.onnx_model.normalize.edit import is_plain
 from core.onnx_model.normalize.fused import unfuse
 from core.onnx_model.normalize.resize import later_resize
-from core.onnx_model.shapes import SIDE, assume_sizes, drop_data, infer_shapes
+from core.onnx_model.shapes import MAX_SHAPE_ELEMENTS, SIDE, assume_sizes, drop_data, infer_shapes
 from core.onnx_model.source import Source
 
 _OF_DATA_DEPENDENT_SIZE = frozenset(
@@ -76,7 +76,7 @@ def plain_structure(path: Path, _changed: int, is_dequantized: bool) -> onnx.Mod
         None where it cannot be read.
     """
     try:
-        model = inline_functions(onnx.load(str(path), load_external_data=False))
+        model = load_structure(path, most_elements=MAX_SHAPE_ELEMENTS)
     except (OSError, ValueError, DecodeError):
         return None
     weights = {tensor.name for tensor in model.graph.initializer}

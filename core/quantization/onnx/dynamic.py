@@ -12,6 +12,7 @@ from core.common.progress import Progress
 from core.common.text import say
 from core.isolation.trial import measure_similarity
 from core.metrics.reference_check import ReferenceSamples
+from core.onnx_model.serialize import byte_size
 from core.quantization.onnx.matrix_products import quantize_matrix_products
 from core.quantization.onnx.weight_only import FLOAT_SHARE, OUTPUT_AXES, store_weights_as_int8
 
@@ -98,7 +99,7 @@ def quantize_dynamic(
             found.append(quantized)
             if quantized.cosine >= _SUFFICIENT_COSINE:
                 break
-    smaller = [quantized for quantized in found if quantized.model.ByteSize() < max_bytes]
+    smaller = [quantized for quantized in found if byte_size(quantized.model) < max_bytes]
     return max(smaller, key=lambda quantized: quantized.cosine, default=None)
 
 

@@ -16,6 +16,7 @@ from core.common.errors import InputError
 from core.common.paths import home
 from core.common.text import say
 from core.inputs.images import ARRAY_SUFFIXES, SUFFIXES
+from core.onnx_model.external_data import external_locations
 from core.queue.store import JobStore
 
 _LABEL_SUFFIXES = frozenset({".csv", ".json", ".txt", ".xml", ".yaml", ".yml"})
@@ -70,7 +71,20 @@ def save_model(files: Sequence[Upload]) -> Path:
             next_step=say("Choose one model at a time, together with its .data file if it has one."),
         )
     saved = _save(files)
-    return next(path for path in saved.rglob("*") if path.suffix.lower() == ".onnx")
+    model = next(path for path in saved.rglob("*") if path.suffix.lower() == ".onnx")
+    _put_weights_in_place(model)
+    return model
+
+
+def _put_weights_in_place(model: Path) -> None:
+    """Move uploaded weights to where the model looks for them: browsers tell no folders of single files."""
+    folder = model.parent.resolve()
+    for location in external_locations(model):
+        given, wanted = folder / safe_parts(location)[-1], (folder / location).resolve()
+        if given.is_file() and wanted.is_relative_to(folder) and not wanted.exists():
+            with suppress(OSError):  # the name is none here: the file is missing, as the model's inspection says
+                wanted.parent.mkdir(parents=True, exist_ok=True)
+                given.rename(wanted)
 
 
 def save_file(file: Upload, suffixes: Sequence[str]) -> Path:

@@ -8,6 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
+from crashing_opener import open_crashing
+
 import core.targets.onnx_quan_dy as module
 from core.process.lifecycle import exit_immediately
 from core.queue.job_folder import JobFolder
@@ -50,6 +52,8 @@ def _prepare(where: str) -> None:
         OnnxQuanDy.open = _CrashesWhenItIsLoaded.open  # of this process: the helper process opens it by its name
     elif where == "comparing":
         OnnxQuanDy.open = _OpensWhatCrashes.open
+    elif where == "trying":
+        OnnxQuanDy.open = staticmethod(open_crashing)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,20 @@ def test_a_crash_at_one_target_is_its_outcome_and_the_others_are_made(run, where
     assert all(state.status in ("running", "done") for state in states)
 
 
+def test_a_crash_in_the_trial_of_its_file_is_its_outcome_and_the_worker_goes_on(run, tmp_path):
+    final, outcomes, states = run("trying")
+    assert final.status == "done" and len({state.pid for state in states if state.pid}) == 1
+    assert {target: outcome["status"] for target, outcome in outcomes.items()} == {
+        "onnx_fp16": "converted",
+        "onnx_quan_dy": "failed",
+        "onnx_quan_st": "converted",
+    }
+    failed = outcomes["onnx_quan_dy"]
+    assert "native library crashed while the new file was loaded or run" in failed["reason"] and failed["next_step"]
+    assert "open_crashing" in failed["detail"]
+    assert not list((tmp_path / "out").glob("*quan_dynamic*"))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_worker_that_is_killed_names_the_memory(run):
     final, outcomes, _ = run("memory", targets=("onnx_quan_dy",))

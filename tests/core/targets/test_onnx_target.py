@@ -7,8 +7,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.common.errors import ConversionError, TargetRefused
 from core.job.outcome import Artifact
+from core.onnx_model import serialize
 from core.onnx_model.inspect import inspect
-from core.targets import onnx_target
 from core.targets.onnx_target import ONNX, OnnxTarget, refuse_unsupported, save
 from small import conv_net
 from small import save as save_model
@@ -53,7 +53,7 @@ def test_a_file_is_written_and_opened_with_the_names_of_the_model(tmp_path):
 
 
 def test_a_model_beyond_the_limit_of_protobuf_is_a_readable_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_target, "_PROTOBUF_LIMIT", 100)
+    monkeypatch.setattr(serialize, "MAX_BYTES", 100)
     with pytest.raises(ConversionError, match="2 GB"):
         save(onnx.load(str(conv_net(tmp_path / "net.onnx"))), tmp_path / "made.onnx")
     assert not (tmp_path / "made.onnx").exists()

@@ -4,13 +4,16 @@ import io
 import os
 import time
 
+import onnx
 import pytest
 
-from core.common.errors import InputError
+from core.common.errors import InputError, SourceError
 from core.job.job import Job
+from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from core.queue.store import JobStore
 from pages.parts.paths import uploads
+from small import conv_net
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +49,27 @@ def test_a_model_and_its_data_lie_side_by_side(home):
     path = uploads.save_model([upload("net.onnx", b"1"), upload("net.onnx.data", b"2")])
     assert path.read_bytes() == b"1" and path.with_name("net.onnx.data").read_bytes() == b"2"
     assert path.is_relative_to(home) and uploads.is_upload(path)
+
+
+@pytest.mark.parametrize("location", ["w.bin", "deep/er/w.bin", "what: a name.bin"])
+def test_weights_are_put_where_the_model_looks_for_them(tmp_path, location):
+    model = onnx.load(str(conv_net(tmp_path / "net.onnx")))
+    onnx.save(model, str(tmp_path / "out.onnx"), save_as_external_data=True, location="w.bin", size_threshold=0)
+    model = onnx.load(str(tmp_path / "out.onnx"), load_external_data=False)
+    for tensor in model.graph.initializer:
+        next(entry for entry in tensor.external_data if entry.key == "location").value = location
+    files = {"net.onnx": model.SerializeToString(), location.split("/")[-1]: (tmp_path / "w.bin").read_bytes()}
+    path = uploads.save_model([upload(name, content) for name, content in files.items()])
+    assert inspect(path).parameters == inspect(tmp_path / "net.onnx").parameters
+
+
+def test_weights_are_never_put_outside(tmp_path):
+    model = onnx.load(str(conv_net(tmp_path / "net.onnx")))
+    onnx.external_data_helper.set_external_data(model.graph.initializer[0], "../../stolen.bin")
+    path = uploads.save_model([upload("net.onnx", model.SerializeToString()), upload("stolen.bin")])
+    assert path.with_name("stolen.bin").is_file()
+    with pytest.raises(SourceError, match="outside its own folder"):
+        inspect(path)
 
 
 @pytest.mark.parametrize("names", [["a.txt"], ["a.onnx", "b.onnx"], []])

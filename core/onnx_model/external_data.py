@@ -1,0 +1,218 @@
+"""Weights that lie in other files: where they are, checked before anything is read, and reading them.
+
+onnx's own reader takes a weight without a length to reach to the end of its file, which onnxruntime does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import TensorProto
+
+from core.common.errors import SourceError
+from core.common.text import Text, say
+from core.onnx_model.graph import all_graphs
+from core.onnx_model.inline_functions import inline_functions
+
+_PARTS_OF_BYTES = {
+    kind: bits
+    for bits, names in ((4, ("UINT4", "INT4", "FLOAT4E2M1")), (2, ("UINT2", "INT2")))
+    for name in names
+    if (kind := getattr(TensorProto, name, None)) is not None
+}
+"""Element types of which several share a byte -> bits; older versions of onnx lack some."""
+
+
+@dataclass(frozen=True)
+class ExternalPart:
+    """Where the values of one tensor are."""
+
+    file: Path
+    offset: int
+    length: int
+
+
+def all_tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:
+    """Initializers, and constants that nodes hold as attributes; those of subgraphs too."""
+    for each in all_graphs(graph):
+        yield from each.initializer
+        for node in each.node:
+            for attribute in node.attribute:
+                if attribute.HasField("t"):
+                    yield attribute.t
+                yield from attribute.tensors
+
+
+def external_tensors(graph: onnx.GraphProto) -> tuple[TensorProto, ...]:
+    """Those whose values lie in other files."""
+    return tuple(tensor for tensor in all_tensors(graph) if tensor.data_location == TensorProto.EXTERNAL)
+
+
+def external_locations(path: Path) -> frozenset[str]:
+    """The files in which a model's weights lie, as it names them; empty where it cannot be read."""
+    try:
+        model = inline_functions(onnx.load(str(path), load_external_data=False))
+    except (DecodeError, OSError, ValueError):
+        return frozenset()
+    entries = (entry for tensor in external_tensors(model.graph) for entry in tensor.external_data)
+    return frozenset(entry.value for entry in entries if entry.key == "location")
+
+
+def external_part(tensor: TensorProto, path: Path) -> ExternalPart:
+    """Find the values of an external tensor, which must lie within the model's folder.
+
+    Args:
+        tensor: one of :func:`external_tensors`.
+        path: the model's file.
+
+    Raises:
+        SourceError: the file is missing or elsewhere, or does not hold these values.
+    """
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
+    file = _checked_file(location, path)
+    try:
+        offset = int(entries.get("offset") or 0)
+        needed = _byte_count(tensor)
+        length = int(entries.get("length") or needed)
+        available = file.stat().st_size - offset
+    except ValueError as exc:
+        raise _damaged(path, location, f"{tensor.name}: {exc}") from exc
+    if offset < 0 or length != needed or length > available:
+        detail = f"{tensor.name}: {length} bytes at {offset}, of {available}; its shape and type take {needed}"
+        raise _damaged(path, location, detail)
+    return ExternalPart(file, offset, length)
+
+
+def load_embedded(path: Path) -> onnx.ModelProto:
+    """Read a model without functions, with the values of all its tensors.
+
+    Raises:
+        SourceError: weights that are in another file cannot be read.
+        DecodeError, OSError, ValueError: it is no ONNX file, or cannot be opened.
+    """
+    model = inline_functions(onnx.load(str(path), load_external_data=False))
+    for tensor in external_tensors(model.graph):
+        _embed(tensor, path)
+    return model
+
+
+def load_structure(path: Path, *, most_elements: int) -> onnx.ModelProto:
+    """Read a model without functions; of the tensors in other files only the small ones, such as shapes, are read.
+
+    Args:
+        path: the model's file.
+        most_elements: of a small tensor.
+
+    Raises:
+        DecodeError, OSError, ValueError: it is no ONNX file, or cannot be opened.
+    """
+    model = inline_functions(onnx.load(str(path), load_external_data=False))
+    for tensor in external_tensors(model.graph):
+        if math.prod(tensor.dims) <= most_elements:
+            with suppress(SourceError):  # the values stay unknown
+                _embed(tensor, path)
+    return model
+
+
+def _embed(tensor: TensorProto, path: Path) -> None:
+    part = external_part(tensor, path)
+    try:
+        with part.file.open("rb") as file:
+            file.seek(part.offset)
+            values = file.read(part.length)
+    except OSError as exc:
+        raise SourceError(
+            say('The file "{path}" cannot be opened.', path=part.file),
+            next_step=say("Check that you may read it and that no other program holds it."),
+            detail=str(exc),
+        ) from exc
+    tensor.raw_data = values
+    tensor.ClearField("data_location")
+    tensor.ClearField("external_data")
+
+
+def _checked_file(location: str, path: Path) -> Path:
+    folder = path.parent.resolve()
+    file = (folder / location).resolve()
+    is_inside = bool(location) and file.is_relative_to(folder)
+    if is_inside and (Path(location).is_absolute() or PureWindowsPath(location).is_absolute()):
+        raise SourceError(
+            say('The model "{name}" names its weights by a whole path, "{file}".', name=path.name, file=location),
+            next_step=say("Export the model again, so that it names them by their place in its own folder."),
+        )
+    if not is_inside and location and _is_link_inside(location, folder):
+        raise SourceError(
+            say(
+                'The weights of "{name}" are in another file, "{file}", which is only a link.',
+                name=path.name,
+                file=location,
+            ),
+            next_step=say("Copy the model and its weights into one folder, as plain files; links are not followed."),
+            detail=str(file),
+        )
+    if not is_inside:
+        raise SourceError(
+            say('The model "{name}" wants to read a file outside its own folder.', name=path.name),
+            next_step=say("Do not use this file unless you trust whoever made it; export the model again."),
+            detail=location,
+        )
+    if not file.is_file():
+        raise SourceError(
+            say(
+                'The weights of "{name}" are in another file, "{file}", which is missing.',
+                name=path.name,
+                file=location,
+            ),
+            next_step=_where_to_put_it(location),
+        )
+    return file
+
+
+def _is_link_inside(location: str, folder: Path) -> bool:
+    """Whether only links lead outside: the path itself does not."""
+    if Path(location).is_absolute():
+        return False
+    depth = 0
+    for part in Path(location).parts:
+        depth += -1 if part == ".." else 1
+        if depth < 0:
+            return False
+    return (folder / location).exists()
+
+
+def _where_to_put_it(location: str) -> Text:
+    if len(Path(location).parts) == 1:
+        return say("Put that file into the same folder as the model.")
+    return say("Put that file where the model looks for it: the path starts in the model's folder.")
+
+
+def _byte_count(tensor: TensorProto) -> int:
+    """Of the values in a file.
+
+    Raises:
+        ValueError: the element type is unknown.
+    """
+    bits = _PARTS_OF_BYTES.get(tensor.data_type)
+    if bits is None:
+        try:
+            bits = 8 * int(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+        except KeyError as exc:
+            raise ValueError(f"element type {tensor.data_type}") from exc
+    return -(-math.prod(map(int, tensor.dims)) * bits // 8)
+
+
+def _damaged(path: Path, location: str, detail: str) -> SourceError:
+    return SourceError(
+        say(
+            'The file "{file}" does not hold the weights that "{name}" looks for in it.', file=location, name=path.name
+        ),
+        next_step=say("Take both files from the same export, or download both again: one may be cut off."),
+        detail=detail,
+    )
