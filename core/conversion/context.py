@@ -35,6 +35,7 @@ from core.ncnn.model import NcnnModel
 from core.onnx_model.attach import attach_tail
 from core.onnx_model.boundary import SELECTING
 from core.onnx_model.cut import Cut
+from core.onnx_model.interface_types import with_interface_types
 from core.onnx_model.normalize.edit import without_unused_inputs
 from core.onnx_model.source import Source
 from core.pnnx.blob_names import match_blobs
@@ -155,9 +156,10 @@ class ConversionContext:
         """Put the post-processing back behind a model made from :attr:`prepared`.
 
         Returns:
-            A model with the source's inputs and outputs; the same model where the source is not cut.
+            A model with the source's inputs and outputs, of its types.
         """
-        return model if self.cut is None else attach_tail(model, self.cut)
+        whole = model if self.cut is None else attach_tail(model, self.cut)
+        return with_interface_types(whole, self.source.inputs, self.source.outputs)
 
     @property
     def size_to_reduce(self) -> int:

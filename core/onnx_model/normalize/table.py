@@ -39,11 +39,11 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(unfuse),
     Rewrite(
         lower_double,
-        say("The 64 bit numbers of the model were turned into 32 bit first; its inputs and outputs are 32 bit, too."),
+        say("The 64 bit numbers of the model were turned into 32 bit first."),
     ),
     Rewrite(
         raise_half,
-        say("The 16 bit weights of the model were raised to 32 bit first; its inputs and outputs are 32 bit, too."),
+        say("The 16 bit weights of the model were raised to 32 bit first."),
         least=0.999,  # of the source, each step is rounded to 16 bit
     ),
     Rewrite(later_resize),
