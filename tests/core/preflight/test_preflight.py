@@ -84,14 +84,14 @@ def test_branches_and_other_inputs_are_noted(tmp_path):
 
 def test_free_sizes_and_doubtful_operators_are_noted_for_ncnn(tmp_path):
     path = save(
-        [helper.make_node("Add", ["x", "w"], ["h"]), helper.make_node("ArgMax", ["h"], ["y"], axis=1)],
+        [helper.make_node("Add", ["x", "w"], ["h"]), helper.make_node("TopK", ["h", "k"], ["v", "y"], axis=1)],
         [value("x", ["N", 3, 32, 32])],
         [value("y", ["N", 1, 32, 32], TensorProto.INT64)],
-        [weight("w", 3, 32, 32)],
+        [weight("w", 3, 32, 32), numpy_helper.from_array(np.array([1]), "k")],
         tmp_path / "m.onnx",
     )
     found = by_target(inspect(path))
-    assert len(found["ncnn"].notes) == 2 and "ArgMax" in str(found["ncnn"].notes[0])
+    assert len(found["ncnn"].notes) == 2 and "TopK" in str(found["ncnn"].notes[0])
 
 
 def test_the_estimated_size_is_near_the_real_one(tmp_path):
