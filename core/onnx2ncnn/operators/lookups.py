@@ -11,6 +11,7 @@ from core.onnx2ncnn.arithmetic import binary, clip, inverted, unary
 from core.onnx2ncnn.builder import Blob
 from core.onnx2ncnn.node import Node, NotExpressible, operator
 from core.onnx2ncnn.operators.movements import concatenated, picked, transposed
+from core.onnx2ncnn.operators.reductions import SUM, reduced
 
 _MAX_ONE_HOT = 1 << 22
 """Values of the one-hot rows by which computed indices look up."""
@@ -98,9 +99,28 @@ def _one_hot_operator(node: Node) -> None:
 @operator("GatherElements")
 def _gather_elements(node: Node) -> None:
     axis = int(node.attr("axis", 0)) % len(node.shape())
+    if node.constant(1) is None:
+        node.set(_gathered_elements(node, axis))
+        return
     places = _places(node.shape())
     indices = node.required(1) % node.shape()[axis]
     _pick_flat(node, np.take_along_axis(_cut_to(places, indices.shape, axis), indices, axis))
+
+
+def _gathered_elements(node: Node, axis: int) -> Blob:
+    """By computed indices: one-hot rows times the values along the axis, summed."""
+    builder, sizes, wanted = node.builder, node.shape(), node.shape(1)
+    last = [*(each for each in range(len(sizes)) if each != axis), axis]
+    others = [sizes[each] for each in last[:-1]]
+    if others != [wanted[each] for each in last[:-1]] or math.prod(wanted) * sizes[axis] > _MAX_ONE_HOT:
+        raise NotExpressible("computed indices of another shape, or into a large tensor")
+    rows, words, count = math.prod(others), sizes[axis], wanted[axis]
+    values = transposed(builder, node.blob(), sizes, last)
+    hot = _one_hot(node, transposed(builder, node.blob(1), wanted, last), words)
+    chosen = binary(builder, arithmetic.MUL, hot, (rows, count, words), values, (rows, 1, words))
+    found = reduced(builder, SUM, chosen, (rows, count, words), [2])
+    back = [last.index(each) for each in range(len(sizes))]
+    return transposed(builder, found, (*others, count), back)
 
 
 def _places(shape: tuple[int, ...]) -> np.ndarray:

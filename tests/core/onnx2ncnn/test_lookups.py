@@ -85,3 +85,19 @@ def test_values_and_indices_may_both_be_computed(axis):
     ]
     made = agree(onnx_model(nodes, inputs, [("y", TensorProto.FLOAT, None)]), *samples)
     assert "MatMul" in kinds(made) and not made.integer_inputs
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_elements_along_an_axis_by_computed_indices(axis):
+    shape, wanted = [WORDS, 4, 5], [WORDS, 4, 5]
+    wanted[axis] = 2
+    nodes = [
+        helper.make_node("Relu", ["x"], ["r"]),
+        helper.make_node("GatherElements", ["r", "ids"], ["y"], axis=axis),
+    ]
+    inputs = [("x", TensorProto.FLOAT, shape), ("ids", TensorProto.INT64, wanted)]
+    samples = [
+        {"x": weight(*shape), "ids": RANDOM.integers(-shape[axis], shape[axis], wanted)},
+        {"x": weight(*shape), "ids": RANDOM.integers(0, shape[axis], wanted)},
+    ]
+    agree(onnx_model(nodes, inputs, [("y", TensorProto.FLOAT, None)]), *samples)
