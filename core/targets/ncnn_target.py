@@ -15,6 +15,7 @@ from core.job.outcome import Artifact, PostProcessing
 from core.job.target_id import TargetId
 from core.ncnn.model import NcnnModel
 from core.onnx_model.cut import operators_before_cut
+from core.onnx_model.normalize.effective import with_nodes
 from core.onnx_model.source import Source
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.post_processed import PostProcessedPredictor
@@ -118,7 +119,7 @@ def _notes(source: Source) -> Iterator[Text]:
     if maybe_unsupported:
         yield say(
             "ncnn may have nothing for these operators, unless they disappear when constants are folded: {operators}.",
-            operators=", ".join(maybe_unsupported),
+            operators=with_nodes(source, maybe_unsupported),
         )
     count = samples_at_a_time((*source.inputs, *source.outputs))
     if count > 1:
@@ -141,6 +142,9 @@ def refuse_unsupported(source: Source) -> None:
     unsupported = sorted(_UNSUPPORTED & operators) + sorted(name for name in operators if "::" in name)
     if unsupported:
         raise TargetRefused(
-            say("ncnn has nothing for these operators of the model: {operators}.", operators=", ".join(unsupported)),
+            say(
+                "ncnn has nothing for these operators of the model: {operators}.",
+                operators=with_nodes(source, unsupported),
+            ),
             next_step=say("Use the ONNX targets, or export the model without them (for detectors: without its NMS)."),
         )

@@ -62,6 +62,14 @@ def effective_operators(source: Source) -> EffectiveOperators:
     return found or EffectiveOperators(frozenset(source.operators), frozenset(source.operators))
 
 
+def with_nodes(source: Source, operators: Iterable[str]) -> str:
+    """Operators for a sentence, each with its first node where the file can be read: ``Loop ("while_1")``."""
+    model = plain_structure(source.path, source.modified_ns, source.dequantize)
+    nodes = [] if model is None else list(all_nodes(model.graph))
+    first = {_operator(node): node.name or next(iter(node.output), "") for node in reversed(nodes)}
+    return ", ".join(f'{name} ("{first[name]}")' if first.get(name) else name for name in operators)
+
+
 @lru_cache(maxsize=16)
 def _of_file(path: Path, changed: int, names: frozenset[str], is_dequantized: bool) -> EffectiveOperators | None:
     model = plain_structure(path, changed, is_dequantized)
