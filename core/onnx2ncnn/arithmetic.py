@@ -25,13 +25,18 @@ def binary(builder: Builder, kind: int, a: Blob, a_shape: Sequence[int], b: Blob
     if len(shape) > MAX_AXES:
         full = np.broadcast_shapes(tuple(a_shape), tuple(b_shape))
         return same(builder, kind, expanded(builder, a, a_shape, full), expanded(builder, b, b_shape, full))
-    return builder.layer("BinaryOp", [left, right], shape, {0: kind})
+    return builder.layer("BinaryOp", [left, right], shape, _operation(kind))
+
+
+def _operation(kind: int) -> dict[int, int]:
+    """The parameter of a BinaryOp, whose default is the addition."""
+    return {} if kind == ADD else {0: kind}
 
 
 def same(builder: Builder, kind: int, a: Blob, b: Blob) -> Blob:
     """One BinaryOp of two blobs with the same number of values in the same order."""
     shape = a.shape if len(a.shape) <= MAX_AXES else (a.size,)
-    return builder.layer("BinaryOp", [a.view(*shape), b.view(*shape)], shape, {0: kind})
+    return builder.layer("BinaryOp", [a.view(*shape), b.view(*shape)], shape, _operation(kind))
 
 
 def expanded(builder: Builder, blob: Blob, shape: Sequence[int], target: Sequence[int]) -> Blob:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +24,9 @@ _SIZE_KEYS = {1: (0,), 2: (1, 0), 3: (2, 1, 0), 4: (2, 11, 1, 0)}
 """Ids of the sizes in Reshape, MemoryData and Input, from the outermost axis to the innermost one."""
 
 _ARRAY_BASE = -23300
+
+_LOAD_TYPE, _LEAST_TAGGED = 21, 256
+"""A MemoryData's parameter, 0 if a tag says how it is stored; and the values from which it may become 16 bit."""
 
 
 class TooManyAxes(Exception):
@@ -56,15 +57,12 @@ class Builder:
 
     def __init__(self) -> None:
         self._drafts: list[Draft] = []
-        self._names: Counter[str] = Counter()
         self._shapes: dict[str, tuple[int, ...]] = {}
         """Blob -> the shape that its layer gives it."""
 
         self._views: dict[tuple[str, tuple[int, ...]], str] = {}
         self._constants: dict[int, tuple[Tensor, str]] = {}
         self._inputs: dict[str, str] = {}
-        self.node_name = ""
-        """What the next layers are named after."""
 
     def input(self, name: str, shape: tuple[int, ...]) -> Blob:
         """An input of the model, whose sizes stand in the file."""
@@ -104,16 +102,16 @@ class Builder:
     ) -> list[Blob]:
         """The same with any number of outputs."""
         reads = [self._stored(bottom) for bottom in bottoms]
-        name = self._unique(self.node_name or kind)
         number = len(self._drafts)
         tops = [f"{number}" if not index else f"{number}_{index}" for index in range(len(shapes))]
-        return self._add(kind, name, reads, tops, shapes, params or {}, weights)
+        return self._add(kind, f"{kind.lower()}_{number}", reads, tops, shapes, params or {}, weights)
 
     def constant(self, values: Tensor) -> Blob:
         """A constant as a blob; the same array is stored once, however often it is asked for."""
         if id(values) not in self._constants:
-            shape, name = fit_axes(values.shape, batch=False), self._unique("constant")
-            self._add("MemoryData", name, [], [name], [shape], _sizes(shape), [values])
+            shape, name = fit_axes(values.shape, batch=False), f"c{len(self._constants)}"
+            tagged = {_LOAD_TYPE: 0} if values.size >= _LEAST_TAGGED else {}
+            self._add("MemoryData", name, [], [name], [shape], {**_sizes(shape), **tagged}, [values])
             self._constants[id(values)] = values, name  # the array is kept, so that no other one gets its id
         name = self._constants[id(values)][1]
         return Blob(name, values.shape)
@@ -159,14 +157,9 @@ class Builder:
             raise TooManyAxes(shape)
         if (blob.name, shape) not in self._views:
             top = f"{blob.name}_{'x'.join(map(str, shape))}"
-            self._add("Reshape", self._unique(f"reshape_{top}"), [blob.name], [top], [shape], _sizes(shape))
+            self._add("Reshape", f"reshape_{len(self._drafts)}", [blob.name], [top], [shape], _sizes(shape))
             self._views[blob.name, shape] = top
         return self._views[blob.name, shape]
-
-    def _unique(self, name: str) -> str:
-        name = re.sub(r"[^\w./:-]", "_", name)[:200] or "layer"
-        self._names[name] += 1
-        return name if self._names[name] == 1 else f"{name}__{self._names[name]}"
 
 
 def fit_axes(shape: Sequence[int], *, batch: bool = True) -> tuple[int, ...]:
@@ -194,7 +187,7 @@ def _sizes(shape: tuple[int, ...]) -> Params:
 def _line(draft: Draft) -> str:
     names = " ".join((*draft.bottoms, *draft.tops))
     params = " ".join(_param(key, value) for key, value in draft.params.items())
-    return f"{draft.type:<24} {draft.name:<24} {len(draft.bottoms)} {len(draft.tops)} {names} {params}".rstrip()
+    return f"{draft.type} {draft.name} {len(draft.bottoms)} {len(draft.tops)} {names} {params}".rstrip()
 
 
 def _param(key: int, value: Number | Sequence[int] | Sequence[float]) -> str:

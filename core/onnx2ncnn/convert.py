@@ -55,7 +55,6 @@ def _convert_node(conversion: Conversion, proto: onnx.NodeProto) -> None:
     convert = operators().get(proto.op_type) if proto.domain in ONNX_DOMAINS else None
     if convert is None:
         raise _not_expressible(proto, "")
-    conversion.builder.node_name = proto.name or proto.output[0]
     try:
         convert(Node(conversion, proto))
     except (NotExpressible, TooManyAxes) as exc:

@@ -14,9 +14,6 @@ _WEIGHTED = frozenset(
 _ACTIVATION, _ACTIVATION_PARAMS = 9, 10
 """Ids of the parameters of these layers."""
 
-_ADDITION = {0: 0}
-"""Parameters of a BinaryOp."""
-
 
 def fuse(drafts: Sequence[Draft], kept: Collection[str]) -> list[Draft]:
     """Merge layers into the ones before, where nothing else reads what lies between.
@@ -82,7 +79,8 @@ def _activation(draft: Draft) -> tuple[int, list[float]] | None:
 
 def _with_bias(before: Draft, draft: Draft, others: Sequence[Draft | None]) -> Draft | None:
     """A product and the constant row that is added to it."""
-    if before.type != "InnerProduct" or before.params.get(1) or draft.type != "BinaryOp" or draft.params != _ADDITION:
+    is_sum = draft.type == "BinaryOp" and not draft.params.get(0) and not draft.params.get(1)
+    if before.type != "InnerProduct" or before.params.get(1) or not is_sum:
         return None
     (other,) = others if len(others) == 1 else (None,)
     outputs = before.params[0]

@@ -43,6 +43,6 @@ def with_splits(drafts: Sequence[Draft]) -> list[Draft]:
         result.append(replace(draft, bottoms=bottoms))
         for top in draft.tops:
             if readers[top] > 1:
-                copies[top] = [f"{top}_split_{index}" for index in range(readers[top])]
+                copies[top] = [f"{top}s{index}" for index in range(readers[top])]
                 result.append(Draft("Split", f"split_{top}", [top], list(copies[top]), {}, []))
     return result

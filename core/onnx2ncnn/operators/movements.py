@@ -204,6 +204,12 @@ def _split(node: Node) -> None:
     outputs = [index for index in range(len(node.proto.output)) if node.gives(index)]
     axis = int(node.attr("axis", 0)) % len(node.shape())
     sizes = node.numbers(1, "split") or [node.out_shape(index)[axis] for index in outputs]
+    if len(outputs) == len(sizes) > 1:
+        view, index = on_axis(node.blob(), node.shape(), axis)
+        shapes = [replaced(view.shape, index, size) for size in sizes]
+        for number, part in enumerate(node.builder.layers("Slice", [view], shapes, {0: sizes, 1: index})):
+            node.set(part, number)
+        return
     start = 0
     for index, size in enumerate(sizes):
         if node.gives(index):
