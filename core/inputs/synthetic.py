@@ -53,7 +53,9 @@ def disturbed(feeds: Feeds, fixed: Feeds) -> Iterator[Feeds]:
 
 
 def _noise_like(tensor: Tensor, random: np.random.Generator) -> Tensor:
-    """Integers in another order: what they count may be limited."""
+    """Integers in another order: what they count may be limited. An empty tensor stays as it is."""
+    if not tensor.size:
+        return tensor
     if not np.issubdtype(tensor.dtype, np.floating):
         return random.permuted(tensor.reshape(-1)).reshape(tensor.shape)
     noise: Tensor = tensor.mean() + tensor.std() * random.standard_normal(tensor.shape)
