@@ -1,13 +1,14 @@
-"""Products of several tensors by one constant matrix become a single product of all their rows.
+"""Products of several tensors by one constant matrix become a single product of all their rows; so do convolutions.
 
 In an unrolled recurrent layer, each step multiplies its input by the same matrix. Those products do not depend on each
-other, so one layer computes them all, and the matrix is stored in it once.
+other, so one layer computes them all, and the matrix is stored in it once. The branches of a siamese network have the
+same convolutions, of pictures of one size.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
@@ -21,9 +22,12 @@ from core.onnx_model.graph import attributes
 
 _Key = tuple[object, ...]
 
+_MOST_AXES = 4
+"""Of the weights of convolutions that take a batch."""
+
 
 def merge_shared_products(graph: StaticGraph) -> StaticGraph:
-    """Merge MatMul and Gemm nodes that use the same constants, as far as none depends on another one.
+    """Merge MatMul, Gemm and Conv nodes that use the same constants, as far as none depends on another one.
 
     Args:
         graph: it is not changed.
@@ -36,26 +40,28 @@ def merge_shared_products(graph: StaticGraph) -> StaticGraph:
         key = _product(node, graph)
         if key is not None:
             found[key].append(node)
+    uses = Counter(name for node in graph.nodes for name in node.input)
     for nodes in found.values():
-        if len(nodes) > 1:
-            for independent in _levels(nodes, graph.nodes):
+        for independent in _levels(nodes, graph.nodes):
+            # ncnn's convolutions with weights from another layer take no batch, so all of them or none.
+            if nodes[0].op_type != "Conv" or len(independent) == uses[nodes[0].input[1]]:
                 graph = _merged(graph, independent)
     return graph
 
 
 def _product(node: onnx.NodeProto, graph: StaticGraph) -> _Key | None:
-    """What a product by a constant matrix has in common with those that can be merged with it."""
-    if node.op_type not in ("MatMul", "Gemm") or node.input[0] in graph.constants:
+    """What a product by constant weights has in common with those that can be merged with it."""
+    if node.op_type not in ("MatMul", "Gemm", "Conv") or node.input[0] in graph.constants:
         return None
     weights, *bias = (graph.constants.get(name) for name in node.input[1:] if name)
-    if weights is None or weights.ndim != 2 or any(one is None for one in bias):
+    if weights is None or any(one is None for one in bias):
         return None
-    values = attributes(node)
-    if values.get("transA", 0) or len(graph.shapes[node.input[0]]) < 2:
-        return None
-    if any(one is not None and math.prod(one.shape[:-1]) != 1 for one in bias):
-        return None
-    return (node.op_type, *node.input[1:], *sorted(values.items()))
+    key = (node.op_type, *node.input[1:], repr(sorted(attributes(node).items())))
+    if node.op_type == "Conv":
+        return (*key, graph.shapes[node.input[0]][1:]) if weights.ndim <= _MOST_AXES else None
+    is_row = all(one is not None and math.prod(one.shape[:-1]) == 1 for one in bias)
+    is_plain = weights.ndim == 2 and not attributes(node).get("transA", 0)
+    return key if is_plain and is_row and len(graph.shapes[node.input[0]]) > 1 else None
 
 
 def _levels(nodes: Sequence[onnx.NodeProto], every: Sequence[onnx.NodeProto]) -> list[list[onnx.NodeProto]]:
@@ -92,19 +98,21 @@ def _merged(graph: StaticGraph, nodes: Sequence[onnx.NodeProto]) -> StaticGraph:
         constants[f"{target}_shape"] = np.array(shape, np.int64)
         add("Reshape", [source, f"{target}_shape"], {target: shape})
 
-    columns, outputs = graph.shapes[first.input[0]][-1], graph.shapes[first.output[0]][-1]
-    rows = [math.prod(graph.shapes[node.input[0]]) // columns for node in nodes]
+    # A row of a matrix, or a picture of a batch.
+    start = 1 if first.op_type == "Conv" else -1
+    row, result = graph.shapes[first.input[0]][start:], graph.shapes[first.output[0]][start:]
+    rows = [math.prod(graph.shapes[node.input[0]]) // math.prod(row) for node in nodes]
     taken, given = ([f"{stem}_{way}{index}" for index in range(len(nodes))] for way in ("in", "out"))
     for node, name, count in zip(nodes, taken, rows, strict=True):
-        reshape(node.input[0], name, (count, columns))
-    add("Concat", taken, {f"{stem}_rows": (sum(rows), columns)}, axis=0)
-    shapes[stem], dtypes[stem] = (sum(rows), outputs), dtypes[first.output[0]]
+        reshape(node.input[0], name, (count, *row))
+    add("Concat", taken, {f"{stem}_rows": (sum(rows), *row)}, axis=0)
+    shapes[stem], dtypes[stem] = (sum(rows), *result), dtypes[first.output[0]]
     product = onnx.NodeProto()
     product.CopyFrom(first)
     product.input[0], product.output[0] = f"{stem}_rows", stem
     made.append(product)
     constants[f"{stem}_counts"] = np.array(rows, np.int64)
-    parts = {name: (count, outputs) for name, count in zip(given, rows, strict=True)}
+    parts = {name: (count, *result) for name, count in zip(given, rows, strict=True)}
     add("Split", [stem, f"{stem}_counts"], parts, axis=0)
     for node, name in zip(nodes, given, strict=True):
         reshape(name, node.output[0], graph.shapes[node.output[0]])

@@ -77,3 +77,32 @@ def test_products_that_wait_for_each_other_are_not_merged_in_a_circle():
     inputs = [(name, TensorProto.FLOAT, (3, 24)) for name in "ab"]
     model = onnx_model(nodes, inputs, [(name, TensorProto.FLOAT, None) for name in "yz"], **weights)
     agree(model, {name: RANDOM.standard_normal((3, 24)).astype(np.float32) for name in "ab"})
+
+
+def siamese(second_size):
+    """Two branches with the same convolutions."""
+    nodes = []
+    for branch in "ab":
+        nodes.append(helper.make_node("Conv", [branch, "w1", "bias"], [f"{branch}1"], pads=[1] * 4, strides=[2, 2]))
+        nodes.append(helper.make_node("Relu", [f"{branch}1"], [f"{branch}r"]))
+        nodes.append(helper.make_node("Conv", [f"{branch}r", "w2"], [f"{branch}2"]))
+        nodes.append(helper.make_node("GlobalAveragePool", [f"{branch}2"], [f"{branch}p"]))
+    nodes.append(helper.make_node("Sub", ["ap", "bp"], ["y"]))
+    weights = {
+        "w1": RANDOM.standard_normal((16, 3, 3, 3)).astype(np.float32),
+        "bias": RANDOM.standard_normal(16).astype(np.float32),
+        "w2": RANDOM.standard_normal((8, 16, 3, 3)).astype(np.float32),
+    }
+    sizes = {"a": (1, 3, 12, 14), "b": (1, 3, *second_size)}
+    inputs = [(name, TensorProto.FLOAT, shape) for name, shape in sizes.items()]
+    feeds = {name: RANDOM.standard_normal(shape).astype(np.float32) for name, shape in sizes.items()}
+    return onnx_model(nodes, inputs, [("y", TensorProto.FLOAT, None)], **weights), feeds, weights
+
+
+@pytest.mark.parametrize("second_size", [(12, 14), (20, 10)])
+def test_branches_with_the_same_convolutions_store_them_once(second_size):
+    model, feeds, weights = siamese(second_size)
+    made = agree(model, feeds)
+    count = [layer.type for layer in made.param.layers].count("Convolution")
+    assert count == (2 if second_size == (12, 14) else 4)
+    assert len(write_weights(made.weights)) <= 4 * sum(each.size for each in weights.values()) + 32
