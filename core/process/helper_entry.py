@@ -34,9 +34,11 @@ def main(modules: Sequence[str]) -> None:
     requests = os.fdopen(take_over_standard_input(), "rb")
     with os.fdopen(os.dup(1), "wb") as responses:
         os.dup2(2, 1)  # what libraries print must not come between the responses
-        threading.Thread(target=_receive, args=(requests, calls), daemon=True, name="requests").start()
+        # Before the thread starts: what it unpickles imports modules too, and of two threads that import modules which
+        # need each other, one may see half of one.
         for module in modules:
             import_module(module)
+        threading.Thread(target=_receive, args=(requests, calls), daemon=True, name="requests").start()
         while True:
             _serve(calls, responses)
 
