@@ -199,6 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pictures", type=Path, help="folder with pictures; needed for models that take them")
     parser.add_argument("--sizes", type=json.loads, default={}, help="free dimensions of other inputs, as JSON")
     parser.add_argument("--indices", type=json.loads, default={}, help="inputs of whole numbers below these, as JSON")
+    parser.add_argument(
+        "--given", type=json.loads, default={}, help="inputs that are the same for every sample, as JSON"
+    )
     options = parser.parse_args(arguments)
     report = json.loads(options.report.read_text(encoding="utf-8"))
     source = Onnx(Path(report["source"]["path"]))
@@ -318,12 +321,18 @@ def _tensor(file: Path, how: Mapping[str, Any], size: tuple[int, ...]) -> NDArra
 
 def _arrays(source: Onnx, options: argparse.Namespace) -> Iterator[tuple[str, list[Feeds]]]:
     """Noise for everything that is no picture, in the two longest shapes that the source takes."""
-    groups = noise(source, count=6, seed=4711, sizes=options.sizes, indices=options.indices)
+    groups = noise(source, count=6, seed=4711, sizes=options.sizes, indices=options.indices, given=options.given)
     yield from zip((AS_MADE, "another length"), groups, strict=False)
 
 
 def noise(
-    source: Onnx, *, count: int, seed: int, sizes: Mapping[str, int], indices: Mapping[str, int]
+    source: Onnx,
+    *,
+    count: int,
+    seed: int,
+    sizes: Mapping[str, int],
+    indices: Mapping[str, int],
+    given: Mapping[str, float],
 ) -> Iterator[list[Feeds]]:
     """Random inputs in each shape that the source takes, the largest first.
 
@@ -333,6 +342,7 @@ def noise(
         seed: of the numbers.
         sizes: free dimensions that are known.
         indices: inputs of whole numbers, and what these are below.
+        given: inputs that are the same for every sample.
     """
     free = sorted({key for name in source.inputs for key in _free(source, name)} - set(sizes))
     for most, chosen in itertools.product(MOST_TO_TRY, itertools.product(SIZES_TO_TRY, repeat=len(free))):
@@ -345,6 +355,8 @@ def noise(
             }
             for _ in range(count)
         ]
+        for feeds in samples:
+            feeds.update({name: np.full_like(feeds[name], number) for name, number in given.items()})
         if all(_runs(source, feeds) for feeds in samples):
             yield samples
 
@@ -369,8 +381,6 @@ def _array(
             return random.integers(1, most, full).astype(dtype)
         return random.normal(0, 0.3, full).astype(dtype)
     dtype = {"tensor(int32)": np.int32, "tensor(uint8)": np.uint8, "tensor(bool)": np.bool_}.get(kind, np.int64)
-    if name == "sr":
-        return np.full(full, 16000, dtype)
     return np.ones(full, dtype) if "mask" in name else random.integers(most > 2, most, full).astype(dtype)
 
 

@@ -126,6 +126,9 @@ class Known:
     indices: Mapping[str, int] = field(default_factory=dict)
     """Inputs that hold whole numbers below this one, though as floats or below other inputs' limits."""
 
+    given: Mapping[str, float] = field(default_factory=dict)
+    """Inputs that are the same for every sample."""
+
 
 KNOWN = {
     "ppocrv4_det": Known((320, 320), reads_lines=True, mean=(127.5,), std=(127.5,)),
@@ -166,13 +169,14 @@ KNOWN = {
     "nakdimon": Known(sizes={"unk__1916": 90}, indices={"input_1": 40}),
     "slovorez-test": Known(sizes={"unk__191": 20}, indices={"input_layer": 30}),
     "speech-embedding": Known(sizes={"unk__773": 16000}),
-    "swift_f0": Known(sizes={"samples": 16000}),
+    "swift_f0": Known(sizes={"samples": 16000}, given={"fmin": 46.875, "fmax": 2093.75}),
+    "layout_cdla": Known(mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4)),
     "x100_w32full_head": Known(sizes={"K": 24}),
     "x100_w32full_pair": Known(sizes={"T": 400}),
 }
 """By the model's name."""
 
-SAMPLING_RATE = "16000"
+SAMPLING_RATE = 16000
 """Speech models are made for it; a person gives it, and the branch for another one is left out."""
 
 _INFERENCE_SECONDS = 300.0
@@ -313,7 +317,9 @@ def _measure(model: Model, options: argparse.Namespace) -> dict[str, Any]:
     row["seconds"], row["peak_bytes"] = time.perf_counter() - start, memory.peak
     if report is None:
         return row
-    checked = _check(path, _pictures(model, source, options), KNOWN.get(model.name, Known()), limit=options.limit)
+    known = KNOWN.get(model.name, Known())
+    known = replace(known, given=_given(source, known))
+    checked = _check(path, _pictures(model, source, options), known, limit=options.limit)
     for outcome in report["outcomes"]:
         check = checked.get(outcome["target"], {"wrong": "the check itself broke"})
         row["outcomes"].append({**outcome, "words": None, "check": check})
@@ -337,15 +343,22 @@ def _job(model: Model, source: Source, options: argparse.Namespace) -> Job:
         out=(options.work / "out" / model.name).resolve(),
         images=images,
         test_images=test_images,
-        inputs={one.name: SAMPLING_RATE for one in source.inputs if one.name == "sr"},
+        inputs={name: f"{number:g}" for name, number in _given(source, known).items()},
         model=source,
     )
+
+
+def _given(source: Source | Onnx, known: Known) -> Mapping[str, float]:
+    names = source.inputs if isinstance(source, Onnx) else [one.name for one in source.inputs]
+    return {**known.given, **({"sr": SAMPLING_RATE} if "sr" in names else {})}
 
 
 def _written_noise(model: Model, folder: Path) -> Path | None:
     """Random inputs, given as a person would give arrays: one .npz a sample; None where the model takes none."""
     known = KNOWN.get(model.name, Known())
-    groups = noise(Onnx(model.path), count=_SAMPLES, seed=1, sizes=known.sizes, indices=known.indices)
+    source = Onnx(model.path)
+    options = {"sizes": known.sizes, "indices": known.indices, "given": _given(source, known)}
+    groups = noise(source, count=_SAMPLES, seed=1, **options)
     samples = next(groups, [])
     folder.mkdir(parents=True, exist_ok=True)
     for index, feeds in enumerate(samples):
@@ -390,6 +403,7 @@ def _check(report: Path, pictures: Path | None, known: Known, *, limit: float) -
     command = [sys.executable, str(Path(__file__).with_name("check.py")), str(report)]
     command += ["--pictures", str(pictures)] if pictures else []
     command += ["--sizes", json.dumps(known.sizes), "--indices", json.dumps(known.indices)]
+    command += ["--given", json.dumps(known.given)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit)
     except subprocess.TimeoutExpired:
