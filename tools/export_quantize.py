@@ -30,9 +30,8 @@ from core.job.job import Job
 from core.job.outcome import Failed
 from core.job.task_name import TaskName
 from core.labels.class_names import read_class_names
-from core.onnx_model.inspect import inspect
 from core.onnx_model.source import Source
-from core.preflight.preflight import check_targets
+from core.preflight.in_helper import check_targets_in_helper, inspect_in_helper
 from core.preprocessing import Fit, Preprocessing
 from core.quantization.observers.abs_max import METHODS
 from core.queue.state import JobState
@@ -174,7 +173,7 @@ def _job(options: argparse.Namespace) -> Job:
             say("Give exactly one ONNX model."),
             next_step=say("For example: python tools/export_quantize.py model.onnx"),
         )
-    source = replace(inspect(path.resolve()), dequantize=options.dequantize)
+    source = replace(inspect_in_helper(path.resolve()), dequantize=options.dequantize)
     counts = [None if folder is None else len(read_folder(folder).files) for folder in _folders(options)]
     inputs = dict(options.input)
     fixed_inputs(source, inputs)  # raises at once where something is wrong with them
@@ -200,7 +199,7 @@ def _job(options: argparse.Namespace) -> Job:
         ncnn_calibration=options.ncnn_calibration,
         dequantize=options.dequantize,
         model=source,
-        preflight=check_targets(
+        preflight=check_targets_in_helper(
             source,
             samples=SampleCounts.expected(counts[0] or 0, counts[1]),
             given=inputs,
