@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def _call(path: Path, function: Callable[..., Any], argument: Any, options: Mapp
     size = _size(path)
     seconds, most = _SECONDS + size / _BYTES_PER_SECOND, _BYTES + _COPIES * size
     try:
-        return _helper.call(_run, function, path, argument, options or {}, seconds=seconds, max_bytes=most)
+        return _helper.call(_run, function, path, argument, options or {}, most, seconds=seconds, max_bytes=most)
     except ConversionError as exc:
         raise SourceError(exc.reason, next_step=exc.next_step, detail=exc.detail) from exc
 
@@ -67,15 +68,29 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _run(function: Callable[..., Any], path: Path, argument: Any, options: Mapping[str, Any]) -> Any:
+def _run(function: Callable[..., Any], path: Path, argument: Any, options: Mapping[str, Any], most: int) -> Any:
     """In the helper process: onnx raises anything on a damaged file."""
+    _limit_memory(most)
     try:
         return function(argument, **options)
     except EdgePressError:
         raise
+    except MemoryError as exc:
+        reason, next_step = messages.reading_ended(None, "memory", 0.0)
+        raise SourceError(reason, next_step=next_step, detail=repr(exc)) from exc
     except Exception as exc:
         raise SourceError(
             say('"{name}" is damaged, or built in a way that ONNX does not allow.', name=path.name),
             next_step=say("Pick another file, or export or download the model again."),
             detail=repr(exc)[:2000],
         ) from exc
+
+
+def _limit_memory(most: int) -> None:
+    """Where the system can, it refuses the memory at once; elsewhere the parent looks how much is taken."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (most, resource.getrlimit(resource.RLIMIT_DATA)[1]))
