@@ -237,3 +237,28 @@ def test_there_is_one_supervisor_in_a_process(monkeypatch, tmp_path):
     assert supervisor_module.get_supervisor() is first
     assert first.store.root == tmp_path / "home"
     first.stop()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("job.json", "{"),
+        ("job.json", '{"targets": ["onnx_fp99"]}'),
+        ("job.json", "[]"),
+        ("state.json", '{"status": "running", "pid": 1' + "0" * 400 + "}"),
+        ("state.json", '{"status": "queued", "created": NaN, "fraction": 1e999}'),
+        ("state.json", '{"status": "running", "started": -1e308, "message": {"template": "{x}", "values": {}}}'),
+        ("crashes.json", "[1]"),
+    ],
+)
+def test_a_damaged_job_does_not_stop_the_queue(supervisor, store, job, until, file, content):
+    damaged = supervisor.submit(job("done"))
+    (store.folder(damaged) / file).write_text(content, encoding="utf-8")
+    supervisor.start()
+    good = supervisor.submit(job("done"))
+    until(lambda: not store.state(good).is_active)
+    assert store.state(good).status == "done"
+    until(lambda: not store.state(damaged).is_active)
+    state = store.state(damaged)
+    assert all(moment is None or 0 <= moment < 1e11 for moment in (state.created, state.started, state.finished))
+    store.delete(damaged)
