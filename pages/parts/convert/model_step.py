@@ -10,7 +10,7 @@ import streamlit as st
 from core.common.errors import EdgePressError
 from core.common.text import plural
 from core.onnx_model.source import Source, TensorInfo
-from core.preflight.in_helper import inspect_in_helper
+from core.preflight.in_helper import inspect_in_helper, prepare
 from pages.parts.convert import draft
 from pages.parts.paths import uploads
 from pages.parts.paths.path_chooser import ask_for_path
@@ -64,6 +64,7 @@ def _inspect(path: str, stamp: int) -> Source:  # noqa: ARG001 - the time of the
 
 
 def _ask() -> None:
+    prepare()  # while the person chooses
     st.caption(t("The trained model that you want to make small, as an .onnx file. It is only read, never changed."))
     left, right = st.columns(2, gap="large")
     with left:
