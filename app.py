@@ -13,6 +13,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from core.queue.supervisor import get_supervisor
 from pages.parts.sidebar.running_note import show_running
 from pages.parts.widgets import language
+from pages.parts.widgets.error_message import errors_in_words
 from pages.parts.widgets.language import current, t
 from pages.parts.widgets.served_files import DOWNLOADS, GRAPHS
 
@@ -45,9 +46,11 @@ def draw() -> None:
         ]
     )
     with st.sidebar:
-        show_running()
+        with errors_in_words():
+            show_running()
         language.choose()
-    page.run()
+    with errors_in_words():
+        page.run()
 
 
 if get_script_run_ctx(suppress_warning=True) is not None:

@@ -18,7 +18,7 @@ from core.queue.supervisor import get_supervisor
 from core.targets import in_order, target_by_id
 from pages.parts.widgets import number_format
 from pages.parts.widgets.empty_page import show_empty
-from pages.parts.widgets.error_message import show_error
+from pages.parts.widgets.error_message import fragment, show_error
 from pages.parts.widgets.job_end import show_end
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
@@ -45,7 +45,7 @@ def _page() -> None:
     count = st.session_state.get("jobs-shown", _SHOWN)
     for job_id in ids[:count]:
         is_active = get_supervisor().store.state(job_id).is_active
-        st.fragment(_show_job, run_every=_REFRESH_SECONDS if is_active else None)(job_id, is_active)
+        fragment(_show_job, run_every=_REFRESH_SECONDS if is_active else None)(job_id, is_active)
     if count < len(ids) and st.button(t("Show more"), key="jobs-more", icon=":material/expand_more:"):
         st.session_state["jobs-shown"] = count + _SHOWN
         st.rerun()

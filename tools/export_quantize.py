@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,10 @@ from typing import Any, get_args
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 if __name__ == "__main__":
+    # Until the command begins, there is nothing that Ctrl-C could leave half done.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     from core.setup.own_python import require_packages
 
     require_packages(Path(__file__).resolve().parent.parent)
@@ -20,8 +26,10 @@ if __name__ == "__main__":
 from core.common.console import Console
 from core.common.errors import EdgePressError, OptionError
 from core.common.paths import home
+from core.common.publish import check_output_folder
 from core.common.serialization import to_data
 from core.common.text import say
+from core.common.unexpected_errors import as_readable_error
 from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import SampleCounts, read_folder
 from core.inputs.infer_in_subprocess import infer_in_subprocess
@@ -30,9 +38,8 @@ from core.job.job import Job
 from core.job.outcome import Failed
 from core.job.task_name import TaskName
 from core.labels.class_names import read_class_names
-from core.onnx_model.inspect import inspect
 from core.onnx_model.source import Source
-from core.preflight.preflight import check_targets
+from core.preflight.in_helper import check_targets_in_helper, inspect_in_helper
 from core.preprocessing import Fit, Preprocessing
 from core.quantization.observers.abs_max import METHODS
 from core.queue.state import JobState
@@ -45,19 +52,30 @@ from tools.console import JobProgress, ToolConsole, print_notes, print_preflight
 from tools.result_file import write_result
 
 _INFERENCE_SECONDS = 300.0
+_STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 only when every target was converted."""
     options = _parser().parse_args(arguments)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        if options.json is not None:
+            check_output_folder(options.json.absolute().parent)
         job = _job(options)
         print_preflight(job.preflight, Console(sys.stderr))
         data = _convert(job)
         report = read_report(data)
-    except EdgePressError as exc:
-        Console(sys.stderr).error(exc)
-        write_result(options.json, _failed_report(options, exc))
+    except KeyboardInterrupt:
+        Console(sys.stderr).print(say("Stopped."))
+        return _STOPPED
+    except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback, whatever a file or a folder is like
+        error = as_readable_error(exc)
+        Console(sys.stderr).error(error)
+        with suppress(OSError):
+            write_result(options.json, _failed_report(options, error))
         return 2
     console = ToolConsole()
     print_results_table(report, console)
@@ -174,7 +192,7 @@ def _job(options: argparse.Namespace) -> Job:
             say("Give exactly one ONNX model."),
             next_step=say("For example: python tools/export_quantize.py model.onnx"),
         )
-    source = replace(inspect(path.resolve()), dequantize=options.dequantize)
+    source = replace(inspect_in_helper(path.resolve()), dequantize=options.dequantize)
     counts = [None if folder is None else len(read_folder(folder).files) for folder in _folders(options)]
     inputs = dict(options.input)
     fixed_inputs(source, inputs)  # raises at once where something is wrong with them
@@ -200,7 +218,7 @@ def _job(options: argparse.Namespace) -> Job:
         ncnn_calibration=options.ncnn_calibration,
         dequantize=options.dequantize,
         model=source,
-        preflight=check_targets(
+        preflight=check_targets_in_helper(
             source,
             samples=SampleCounts.expected(counts[0] or 0, counts[1]),
             given=inputs,

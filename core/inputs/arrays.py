@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.common.errors import ImagesError
+from core.common.foreign_files import check_regular
 from core.common.text import say
 from core.onnx_model.source import Source, TensorInfo, shape_text
 from core.runtimes.casting import cast
@@ -56,6 +57,7 @@ def read_arrays(path: Path, source: Source) -> dict[str, NDArray[Any]]:
 
 
 def _load(path: Path, first: str) -> dict[str, NDArray[Any]]:
+    check_regular(path, MAX_BYTES)
     # Unpickling runs code from the file.
     if path.suffix.lower() == ".npy":
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)  # raises if the header claims more than there is

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +10,13 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from core.common.errors import ImagesError
+from core.common.foreign_files import content_hash
+from core.common.pictures import MAX_BYTES, open_picture
 from core.common.text import say
 from core.inputs.object_crops import CropRule, count_crops
 from core.labels.base import Labels
 from core.labels.find import find_labels
 from core.labels.masks import without_masks
-from core.labels.picture_size import MAX_PIXELS
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 """File name endings of images."""
@@ -137,9 +137,7 @@ def open_image(path: Path) -> Image.Image:
         ImagesError: it is not an image, is damaged, or is far too large.
     """
     try:
-        with Image.open(path) as lazy:
-            if lazy.width * lazy.height > MAX_PIXELS:
-                raise ValueError(f"{lazy.width} x {lazy.height} pixels")
+        with open_picture(path) as lazy:
             lazy.load()
             return ImageOps.exif_transpose(lazy)
     # Pillow's decoders raise anything on a damaged file: SyntaxError, struct.error, MemoryError, ...
@@ -217,8 +215,8 @@ def _evenly_spaced(files: Sequence[Path], count: int) -> tuple[Path, ...]:
 
 def _content_hash(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
+        return content_hash(path, MAX_BYTES)
+    except (OSError, ValueError):
         return str(path)  # unreadable: the reader skips and records it
 
 

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.common.pictures import open_picture
 from core.common.text import say
 from core.labels.base import Labels, describe, place_and_classes
 from core.labels.class_names import names_near
 from core.labels.outlines import turned
-from core.labels.picture_size import MAX_PIXELS, CoordinateMap, picture_size
+from core.labels.picture_size import CoordinateMap, picture_size
 from core.labels.pictures import Pictures
 from core.labels.places import Places
 from core.labels.problems import Problems
@@ -150,9 +151,7 @@ def _are_binary(paths: Sequence[Path]) -> bool:
 def _pixels(path: Path) -> NDArray[np.int64] | None:
     """The class numbers of a mask; None where it is coloured, damaged or too large."""
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                return None
+        with open_picture(path) as image:
             pixels = np.asarray(image).astype(np.int64)
     except Exception:  # noqa: BLE001 - Pillow raises anything on a damaged file
         return None
@@ -165,9 +164,7 @@ def _pixels(path: Path) -> NDArray[np.int64] | None:
 def _looks_like_mask(path: Path) -> bool:
     """Whether a picture has one channel or few colours."""
     try:
-        with Image.open(path) as image:
-            if len(image.getbands()) < 3:
-                return True
-            return image.width * image.height <= MAX_PIXELS and image.getcolors(_MOST_COLORS) is not None
+        with open_picture(path) as image:
+            return len(image.getbands()) < 3 or image.getcolors(_MOST_COLORS) is not None
     except Exception:  # noqa: BLE001 - Pillow raises anything on a damaged file
         return True

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.common.pictures import MAX_PIXELS
 from core.labels.outlines import mask_area
-from core.labels.picture_size import MAX_PIXELS, PictureSize
+from core.labels.picture_size import PictureSize
 from core.labels.problems import ProblemName, Problems
 from core.tasks.predictions import Mask, ObjectTruth
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.labels.picture_size import MAX_PIXELS, CoordinateMap, PictureSize
+from core.common.pictures import MAX_PIXELS
+from core.labels.picture_size import CoordinateMap, PictureSize
 from core.tasks.predictions import Mask
 
 _TRANSPOSITIONS = {

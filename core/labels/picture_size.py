@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-MAX_PIXELS = 100_000_000
-"""A small file can expand to an image that fills the memory; larger ones are not opened."""
+from core.common.pictures import open_picture
 
 _ORIENTATION = 0x0112  # EXIF tag
 _SIDEWAYS = (5, 6, 7, 8)
@@ -101,9 +100,7 @@ class CoordinateMap:
 def picture_size(path: Path) -> PictureSize | None:
     """Size of a picture as :func:`core.inputs.images.open_image` shows it, from its header; None where it has none."""
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                return None
+        with open_picture(path) as image:
             orientation = _orientation(path, image)
             width, height = image.size
             # Pillow's TIFF reader turns the pixels itself, and its size is the upright one already.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.common.errors import ImagesError
+from core.common.foreign_files import check_regular
 from core.common.text import Text, say
 
 if TYPE_CHECKING:
@@ -29,20 +30,19 @@ def read_bytes(path: Path, limit: int) -> bytes:
         ImagesError: it has more than ``limit`` bytes, or cannot be read.
     """
     try:
+        if check_regular(path) > limit:
+            raise ImagesError(
+                say(
+                    'The file "{path}" is too large for labels: more than {megabytes} MB.',
+                    path=path,
+                    megabytes=limit // 10**6,
+                ),
+                next_step=say("Keep only the labels of these pictures in it, or move the file elsewhere."),
+            )
         with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as exc:
+            return file.read(limit)
+    except (OSError, ValueError) as exc:
         raise damaged(path, detail=repr(exc)) from exc
-    if len(data) > limit:
-        raise ImagesError(
-            say(
-                'The file "{path}" is too large for labels: more than {megabytes} MB.',
-                path=path,
-                megabytes=limit // 10**6,
-            ),
-            next_step=say("Keep only the labels of these pictures in it, or move the file elsewhere."),
-        )
-    return data
 
 
 def read_text(path: Path, limit: int) -> str:

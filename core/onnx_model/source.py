@@ -211,5 +211,7 @@ def _names_from_json(text: str) -> tuple[str, ...]:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return ()
     if isinstance(names, dict):
+        if not all(isinstance(key, int) for key in names):
+            return ()
         names = [names[key] for key in sorted(names)]
     return tuple(str(name) for name in names) if isinstance(names, list) else ()

@@ -17,6 +17,7 @@ import psutil
 
 from core.common.errors import ConversionError
 from core.common.paths import PROJECT_ROOT
+from core.common.text import Text
 from core.process import messages
 from core.process.error_json import error_from_json
 from core.process.worker_process import creation_flags, environment
@@ -33,13 +34,21 @@ class HelperProcess:
     variable is there in the next call, until the process ends.
     """
 
-    def __init__(self, modules: Sequence[str] = (), *, max_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        modules: Sequence[str] = (),
+        *,
+        max_bytes: int | None = None,
+        ended: Callable[[int | None, str | None, float], tuple[Text, Text]] = messages.helper_ended,
+    ) -> None:
         """Prepare it.
 
         Args:
             modules: imported when the process starts, so that no call waits for them.
             max_bytes: memory that the process may take; by default nearly all that is free.
+            ended: reason and next step where it ended in a call, as :func:`core.process.messages.helper_ended`.
         """
+        self._ended = ended
         self._modules = tuple(modules)
         self._max_bytes = max_bytes
         self._mutex = threading.Lock()
@@ -50,13 +59,19 @@ class HelperProcess:
         """The process; None where none runs."""
         return None if self._running is None else self._running.pid
 
-    def call(self, function: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
+    def prepare(self) -> None:
+        """Start it, and do not wait for that: the first call then waits less."""
+        with self._mutex, suppress(ConversionError):
+            self._started()
+
+    def call(self, function: Callable[..., Any], *arguments: Any, seconds: float, max_bytes: int | None = None) -> Any:
         """Call a function in the process, and wait for its result.
 
         Args:
             function: importable by name.
             arguments: as it takes them.
             seconds: time after which the process is killed.
+            max_bytes: memory that it may take in this call; by default as the process was given.
 
         Raises:
             EdgePressError: what the function raised; another exception becomes a ConversionError.
@@ -65,9 +80,9 @@ class HelperProcess:
         with self._mutex:
             running = self._started()
             try:
-                response = running.exchange((function, arguments), seconds, self._max_bytes)
+                response = running.exchange((function, arguments), seconds, max_bytes or self._max_bytes)
             except (OSError, EOFError, pickle.UnpicklingError):
-                error = running.end(seconds)
+                error = running.end(seconds, self._ended)
                 self._running = None
                 with suppress(OSError):
                     self._running = _Running(self._modules)  # it gets ready while the next call is prepared
@@ -96,7 +111,7 @@ class HelperProcess:
 
     def _end(self) -> None:
         if self._running is not None:
-            self._running.end(0.0)
+            self._running.end(0.0, self._ended)
             self._running = None
 
 
@@ -147,11 +162,14 @@ class _Running:
             raise EOFError
         return response
 
-    def end(self, seconds: float) -> ConversionError:
+    def end(
+        self, seconds: float, ended: Callable[[int | None, str | None, float], tuple[Text, Text]]
+    ) -> ConversionError:
         """Kill it where it still runs, and say why it ended.
 
         Args:
             seconds: that the last call was given.
+            ended: the words.
         """
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(0.0 if not seconds else _POLL_SECONDS)  # its output may close shortly before its end
@@ -162,7 +180,7 @@ class _Running:
             with suppress(OSError):  # what was not sent
                 assert pipe is not None
                 pipe.close()
-        reason, next_step = messages.helper_ended(None if killed else exit_code, self._stopped, seconds)
+        reason, next_step = ended(None if killed else exit_code, self._stopped, seconds)
         detail = f"exit code {exit_code}\n{self._log_tail()}".strip()
         self._log.close()
         return ConversionError(reason, next_step=next_step, detail=detail)

@@ -48,6 +48,16 @@ def helper_ended(exit_code: int | None, stopped: str | None, seconds: float) -> 
     return say("A native library crashed while the new file was loaded or run."), next_step
 
 
+def reading_ended(exit_code: int | None, stopped: str | None, seconds: float) -> tuple[Text, Text]:
+    """Reason and next step for a model on which the process that only read it ended; arguments as above."""
+    next_step = say("Use a model from a source that you trust, or export it again.")
+    if stopped == "time":
+        return say("Reading the model takes more than {seconds} s.", seconds=round(seconds)), next_step
+    if stopped == "memory" or _is_sigkill(exit_code):
+        return say("Reading the model takes far more memory than a file of its size should."), next_step
+    return say("A native library crashed while it read the model."), next_step
+
+
 def crashed_at_target(exit_code: int | None) -> tuple[Text, Text]:
     """Reason and next step for a target at which the worker process ended without a result."""
     if _is_sigkill(exit_code):

@@ -12,6 +12,11 @@ from core.job.target_id import TargetId
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 
 
+_LARGEST_PID = 2**31 - 1
+_LAST_MOMENT = 32_503_680_000.0
+"""The year 3000, in seconds since 1970: what comes later is no date on every system."""
+
+
 @dataclass(frozen=True)
 class JobState:
     """The state of a job at one moment."""
@@ -54,5 +59,9 @@ class JobState:
     def __post_init__(self) -> None:
         # A damaged file must not break the progress bar, nor make us kill process 0 or a process group.
         object.__setattr__(self, "fraction", clamp_fraction(self.fraction))
-        if self.pid is not None and self.pid <= 0:
+        if self.pid is not None and not 0 < self.pid <= _LARGEST_PID:
             object.__setattr__(self, "pid", None)
+        for name in ("created", "started", "finished"):
+            moment = getattr(self, name)
+            if moment is not None and not 0 <= moment <= _LAST_MOMENT:  # false for NaN too
+                object.__setattr__(self, name, None)

@@ -99,7 +99,7 @@ class Supervisor:
     def _run(self, job_id: str) -> bool:
         try:
             return JobRun(self.store, job_id, command=self._command, stop=self._stop).run()
-        except OSError:  # a full disk must not end the thread
+        except Exception:  # noqa: BLE001 - a full disk, or a folder that somebody damaged, must not end the thread
             _LOG.exception("The job %s cannot be run", job_id)
             self._finished.add(job_id)
             return False
@@ -123,7 +123,7 @@ def recover(store: JobStore) -> None:
     for job_id in store.ids():
         try:
             _end_orphaned_job(store, job_id)
-        except OSError:
+        except Exception:  # noqa: BLE001 - as above
             _LOG.exception("The job %s cannot be cleaned up", job_id)
 
 

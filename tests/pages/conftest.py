@@ -29,6 +29,17 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobStore]
     st.cache_data.clear()
 
 
+@pytest.fixture(autouse=True)
+def no_boundary(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors that nobody expected are raised, so that tests see them; except where the boundary itself is tested."""
+
+    def raise_it(exc: Exception) -> None:
+        raise exc
+
+    if "boundary" not in request.keywords:
+        monkeypatch.setattr("pages.parts.widgets.error_message.as_readable_error", raise_it)
+
+
 @pytest.fixture
 def opened(store: JobStore) -> Callable[..., AppTest]:
     """Opens a page of the app, as a browser would."""

@@ -58,3 +58,14 @@ def test_a_damaged_settings_file_is_ignored(opened, store):
     app = opened("jobs")
     del app.session_state["language"]
     assert app.run().title[0].value == "Jobs"
+
+
+@pytest.mark.boundary
+def test_whatever_goes_wrong_is_said_in_words(store, monkeypatch):
+    """On the page, and in the side bar, which is a fragment."""
+    monkeypatch.setattr("core.queue.store.JobStore.ids", lambda _: {}["no such job"])
+    monkeypatch.setattr("pages.parts.convert.draft.current", lambda: {}["nothing"])
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert not app.exception
+    said = " ".join(error.value for error in app.error)
+    assert said.count("did not expect") == 2 and "no such job" in said and "nothing" in said

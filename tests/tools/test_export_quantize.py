@@ -1,7 +1,9 @@
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,32 @@ def test_all_files_are_made_of_a_quantised_model_that_is_turned_back(run, tmp_pa
     assert "dequantised" in report["notes"][0]
     assert {one["comparison"]["light"] for one in report["outcomes"]} == {"keeps"}
     assert all(one["comparison"]["cosine"] > 0.999 for one in report["outcomes"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links")
+@pytest.mark.parametrize("arguments", [("--out", "loop/x"), ("--json", "net.onnx/r.json"), ("--images", "loop")])
+def test_no_folder_makes_a_traceback(run, tmp_path, arguments):
+    (tmp_path / "loop").symlink_to("loop")
+    done = run("net.onnx", "--type", "onnx_fp16", *SETTINGS, *arguments)
+    assert done.returncode == 2 and "Traceback" not in done.stderr and len(done.stderr.splitlines()) >= 2, done.stderr
+    assert not list(tmp_path.glob("*_fp16.onnx"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_in_the_first_moments_leaves_no_traceback(tmp_path):
+    conv_net(tmp_path / "net.onnx")
+    for seconds in (0.05, 0.4, 1.0):
+        command = [sys.executable, str(ROOT / "tools" / "export_quantize.py"), "net.onnx", "--type", "onnx_fp16"]
+        with subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, "EDGEPRESS_HOME": str(tmp_path / "home")},
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        ) as process:
+            time.sleep(seconds)
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=60)
+        assert process.returncode in (130, -signal.SIGINT), (process.returncode, stderr)
+        assert "Traceback" not in stderr

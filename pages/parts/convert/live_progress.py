@@ -14,7 +14,7 @@ from core.queue.state import JobState
 from core.queue.supervisor import get_supervisor
 from core.targets import target_by_id
 from pages.parts.widgets import number_format
-from pages.parts.widgets.error_message import show_error
+from pages.parts.widgets.error_message import fragment, show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.progress import REFRESH_SECONDS, note_background, show_progress
 
@@ -25,7 +25,7 @@ def watch(job_id: str) -> None:
     Args:
         job_id: an active job.
     """
-    st.fragment(_draw, run_every=REFRESH_SECONDS)(job_id)
+    fragment(_draw, run_every=REFRESH_SECONDS)(job_id)
 
 
 def _draw(job_id: str) -> None:

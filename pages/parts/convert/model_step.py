@@ -9,8 +9,8 @@ import streamlit as st
 
 from core.common.errors import EdgePressError
 from core.common.text import plural
-from core.onnx_model.inspect import inspect
 from core.onnx_model.source import Source, TensorInfo
+from core.preflight.in_helper import inspect_in_helper, prepare
 from pages.parts.convert import draft
 from pages.parts.paths import uploads
 from pages.parts.paths.path_chooser import ask_for_path
@@ -54,16 +54,17 @@ def read_source(path: Path) -> Source:
     try:
         stamp = path.stat().st_mtime_ns
     except OSError:
-        return inspect(path)  # says what is wrong
+        return inspect_in_helper(path)  # says what is wrong
     return _inspect(str(path), stamp)
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
 def _inspect(path: str, stamp: int) -> Source:  # noqa: ARG001 - the time of the last change is part of the cache's key
-    return inspect(Path(path))
+    return inspect_in_helper(Path(path))
 
 
 def _ask() -> None:
+    prepare()  # while the person chooses
     st.caption(t("The trained model that you want to make small, as an .onnx file. It is only read, never changed."))
     left, right = st.columns(2, gap="large")
     with left:

@@ -139,7 +139,7 @@ def _objects(preprocessing: Preprocessing, folders: Sequence[ExampleFolder]) -> 
         except ImagesError:
             continue  # the folder was changed in the meantime
         if found:
-            return [Image.open(BytesIO(data)) for data in found]
+            return [Image.open(BytesIO(data), formats=["JPEG", "PNG"]) for data in found]
     return []
 
 

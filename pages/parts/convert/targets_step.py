@@ -6,15 +6,17 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.common.errors import EdgePressError
 from core.common.text import Text
 from core.inputs.images import SampleCounts
 from core.job.preflight_result import PreflightResult
 from core.onnx_model.source import Source
 from core.preflight.estimate import duration_text, memory_text
-from core.preflight.preflight import check_targets
+from core.preflight.in_helper import check_targets_in_helper
 from core.targets import target_by_id
 from pages.parts.convert import draft
 from pages.parts.widgets import number_format
+from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.step import show_note, step_heading
@@ -35,7 +37,11 @@ def choose_targets(
     """
     unwanted = draft.current().unwanted
     chosen: list[PreflightResult] = []
-    results = check_targets(source, samples=samples, size=size)
+    try:
+        results = check_targets_in_helper(source, samples=samples, size=size)
+    except EdgePressError as exc:
+        show_error(exc)
+        return ()
     with st.container(border=True, key="step-targets"):
         step_heading(number, t("Files to make"))
         st.caption(t("Each file is loaded, run and compared with the original before you get it."))

@@ -12,6 +12,7 @@ from core.report.schema import Report
 from pages.parts.results.gallery_entry import GalleryEntry
 from pages.parts.results.gallery_grid import COLUMNS, show_row
 from pages.parts.results.gallery_pair import choose_pairing, is_changed, show_pair
+from pages.parts.widgets.error_message import fragment
 from pages.parts.widgets.language import t
 
 _DRAWN = frozenset({"objects", "points", "map", "image"})
@@ -29,7 +30,7 @@ def show_gallery(folder: Path, entries: Sequence[GalleryEntry], report: Report) 
         entries: what is known of each.
         report: whose files are shown.
     """
-    st.fragment(_draw)(folder, entries, report)
+    fragment(_draw)(folder, entries, report)
 
 
 def _draw(folder: Path, entries: Sequence[GalleryEntry], report: Report) -> None:

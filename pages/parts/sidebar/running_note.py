@@ -8,6 +8,7 @@ from core.common.errors import EdgePressError
 from core.queue.state import JobState
 from core.queue.supervisor import get_supervisor
 from pages.parts.pytorch.background_tasks import EXPORT
+from pages.parts.widgets.error_message import fragment
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 
@@ -18,7 +19,7 @@ _NEWEST = 20  # active jobs are among the newest
 def show_running() -> None:
     """Draw the running job and the running export, with a link to each; nothing where there is none."""
     is_busy = EXPORT.status.is_running or bool(_active())
-    st.fragment(_draw, run_every=_REFRESH_SECONDS if is_busy else None)()
+    fragment(_draw, run_every=_REFRESH_SECONDS if is_busy else None)()
 
 
 def _draw() -> None:

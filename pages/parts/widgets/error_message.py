@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import streamlit as st
 
 from core.common.errors import EdgePressError
 from core.common.text import Text
+from core.common.unexpected_errors import as_readable_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
+
+
+@contextmanager
+def errors_in_words() -> Iterator[None]:
+    """Draw whatever goes wrong as every other error: nobody is to see a traceback, or Streamlit's own box."""
+    try:
+        yield
+    except Exception as exc:  # noqa: BLE001 - signals of Streamlit are no Exceptions
+        show_error(as_readable_error(exc))
+
+
+def fragment(draw: Callable[..., None], *, run_every: float | None = None) -> Callable[..., None]:
+    """``st.fragment`` of a function, within :func:`errors_in_words`: a fragment does not pass errors on."""
+    drawn: Callable[..., None] = st.fragment(errors_in_words()(draw), run_every=run_every)
+    return drawn
 
 
 def show_error(error: EdgePressError) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.common.text import Text, say
 from core.process.background_task import BackgroundTask
+from pages.parts.widgets.error_message import fragment
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 
@@ -34,7 +35,7 @@ def watch_task(task: BackgroundTask[Any], *, cancel_key: str | None) -> None:
         task: one that is running.
         cancel_key: key of the button that cancels it; None for a task that cannot be cancelled.
     """
-    st.fragment(_draw, run_every=REFRESH_SECONDS)(task, cancel_key)
+    fragment(_draw, run_every=REFRESH_SECONDS)(task, cancel_key)
 
 
 def _draw(task: BackgroundTask[Any], cancel_key: str | None) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from core.common.errors import ConversionError
 from core.common.text import say
-from core.common.unexpected_errors import as_conversion_error, describe_unexpected_error
+from core.common.unexpected_errors import as_conversion_error, as_readable_error, describe_unexpected_error
 
 
 def caught(exc):
@@ -24,14 +24,20 @@ def caught(exc):
     ],
     ids=repr,
 )
-def test_it_has_a_reason_a_next_step_and_the_traceback(exc, said):
+def test_it_has_a_reason_a_next_step_and_the_places_in_the_code(exc, said):
     reason, next_step, detail = describe_unexpected_error(caught(exc))
     assert said in str(reason) and str(next_step)
-    assert "Traceback" in detail and "in caught" in detail
+    assert "Traceback" not in detail and detail.endswith("in caught")
 
 
 def test_a_conversion_error_stays_itself_and_another_becomes_one():
     own = ConversionError(say("starting"), next_step=say("Done."))
     assert as_conversion_error(own) is own
     other = as_conversion_error(caught(KeyError("blob")))
-    assert "KeyError" in str(other.reason) and other.next_step and "Traceback" in other.detail
+    assert "KeyError" in str(other.reason) and other.next_step and "in caught" in other.detail
+
+
+def test_at_the_last_boundary_every_error_is_in_words():
+    assert as_readable_error(ConversionError(say("So."), next_step=say("Then."))).next_step
+    found = as_readable_error(caught(RuntimeError("Symlink loop")))
+    assert "Symlink loop" in str(found.reason) and "in caught" in found.detail

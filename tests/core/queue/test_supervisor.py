@@ -90,14 +90,14 @@ def test_an_error_of_the_core_reaches_the_state(supervisor, store, job, until):
     )
 
 
-def test_a_bug_fails_with_a_readable_error_and_its_traceback_as_detail(supervisor, store, job, until):
+def test_a_bug_fails_with_a_readable_error_and_its_places_in_the_code_as_detail(supervisor, store, job, until):
     supervisor.start()
     job_id = supervisor.submit(job("bug"))
     until(lambda: not store.state(job_id).is_active)
     state = store.state(job_id)
     assert state.status == "failed"
     assert "RuntimeError: a bug" in str(state.reason)
-    assert "Traceback" in state.detail
+    assert "RuntimeError: a bug" in state.detail and "queue_worker.py, line" in state.detail
 
 
 def test_a_native_crash_names_the_last_step_and_leaves_no_part(supervisor, store, job, until, tmp_path):
@@ -237,3 +237,28 @@ def test_there_is_one_supervisor_in_a_process(monkeypatch, tmp_path):
     assert supervisor_module.get_supervisor() is first
     assert first.store.root == tmp_path / "home"
     first.stop()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("job.json", "{"),
+        ("job.json", '{"targets": ["onnx_fp99"]}'),
+        ("job.json", "[]"),
+        ("state.json", '{"status": "running", "pid": 1' + "0" * 400 + "}"),
+        ("state.json", '{"status": "queued", "created": NaN, "fraction": 1e999}'),
+        ("state.json", '{"status": "running", "started": -1e308, "message": {"template": "{x}", "values": {}}}'),
+        ("crashes.json", "[1]"),
+    ],
+)
+def test_files_of_a_job_with_any_content_do_not_stop_the_queue(supervisor, store, job, until, file, content):
+    damaged = supervisor.submit(job("done"))
+    (store.folder(damaged) / file).write_text(content, encoding="utf-8")
+    supervisor.start()
+    good = supervisor.submit(job("done"))
+    until(lambda: not store.state(good).is_active)
+    assert store.state(good).status == "done"
+    until(lambda: not store.state(damaged).is_active)
+    state = store.state(damaged)
+    assert all(moment is None or 0 <= moment < 1e11 for moment in (state.created, state.started, state.finished))
+    store.delete(damaged)

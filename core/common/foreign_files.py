@@ -1,0 +1,46 @@
+"""Files that a person or a stranger put somewhere: only regular ones of sane size are opened."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from pathlib import Path
+
+_BLOCK = 1 << 20
+
+
+def check_regular(path: Path, most_bytes: int | None = None) -> int:
+    """Refuse what is no regular file (a pipe waits for ever, a device never ends) or is too large.
+
+    Args:
+        path: links are followed.
+        most_bytes: it may have, if that is limited; a file with holes counts as it would be read.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is no regular file, or too large.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("no regular file")
+    if most_bytes is not None and found.st_size > most_bytes:
+        raise ValueError(f"{found.st_size} bytes, more than {most_bytes}")
+    return found.st_size
+
+
+def content_hash(path: Path, most_bytes: int) -> str:
+    """SHA-256 of a file's content, in hexadecimal, read in blocks.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no regular file, or too large.
+    """
+    check_regular(path, most_bytes)
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

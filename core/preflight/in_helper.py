@@ -1,0 +1,96 @@
+"""Inspect models and check targets in a helper process: a file may be made to take all memory or never to end."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from core.common.errors import ConversionError, EdgePressError, SourceError
+from core.common.text import say
+from core.job.preflight_result import PreflightResult
+from core.onnx_model.inspect import inspect
+from core.onnx_model.source import Source
+from core.preflight.preflight import check_targets
+from core.process import messages
+from core.process.helper_process import HelperProcess
+
+_SECONDS, _BYTES_PER_SECOND = 20.0, 20e6
+"""Time for any file, and how much of a large one is read in a second at least."""
+
+_BYTES, _COPIES = 450_000_000, 6
+"""Memory for any file, the process itself included; and how many copies of a large one there may be."""
+
+_helper = HelperProcess(("core.preflight.in_helper",), ended=messages.reading_ended)
+atexit.register(_helper.close)
+
+
+def prepare() -> None:
+    """Start the process, so that the first model waits for it less."""
+    _helper.prepare()
+
+
+def inspect_in_helper(path: Path) -> Source:
+    """As :func:`core.onnx_model.inspect.inspect`.
+
+    Raises:
+        SourceError: the model cannot be used, whatever is wrong with it.
+    """
+    source: Source = _call(path, inspect, path)
+    return source
+
+
+def check_targets_in_helper(source: Source, **options: Any) -> tuple[PreflightResult, ...]:
+    """As :func:`core.preflight.preflight.check_targets`.
+
+    Raises:
+        SourceError: the model takes too much time or memory.
+    """
+    results: tuple[PreflightResult, ...] = _call(source.path, check_targets, source, options)
+    return results
+
+
+def _call(path: Path, function: Callable[..., Any], argument: Any, options: Mapping[str, Any] | None = None) -> Any:
+    size = _size(path)
+    seconds, most = _SECONDS + size / _BYTES_PER_SECOND, _BYTES + _COPIES * size
+    try:
+        return _helper.call(_run, function, path, argument, options or {}, most, seconds=seconds, max_bytes=most)
+    except ConversionError as exc:
+        raise SourceError(exc.reason, next_step=exc.next_step, detail=exc.detail) from exc
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):  # inspect says what is wrong with it
+        return 0
+
+
+def _run(function: Callable[..., Any], path: Path, argument: Any, options: Mapping[str, Any], most: int) -> Any:
+    """In the helper process: onnx raises anything on a damaged file."""
+    _limit_memory(most)
+    try:
+        return function(argument, **options)
+    except EdgePressError:
+        raise
+    except MemoryError as exc:
+        reason, next_step = messages.reading_ended(None, "memory", 0.0)
+        raise SourceError(reason, next_step=next_step, detail=repr(exc)) from exc
+    except Exception as exc:
+        raise SourceError(
+            say('"{name}" is damaged, or built in a way that ONNX does not allow.', name=path.name),
+            next_step=say("Pick another file, or export or download the model again."),
+            detail=repr(exc)[:2000],
+        ) from exc
+
+
+def _limit_memory(most: int) -> None:
+    """Where the system can, it refuses the memory at once; elsewhere the parent looks how much is taken."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (most, resource.getrlimit(resource.RLIMIT_DATA)[1]))

@@ -1,0 +1,179 @@
+"""Models made to hurt: each is a result or an error in words, within its time and memory, and the next one works."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import psutil
+import pytest
+from onnx import TensorProto, helper, numpy_helper, save
+
+from core.common.errors import SourceError
+from core.preflight import in_helper
+from core.preflight.in_helper import check_targets_in_helper, inspect_in_helper
+from small import conv_net
+
+FLOAT = TensorProto.FLOAT
+MOST_BYTES, MOST_SECONDS = 500_000_000, 25.0
+
+
+def value(name, *shape):
+    return helper.make_tensor_value_info(name, FLOAT, shape)
+
+
+def model(nodes, *constants, **options):
+    graph = helper.make_graph(nodes, "hostile", [value("x", 1, 4)], [value("y", 1, 4)], list(constants))
+    return helper.make_model(graph, ir_version=8, **{"opset_imports": [helper.make_opsetid("", 17)], **options})
+
+
+def scalar(name, number):
+    return numpy_helper.from_array(np.array(number), name)
+
+
+def range_bomb():
+    """A constant of ten billion numbers, in three bytes."""
+    nodes = [
+        helper.make_node("Range", ["zero", "many", "one"], ["r"]),
+        helper.make_node("Cast", ["r"], ["f"], to=FLOAT),
+        helper.make_node("ReduceSum", ["f"], ["s"], keepdims=0),
+        helper.make_node("Add", ["x", "s"], ["y"]),
+    ]
+    return model(nodes, scalar("zero", 0), scalar("many", 10**10), scalar("one", 1))
+
+
+def doubling():
+    """A shape that is concatenated with itself eighty times."""
+    nodes, name = [], "c"
+    for index in range(80):
+        nodes.append(helper.make_node("Concat", [name, name], [f"c{index}"], axis=0))
+        name = f"c{index}"
+    nodes += [
+        helper.make_node("ReduceSum", [name], ["s"], keepdims=0),
+        helper.make_node("Cast", ["s"], ["f"], to=FLOAT),
+        helper.make_node("Add", ["x", "f"], ["y"]),
+    ]
+    return model(nodes, numpy_helper.from_array(np.arange(4), "c"))
+
+
+def function(name, *calls):
+    nodes = [helper.make_node(call, ["a"], ["b"], domain="f") for call in calls]
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("f", 1)]
+    return helper.make_function("f", name, ["a"], ["b"], nodes, imports)
+
+
+def nested_functions():
+    """Each calls the next one twice, thirty deep: a thousand million nodes."""
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("f", 1)]
+    functions = []
+    for index in range(30):
+        inner = f"F{index + 1}" if index < 29 else "Neg"
+        domain = "f" if index < 29 else ""
+        nodes = [
+            helper.make_node(inner, ["a"], ["m"], domain=domain),
+            helper.make_node(inner, ["m"], ["b"], domain=domain),
+        ]
+        functions.append(helper.make_function("f", f"F{index}", ["a"], ["b"], nodes, imports))
+    return model([helper.make_node("F0", ["x"], ["y"], domain="f")], opset_imports=imports, functions=functions)
+
+
+def functions_in_a_circle():
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("f", 1)]
+    functions = [function("F", "G"), function("G", "F")]
+    return model([helper.make_node("F", ["x"], ["y"], domain="f")], opset_imports=imports, functions=functions)
+
+
+def node_without_output():
+    return model([helper.make_node("Relu", ["x"], []), helper.make_node("Neg", ["x"], ["y"])])
+
+
+def node_without_input():
+    return model([helper.make_node("Conv", [], ["y"])])
+
+
+def outside(location):
+    made = model([helper.make_node("Add", ["x", "w"], ["y"])])
+    tensor = made.graph.initializer.add(name="w", data_type=FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=location)
+    return made
+
+
+def weights_in_a_nameless_file():
+    return outside("a\0b")
+
+
+def metadata(**entries):
+    made = model([helper.make_node("Neg", ["x"], ["y"])])
+    helper.set_model_props(made, entries)
+    return made
+
+
+def names_with_mixed_keys():
+    return metadata(names="{1: 'a', 'b': 'c'}")
+
+
+def infinite_preprocessing():
+    return metadata(**{"edgepress.preprocessing": '{"size": [1e999, 1]}'})
+
+
+def deep_names():
+    return metadata(names="[" * 100_000)
+
+
+HOSTILE = [
+    range_bomb,
+    doubling,
+    nested_functions,
+    functions_in_a_circle,
+    node_without_output,
+    node_without_input,
+    weights_in_a_nameless_file,
+    names_with_mixed_keys,
+    infinite_preprocessing,
+    deep_names,
+]
+
+
+class Peak:
+    """The most memory of the helper process, looked at again and again."""
+
+    def __init__(self, monkeypatch):
+        self.bytes = 0
+        seen = psutil.Process.memory_info
+
+        def watched(process):
+            found = seen(process)
+            self.bytes = max(self.bytes, found.rss)
+            return found
+
+        monkeypatch.setattr(psutil.Process, "memory_info", watched)
+
+
+@pytest.mark.parametrize("build", HOSTILE)
+def test_a_hostile_model_is_an_answer_in_words(build, tmp_path, monkeypatch):
+    path = tmp_path / "m.onnx"
+    save(build(), str(path))
+    peak, start = Peak(monkeypatch), time.monotonic()
+    try:
+        source = inspect_in_helper(path)
+        assert isinstance(source.class_names, tuple)
+        assert check_targets_in_helper(source)
+    except SourceError as exc:
+        assert str(exc.reason) and str(exc.next_step)
+    assert time.monotonic() - start < MOST_SECONDS and peak.bytes < MOST_BYTES
+
+
+def test_after_a_model_that_takes_all_memory_the_next_one_is_read(tmp_path):
+    save(nested_functions(), str(tmp_path / "bomb.onnx"))
+    with pytest.raises(SourceError, match="takes"):
+        inspect_in_helper(tmp_path / "bomb.onnx")
+    source = inspect_in_helper(conv_net(tmp_path / "net.onnx"))
+    assert source.parameters and check_targets_in_helper(source)
+
+
+def test_a_model_on_which_reading_never_ends_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(in_helper, "_SECONDS", 0.3)
+    monkeypatch.setattr(in_helper, "inspect", time.sleep)  # what a library that hangs does
+    path = conv_net(tmp_path / "net.onnx")
+    with pytest.raises(SourceError, match="takes more than"):
+        in_helper._call(path, time.sleep, 60)
