@@ -1,11 +1,11 @@
-"""The operators, by family."""
+"""The operators, by family: each module registers its own when it is imported."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from core.onnx2ncnn.node import OPERATORS, Operator
-from core.onnx2ncnn.operators import (
+from core.onnx2ncnn.operators import (  # noqa: F401
     activations,
     convolutions,
     elementwise,
@@ -18,21 +18,6 @@ from core.onnx2ncnn.operators import (
     reductions,
     resizing,
 )
-
-FAMILIES = (
-    activations,
-    convolutions,
-    elementwise,
-    lookups,
-    matrices,
-    movements,
-    normalizations,
-    poolings,
-    recurrent,
-    reductions,
-    resizing,
-)
-"""The modules, each of which registers its operators when it is imported."""
 
 
 def operators() -> Mapping[str, Operator]:

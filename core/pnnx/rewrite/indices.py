@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from core.pnnx.rewrite.values import Replacement, constant, static_shape
+from core.pnnx.rewrite.values import Replacement, constant, rewrite_nodes, static_shape
 
 _MOST_RANGES = 16
 
@@ -24,13 +24,7 @@ def indices_to_slices(graph: ir.Graph) -> bool:
     Raises:
         ValueError: the name of a new constant is taken.
     """
-    changed = False
-    for node in tuple(graph):
-        if node.op_type == "Gather":
-            changed |= _gather(graph, node)
-        elif node.op_type == "Slice":
-            changed |= _slice(graph, node)
-    return changed
+    return rewrite_nodes(graph, {"Gather": _gather, "Slice": _slice})
 
 
 def _gather(graph: ir.Graph, node: ir.Node) -> bool:

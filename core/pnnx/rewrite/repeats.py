@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from core.pnnx.rewrite.values import Replacement, constant, static_shape
+from core.pnnx.rewrite.values import Replacement, constant, rewrite_nodes, static_shape
 
 _MOST_COPIES = 16
 
@@ -21,13 +21,7 @@ def repeat_by_concat(graph: ir.Graph) -> bool:
     Raises:
         ValueError: the name of a new constant is taken.
     """
-    changed = False
-    for node in tuple(graph):
-        if node.op_type == "Tile":
-            changed |= _tile(graph, node)
-        elif node.op_type == "Expand":
-            changed |= _expand(graph, node)
-    return changed
+    return rewrite_nodes(graph, {"Tile": _tile, "Expand": _expand})
 
 
 def _tile(graph: ir.Graph, node: ir.Node) -> bool:

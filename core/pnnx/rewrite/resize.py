@@ -10,7 +10,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from core.pnnx.rewrite.values import Replacement, constant, opset_of, static_shape
+from core.pnnx.rewrite.values import Replacement, constant, opset_of, rewrite_nodes, static_shape
 from core.runtimes.onnx import OnnxPredictor
 
 _SPATIAL = 2
@@ -32,11 +32,7 @@ def simplify_resize(graph: ir.Graph) -> bool:
     Raises:
         ValueError: the name of a new constant is taken.
     """
-    changed = False
-    for node in tuple(graph):
-        if node.op_type == "Resize":
-            changed |= _rewrite(graph, node)
-    return changed
+    return rewrite_nodes(graph, {"Resize": _rewrite})
 
 
 def _rewrite(graph: ir.Graph, node: ir.Node) -> bool:

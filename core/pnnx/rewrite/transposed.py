@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from core.pnnx.rewrite.values import Replacement, set_ints, static_shape
+from core.pnnx.rewrite.values import Replacement, rewrite_nodes, set_ints, static_shape
 
 
 def make_transposed_pads_explicit(graph: ir.Graph) -> bool:
@@ -22,11 +22,7 @@ def make_transposed_pads_explicit(graph: ir.Graph) -> bool:
     Raises:
         ValueError: the name of a new constant is taken.
     """
-    changed = False
-    for node in tuple(graph):
-        if node.op_type == "ConvTranspose":
-            changed |= _rewrite(graph, node)
-    return changed
+    return rewrite_nodes(graph, {"ConvTranspose": _rewrite})
 
 
 def _rewrite(graph: ir.Graph, node: ir.Node) -> bool:

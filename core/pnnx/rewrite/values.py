@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,23 @@ def only_reader(value: ir.Value) -> ir.Node | None:
 def opset_of(graph: ir.Graph) -> int:
     """The version of ONNX's own operators."""
     return max(version for domain, version in graph.opset_imports.items() if domain in ONNX_DOMAINS)
+
+
+def rewrite_nodes(graph: ir.Graph, rules: Mapping[str, Callable[[ir.Graph, ir.Node], bool]]) -> bool:
+    """Apply the rule of its operator to each node, new ones excepted.
+
+    Args:
+        graph: it is changed.
+        rules: operator -> what rewrites one node, and returns whether it did.
+
+    Returns:
+        Whether anything was changed.
+    """
+    changed = False
+    for node in tuple(graph):
+        if node.op_type in rules:
+            changed |= rules[node.op_type](graph, node)
+    return changed
 
 
 class Replacement:
