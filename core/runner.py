@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from core.common.errors import EdgePressError, ImagesError, TargetRefused
-from core.common.json_files import write_json
 from core.common.progress import Progress, portion
-from core.common.publish import check_output_folder, publish
-from core.common.serialization import to_data
+from core.common.publish import StagedFile, check_output_folder, discard, stage
 from core.common.text import Text, say
 from core.common.unexpected_errors import describe_unexpected_error
 from core.conversion.context import ConversionContext
@@ -29,9 +27,11 @@ from core.job.crashes import AtTarget, Crashes
 from core.job.job import Job
 from core.job.outcome import Converted, Failed, Outcome, PostProcessing, Refused
 from core.job.preflight_result import PreflightResult
+from core.job.target_id import TargetId
 from core.onnx_model.inspect import inspect
 from core.onnx_model.source import Source
 from core.preflight.preflight import check_targets
+from core.report import transaction
 from core.report.gallery import Gallery
 from core.report.make_report import make_report
 from core.report.schema import Report
@@ -43,6 +43,9 @@ from core.tasks.keypoints import KeypointDetection
 
 _MADE, _EVALUATED = 0.5, 0.98
 """Fractions of the progress bar when all files are made, and when they are evaluated."""
+
+_Staged: TypeAlias = dict[TargetId, tuple[StagedFile, ...]]
+"""The files of each target that passed, complete in the output folder under temporary names."""
 
 _MakeResult: TypeAlias = UnverifiedArtifact | Refused | Failed
 
@@ -71,25 +74,33 @@ def run_job(
         crashes: of earlier processes that ran this job; the targets at which they died are not tried again.
 
     Returns:
-        What was also written to ``report.json``.
+        What was also written to ``report.json``. The journal of that is left
+        (:mod:`core.report.transaction`): the caller removes it once it has written the job's final state.
 
     Raises:
         InputError: the source, the samples or the output folder cannot be used.
+        OSError: the disk is full.
     """
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)
+    staged: _Staged = {}
     try:
-        report = _run(job, folder, work, progress, on_targets_made, at_target, crashes or Crashes())
+        report = _run(job, folder, work, staged, progress, on_targets_made, at_target, crashes or Crashes())
+        transaction.begin(folder, staged, report)
+    except BaseException:
+        for files in staged.values():
+            discard(files)
+        raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    write_json(folder / "report.json", to_data(report), indent=2)
-    return report
+    return transaction.complete(folder)
 
 
 def _run(
     job: Job,
     folder: Path,
     work: Path,
+    staged: _Staged,
     progress: Progress,
     on_targets_made: Callable[[int], None],
     at_target: AtTarget,
@@ -130,7 +141,7 @@ def _run(
     )
     gallery.write()
     progress(_EVALUATED, say("Putting the files in their place"))
-    outcomes = [_finish(result, evaluation, context.source, out=job.out, folder=folder) for result in made]
+    outcomes = [_finish(result, evaluation, context.source, staged, out=job.out, folder=folder) for result in made]
     return make_report(
         job,
         context.source,
@@ -257,20 +268,24 @@ def _check_calibration(target: Target, context: ConversionContext) -> None:
         )
 
 
-def _finish(made: _MakeResult, evaluation: Evaluation, source: Source, *, out: Path, folder: Path) -> Outcome:
-    """Verify what was made, and publish it if it passes."""
+def _finish(
+    made: _MakeResult, evaluation: Evaluation, source: Source, staged: _Staged, *, out: Path, folder: Path
+) -> Outcome:
+    """Verify what was made, and stage it if it passes."""
     if not isinstance(made, UnverifiedArtifact):
         return made
     try:
         comparison, notes = evaluation.verify(made.target)
-        files = publish(made.artifact.files, out, tag=folder.name)
+        files = staged[made.target.id] = stage(made.artifact.files, out, tag=folder.name)
     except EdgePressError as exc:
         return Failed(made.target.id, exc.reason, exc.next_step, exc.detail, made.seconds)
     cut = _kept(made.artifact.cut, folder)
-    artifact = replace(made.artifact, files=files, cut=cut, notes=(*made.artifact.notes, *notes))
-    if artifact.size_bytes > source.size_bytes:
-        artifact = replace(artifact, notes=(*artifact.notes, why_larger(artifact.size_bytes, source)))
-    return Converted(artifact, comparison, made.seconds)
+    size = made.artifact.size_bytes
+    if size > source.size_bytes:
+        notes = (*notes, why_larger(size, source))
+    finals = tuple(file.final for file in files)
+    artifact = replace(made.artifact, files=finals, cut=cut, notes=(*made.artifact.notes, *notes))
+    return Converted(artifact, comparison, made.seconds, size)
 
 
 def _kept(cut: PostProcessing | None, folder: Path) -> PostProcessing | None:
@@ -279,5 +294,7 @@ def _kept(cut: PostProcessing | None, folder: Path) -> PostProcessing | None:
         return cut
     kept = folder / cut.model.name
     if not kept.exists():
-        shutil.copyfile(cut.model, kept)
+        partial = kept.with_name(f".{kept.name}.part")
+        shutil.copyfile(cut.model, partial)
+        partial.replace(kept)
     return replace(cut, model=kept)

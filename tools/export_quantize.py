@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until the command begins, there is nothing that Ctrl-C could leave half done; an import prints a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,10 +20,6 @@ from typing import Any, get_args
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 if __name__ == "__main__":
-    # Until the command begins, there is nothing that Ctrl-C could leave half done.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
     from core.setup.own_python import require_packages
 
     require_packages(Path(__file__).resolve().parent.parent)
@@ -42,6 +43,7 @@ from core.onnx_model.source import Source
 from core.preflight.in_helper import check_targets_in_helper, inspect_in_helper
 from core.preprocessing import Fit, Preprocessing
 from core.quantization.observers.abs_max import METHODS
+from core.queue.recovery import recover
 from core.queue.state import JobState
 from core.queue.store import JobStore
 from core.queue.supervisor import run_in_foreground
@@ -62,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        recover(JobStore(home()))
         if options.json is not None:
             check_output_folder(options.json.absolute().parent)
         job = _job(options)

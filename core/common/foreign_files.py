@@ -31,7 +31,7 @@ def check_regular(path: Path, most_bytes: int | None = None) -> int:
     return found.st_size
 
 
-def content_hash(path: Path, most_bytes: int) -> str:
+def content_hash(path: Path, most_bytes: int | None = None) -> str:
     """SHA-256 of a file's content, in hexadecimal, read in blocks.
 
     Raises:

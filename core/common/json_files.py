@@ -8,31 +8,71 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from core.common.foreign_files import check_regular
+
 Result = TypeVar("Result")
+
+MAX_BYTES = 256_000_000
+"""That are read of one file; the largest report known, of a graph of 20,000 layers, has 30 million."""
 
 _RETRIES, _PAUSE = 20, 0.02
 
 
-def write_json(path: Path, data: Any, *, indent: int | None = None) -> None:
+def write_json(path: Path, data: Any, *, indent: int | None = None, durable: bool = False) -> None:
     """Write atomically: a reader sees the old content or the new one, never a mixture.
 
     Args:
         path: the file; its folder exists.
         data: what :mod:`json` can write.
         indent: spaces for each level, where people read the file too.
+        durable: whether it must be on the disk on return, so that no power cut can take it back.
 
     Raises:
         OSError: the disk is full, or the folder is gone or read-only.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    if not text.isascii() and not _is_text(text):  # a file's name on Linux may be any bytes
+        text = json.dumps(data, indent=indent)
+    part = path.with_name(f".{secrets.token_hex(4)}.json.part")
     try:
-        part.write_text(json.dumps(data, ensure_ascii=False, indent=indent), encoding="utf-8")
+        with part.open("x", encoding="utf-8") as file:
+            file.write(text)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         retry_while_locked(lambda: os.replace(part, path))  # noqa: PTH105 - named for its atomicity
     finally:
         part.unlink(missing_ok=True)
+    if durable:
+        sync_folder(path.parent)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk; Windows has no such call, and needs none.
+
+    Raises:
+        OSError: the folder cannot be opened.
+    """
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems know no fsync of folders
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read_json(path: Path) -> Any:
@@ -40,8 +80,9 @@ def read_json(path: Path) -> Any:
 
     Raises:
         OSError: there is no such file, or it cannot be read.
-        ValueError: it holds no JSON.
+        ValueError: it holds no JSON, or is no regular file of sane size.
     """
+    check_regular(path, MAX_BYTES)
     text = retry_while_locked(lambda: path.read_text(encoding="utf-8"))
     try:
         return json.loads(text)

@@ -57,11 +57,13 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Converted:
-    """Made, evaluated and published."""
+    """Made, evaluated and published, or staged for that."""
 
     artifact: Artifact
     comparison: Comparison
     seconds: float
+    size_bytes: int
+    """Of all its files together."""
 
 
 @dataclass(frozen=True)

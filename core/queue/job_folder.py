@@ -22,6 +22,7 @@ _REPORT = "report.json"
 _GALLERY = "gallery.json"
 _CANCEL = "cancel"
 _CRASHES = "crashes.json"
+_JOURNAL = "publish.json"
 
 
 class JobFolder:
@@ -46,7 +47,7 @@ class JobFolder:
         Raises:
             OSError: the disk is full or read-only.
         """
-        write_json(self.path / _JOB, to_data(job))
+        write_json(self.path / _JOB, to_data(job), durable=True)
         self.write_state(JobState("queued", created=time.time()))
 
     def job(self) -> Job:
@@ -94,8 +95,17 @@ class JobFolder:
             OSError: the disk is full, or the folder is gone or read-only.
         """
         final = replace(state, finished=time.time(), pid=None)
-        self.write_state(final)
+        write_json(self.path / _STATE, to_data(final), durable=True)
         return final
+
+    def write_done(self, state: JobState) -> JobState:
+        """Write that the job is done; otherwise as :meth:`write_final_state`.
+
+        Raises:
+            OSError: the disk is full, or the folder is gone or read-only.
+        """
+        done = JobState("done", fraction=1.0, message=say("Done"), created=state.created, started=state.started)
+        return self.write_final_state(replace(done, targets_made=state.targets_made))
 
     def crashes(self) -> Crashes:
         """What earlier worker processes of this job died of; nothing where there is no readable file."""
@@ -135,9 +145,22 @@ class JobFolder:
         """Whether :meth:`request_cancel` was called, in any process."""
         return (self.path / _CANCEL).exists()
 
+    @property
+    def is_publishing(self) -> bool:
+        """Whether there is a journal of what is to be published: see :mod:`core.report.transaction`."""
+        return (self.path / _JOURNAL).exists()
+
+    def end_publishing(self) -> None:
+        """Remove the journal, once the final state is written."""
+        remove(self.path / _JOURNAL)
+
     def remove_leftovers(self) -> None:
-        """Remove the temporary files of a worker that has ended; finished files stay."""
+        """Remove the temporary files of a worker that has ended; finished files stay, and those of a journal."""
         remove(self.path / "work")
+        for part in list(self.path.glob(".*.part")):
+            remove(part)
+        if self.is_publishing:
+            return
         try:
             # The id holds only letters, digits and dashes, none of which is special in a glob pattern.
             for part in list(self.job().out.glob(f".*.{self.id}.part")):

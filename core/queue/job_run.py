@@ -14,6 +14,7 @@ from core.job.outcome import Failed
 from core.process import messages
 from core.process.worker_process import WorkerProcess, log_tail
 from core.queue.job_folder import JobFolder
+from core.queue.recovery import complete_publishing
 from core.queue.state import JobState
 from core.queue.store import JobStore
 
@@ -137,7 +138,7 @@ def _goes_on(folder: JobFolder, exit_code: int | None) -> bool:
     Each target ends at most one worker, and the comparison of all files at most one more.
     """
     state, crashes = folder.state(), folder.crashes()
-    if not state.is_active or state.targets_made is None:
+    if not state.is_active or state.targets_made is None or folder.is_publishing:
         return False
     if state.target is not None and state.target not in {failed.target for failed in crashes.failed}:
         reason, next_step = messages.crashed_at_target(exit_code)
@@ -158,6 +159,9 @@ def _detail(folder: JobFolder, exit_code: int | None) -> str:
 
 def _finish(folder: JobFolder, ending: _Ending, exit_code: int | None) -> JobState:
     """Write the final state, unless the worker did."""
+    completed = complete_publishing(folder)
+    if completed is not None:
+        return completed
     state = folder.state()
     if not state.is_active:
         return state

@@ -8,15 +8,13 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from core.common.errors import InputError
 from core.common.file_lock import FileLock
 from core.common.paths import home
 from core.job.job import Job
-from core.process import messages
-from core.process.worker_process import end_orphan
 from core.queue.job_run import WORKER, JobRun, StateCallback
+from core.queue.recovery import end_orphaned_job, recover
 from core.queue.state import JobState
 from core.queue.store import JobStore
 
@@ -77,7 +75,7 @@ class Supervisor:
         folder.request_cancel()
         deadline = time.monotonic() + _END_TIMEOUT
         while folder.state().is_active and time.monotonic() < deadline:
-            if not _end_orphaned_job(self.store, job_id):
+            if not end_orphaned_job(self.store, job_id):
                 time.sleep(_STATE_SECONDS)
 
     def _serve(self) -> None:
@@ -113,18 +111,18 @@ class Supervisor:
                 state = self.store.state(job_id)
                 if state.status == "queued":
                     yield job_id
-                elif not state.is_active:
+                elif state.is_active:
+                    self._end_if_orphaned(job_id)
+                else:
                     self._finished.add(job_id)
 
-
-def recover(store: JobStore) -> None:
-    """Clean up after a supervisor or a command line that died: running jobs become interrupted."""
-    store.remove_abandoned()
-    for job_id in store.ids():
+    def _end_if_orphaned(self, job_id: str) -> None:
+        """A command line that was killed leaves a job that would seem to run until the next start."""
         try:
-            _end_orphaned_job(store, job_id)
-        except Exception:  # noqa: BLE001 - as above
+            end_orphaned_job(self.store, job_id)
+        except OSError:
             _LOG.exception("The job %s cannot be cleaned up", job_id)
+            self._finished.add(job_id)
 
 
 def _try_acquire(lock: FileLock) -> bool:
@@ -133,34 +131,6 @@ def _try_acquire(lock: FileLock) -> bool:
     except OSError:
         _LOG.exception("The queue cannot be locked")
         return False
-
-
-def _end_orphaned_job(store: JobStore, job_id: str) -> bool:
-    """Write the final state of an active job that no process runs any more.
-
-    Returns:
-        False where a process does run it.
-    """
-    lock = store.lock(job_id)
-    if not lock.acquire():
-        return False
-    try:
-        folder = store.open(job_id)
-        state = folder.state()
-        if state.status == "running":
-            if state.pid is not None:
-                end_orphan(state.pid, folder.path)
-            folder.remove_leftovers()
-        if state.is_active and folder.is_cancel_requested:
-            folder.write_final_state(replace(state, status="cancelled", reason=messages.cancelled()))
-        elif state.status == "running":
-            reason, next_step = messages.interrupted()
-            folder.write_final_state(replace(state, status="interrupted", reason=reason, next_step=next_step))
-    except InputError:
-        return True  # deleted in the meantime
-    finally:
-        lock.release()
-    return True
 
 
 def run_in_foreground(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from core.common.errors import EdgePressError
@@ -69,11 +70,11 @@ class StateWriter:
             self._state = replace(self._state, target=target)
             self._write()
 
-    def close(self, finish: Callable[[JobState], JobState]) -> None:
-        """Write the final state, which ``finish`` makes from the latest one; nothing is written after it."""
+    def close(self, write: Callable[[JobState], object]) -> None:
+        """Let ``write`` write the final state, which it makes from the latest one; nothing is written after it."""
         with self._mutex:
             self._is_closed = True
-            self._folder.write_final_state(finish(self._state))
+            write(self._state)
 
     def _keep_writing(self) -> None:
         while not self._is_closed:
@@ -114,9 +115,13 @@ def main(folder: Path, run: Run | None = None) -> int:
     except Exception as exc:  # noqa: BLE001
         reason, next_step, detail = describe_unexpected_error(exc)
     else:
-        writer.close(lambda state: replace(state, status="done", fraction=1.0, message=say("Done")))
+        writer.close(job_folder.write_done)
+        job_folder.end_publishing()
         return 0
-    writer.close(lambda state: replace(state, status="failed", reason=reason, next_step=next_step, detail=detail))
+    if job_folder.is_publishing:
+        return 1  # the job is done, but for some renaming that whoever started this process tries again
+    failed = partial(replace, status="failed", reason=reason, next_step=next_step, detail=detail)
+    writer.close(lambda state: job_folder.write_final_state(failed(state)))
     return 1
 
 

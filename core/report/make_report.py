@@ -139,7 +139,7 @@ def _converted(outcome: Converted) -> OutcomeEntry:
         next_step=None,
         detail="",
         files=artifact.files,
-        size_bytes=artifact.size_bytes,
+        size_bytes=outcome.size_bytes,
         inputs=artifact.inputs,
         outputs=artifact.outputs,
         notes=tuple(map(str, artifact.notes)),

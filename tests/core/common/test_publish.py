@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from core.common.errors import ConversionError, OptionError
-from core.common.publish import check_output_folder, publish
+from core.common.publish import check_output_folder, commit, publish, stage
 
 
 @pytest.fixture
@@ -113,3 +113,36 @@ def test_an_output_folder_that_cannot_be_made_is_a_wrong_option(tmp_path):
         with pytest.raises(OptionError, match="cannot be written") as error:
             check_output_folder(folder)
         assert error.value.next_step
+
+
+def test_what_is_staged_keeps_earlier_files_until_it_is_committed(work, out):
+    write(out, net_param=b"old", net_bin=b"old")
+    staged = stage(write(work, net_param=b"new", net_bin=b"newer"), out, tag="job-1")
+    visible = {name: data for name, data in contents(out).items() if not name.startswith(".")}
+    assert visible == {"net.param": b"old", "net.bin": b"old"}
+    assert all(file.staged.match(".*.job-1.part") for file in staged)
+    commit(staged)
+    assert contents(out) == {"net.param": b"new", "net.bin": b"newer"}
+
+
+def test_a_commit_can_be_repeated(work, out):
+    """After a crash nobody knows how far the first one came."""
+    staged = stage(write(work, net_param=b"new", net_bin=b"newer"), out, tag="job-1")
+    staged[0].staged.replace(staged[0].final)
+    commit(staged)
+    commit(staged)
+    assert contents(out) == {"net.param": b"new", "net.bin": b"newer"}
+
+
+def test_a_repeated_commit_leaves_what_another_job_has_published_since(work, out):
+    first = stage(write(work, net_param=b"first", net_bin=b"first's"), out, tag="job-1")
+    first[0].staged.replace(first[0].final)  # then it crashed
+    publish(write(work, net_param=b"second", net_bin=b"second's"), out, tag="job-2")
+    with pytest.raises(ConversionError):
+        commit(first)
+    assert contents(out) == {"net.param": b"second", "net.bin": b"second's"}
+
+
+def test_names_as_long_as_the_file_system_allows_are_published(work, out):
+    (file,) = write(work, **{"n" * 250 + "_onnx": b"model"})
+    assert publish([file], out, tag="20260101-000000-0000") == (out / file.name,)

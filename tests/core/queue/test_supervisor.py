@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -132,6 +133,27 @@ def test_a_worker_killed_by_the_system_has_failed_and_the_next_job_runs(supervis
     until(lambda: is_gone(processes[1]))
     assert_clean(store, job_id, tmp_path)
     until(lambda: store.state(following).status == "done")
+
+
+@pytest.mark.parametrize("work", ["die", "full"])
+def test_a_worker_that_ends_while_it_publishes_has_done_its_job(work, supervisor, store, job, until, tmp_path):
+    """The files are complete and the report is written: only the names are left."""
+    supervisor.start()
+    job_id = supervisor.submit(job(work))
+    until(lambda: not store.state(job_id).is_active)
+    assert store.state(job_id).status == "done" and store.state(job_id).pid is None
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == {"net_fp16.onnx": b"half"}
+    assert store.report(job_id)["outcomes"][0]["files"] == [str(tmp_path / "out" / "net_fp16.onnx")]
+    assert not store.open(job_id).is_publishing
+
+
+def test_a_job_whose_command_line_was_killed_ends_while_the_app_runs(supervisor, store, job, until):
+    supervisor.start()
+    first = supervisor.submit(job("done"))
+    until(lambda: store.state(first).status == "done")
+    orphan = store.create(job("busy"))
+    store.write_state(orphan, replace(store.state(orphan), status="running", started=1.0))
+    until(lambda: store.state(orphan).status == "interrupted")
 
 
 def test_when_the_supervising_process_dies_so_does_the_worker_and_a_restart_goes_on_with_the_queue(

@@ -31,14 +31,13 @@ def test_a_new_message_is_on_disk_at_once_so_that_a_crash_can_name_it(store, job
 
 
 def test_nothing_is_written_after_the_final_state(store, job):
-    from dataclasses import replace
 
     folder = store.open(store.create(job("done")))
     writer = StateWriter(folder)
-    writer.close(lambda state: replace(state, status="done"))
+    writer.close(folder.write_done)
     writer(0.5, say("Too late"))
     assert folder.state().status == "done"
-    assert folder.state().message is None
+    assert folder.state().message == say("Done")
 
 
 def test_a_full_disk_costs_the_progress_bar_and_not_the_job(store, job, monkeypatch):

@@ -46,7 +46,7 @@ def converted(tmp_path):
         light="keeps",
         verdict=say("Done."),
     )
-    return Converted(artifact, comparison, seconds=1.23456)
+    return Converted(artifact, comparison, seconds=1.23456, size_bytes=artifact.size_bytes)
 
 
 def test_a_converted_target_is_reported_with_its_files_and_metrics(converted):
