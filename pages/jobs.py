@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -60,21 +61,26 @@ def _show_job(job_id: str, was_active: bool) -> None:
     if was_active and not state.is_active:
         st.rerun()
     with st.container(border=True, key=f"job-{job_id}"):
-        job = _read(job_id)
+        job, problem = _read(job_id)
+        if problem is not None:  # whatever its state says, it can only be deleted
+            state = replace(state, status="failed")
         _show_heading(job, state)
         if state.is_active:
             message = t("Waiting for its turn") if state.message is None else t(state.message)
             st.progress(state.fraction, text=plain(message))
+        elif problem is not None:
+            show_error(problem)
         elif state.status != "done":
             show_end(state)
         _offer_actions(job_id, job, state)
 
 
-def _read(job_id: str) -> Job | None:
+def _read(job_id: str) -> tuple[Job | None, EdgePressError | None]:
+    """The job, or what is wrong with its folder."""
     try:
-        return get_supervisor().store.job(job_id)
-    except EdgePressError:
-        return None  # its state says that it is damaged
+        return get_supervisor().store.job(job_id), None
+    except EdgePressError as exc:
+        return None, exc
 
 
 def _show_heading(job: Job | None, state: JobState) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from core.common.errors import EdgePressError, InputError
-from core.common.json_files import read_json, remove, retry_while_locked, write_json
+from core.common.format_version import NewerVersionError, read_versioned, write_versioned
+from core.common.json_files import remove, retry_while_locked
 from core.common.serialization import from_data, to_data
-from core.common.text import say
+from core.common.text import Text, say
 from core.job.crashes import Crashes
 from core.job.job import Job
 from core.queue.state import JobState
@@ -47,7 +48,7 @@ class JobFolder:
         Raises:
             OSError: the disk is full or read-only.
         """
-        write_json(self.path / _JOB, to_data(job), durable=True)
+        write_versioned(self.path / _JOB, to_data(job), durable=True)
         self.write_state(JobState("queued", created=time.time()))
 
     def job(self) -> Job:
@@ -57,25 +58,18 @@ class JobFolder:
             InputError: the job file is missing or damaged.
         """
         try:
-            return from_data(Job, read_json(self.path / _JOB))
+            return from_data(Job, read_versioned(self.path / _JOB))
         except (OSError, ValueError, EdgePressError) as exc:
-            raise InputError(
-                say("The settings of this job cannot be read any more."),
-                next_step=say("Delete this job and set it up again; your files are untouched."),
-                detail=repr(exc),
-            ) from exc
+            reason, next_step = _unreadable(exc, say("The settings of this job cannot be read any more."))
+            raise InputError(reason, next_step=next_step, detail=repr(exc)) from exc
 
     def state(self) -> JobState:
         """The state on disk; a damaged folder counts as failed."""
         try:
-            return from_data(JobState, read_json(self.path / _STATE))
+            return from_data(JobState, read_versioned(self.path / _STATE))
         except (OSError, ValueError) as exc:
-            return JobState(
-                "failed",
-                reason=say("The folder of this job is damaged."),
-                next_step=say("Delete this job and set it up again; your files are untouched."),
-                detail=repr(exc),
-            )
+            reason, next_step = _unreadable(exc, say("The folder of this job is damaged."))
+            return JobState("failed", reason=reason, next_step=next_step, detail=repr(exc))
 
     def write_state(self, state: JobState) -> None:
         """Replace the state on disk.
@@ -83,7 +77,7 @@ class JobFolder:
         Raises:
             OSError: the disk is full, or the folder is gone or read-only.
         """
-        write_json(self.path / _STATE, to_data(state))
+        write_versioned(self.path / _STATE, to_data(state))
 
     def write_final_state(self, state: JobState) -> JobState:
         """Write the job's final state, with the current time and without a worker process.
@@ -95,7 +89,7 @@ class JobFolder:
             OSError: the disk is full, or the folder is gone or read-only.
         """
         final = replace(state, finished=time.time(), pid=None)
-        write_json(self.path / _STATE, to_data(final), durable=True)
+        write_versioned(self.path / _STATE, to_data(final), durable=True)
         return final
 
     def write_done(self, state: JobState) -> JobState:
@@ -110,7 +104,7 @@ class JobFolder:
     def crashes(self) -> Crashes:
         """What earlier worker processes of this job died of; nothing where there is no readable file."""
         try:
-            return from_data(Crashes, read_json(self.path / _CRASHES))
+            return from_data(Crashes, read_versioned(self.path / _CRASHES))
         except (OSError, ValueError):
             return Crashes()
 
@@ -120,16 +114,31 @@ class JobFolder:
         Raises:
             OSError: the disk is full, or the folder is gone or read-only.
         """
-        write_json(self.path / _CRASHES, to_data(crashes))
+        write_versioned(self.path / _CRASHES, to_data(crashes))
 
     def report(self) -> dict[str, Any] | None:
-        """The report, or None where there is no readable one (yet)."""
-        found = self._read(_REPORT)
+        """The report, or None where there is no readable one (yet).
+
+        Raises:
+            InputError: it was written by a newer version.
+        """
+        try:
+            found = read_versioned(self.path / _REPORT)
+        except NewerVersionError as exc:
+            reason, next_step = _unreadable(exc, say("The report of this job is damaged."))
+            raise InputError(reason, next_step=next_step, detail=repr(exc)) from exc
+        except (OSError, ValueError):
+            return None
         return dict(found) if isinstance(found, Mapping) else None
 
     def gallery(self) -> list[dict[str, Any]]:
         """The test pictures with each model's predictions, most changed first."""
-        found = self._read(_GALLERY)
+        try:
+            found = read_versioned(self.path / _GALLERY)
+        except (OSError, ValueError):
+            return []
+        if isinstance(found, Mapping):  # up to version 0.1 it was the list alone
+            found = found.get("entries")
         return [dict(entry) for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
 
     def request_cancel(self) -> None:
@@ -168,8 +177,10 @@ class JobFolder:
         except (OSError, InputError):
             return
 
-    def _read(self, name: str) -> Any:
-        try:
-            return read_json(self.path / name)
-        except (OSError, ValueError):
-            return None
+
+def _unreadable(error: Exception, damaged: Text) -> tuple[Text, Text]:
+    """Reason and next step for a file that cannot be read."""
+    if isinstance(error, NewerVersionError):
+        reason = say("This job was made by a newer version of EdgePress.")
+        return reason, say("Open it with that version, or delete it; your files are untouched.")
+    return damaged, say("Delete this job and set it up again; your files are untouched.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.common.json_files import write_json
+from core.common.format_version import write_versioned
 from core.evaluation.paired_comparison import SampleResult
 from core.tasks.base import AnyTask
 from core.tasks.predictions import ClassTruth, TextTruth, Truth
@@ -48,7 +48,7 @@ class Gallery:
     def write(self) -> None:
         """Sort and write ``gallery.json``."""
         self._entries.sort(key=_most_changed_first)
-        write_json(self._folder / "gallery.json", self._entries)
+        write_versioned(self._folder / "gallery.json", {"entries": self._entries})
 
     def _make_room(self, entry: dict[str, Any]) -> bool:
         """Remove the entry that changed least, if it changed less than the new one."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core.common.errors import ConversionError
 from core.common.file_lock import FileLock
-from core.common.json_files import read_json, write_json
+from core.common.format_version import read_versioned, write_versioned
 from core.common.paths import home
 from core.common.publish import StagedFile, commit
 from core.common.serialization import from_data, to_data
@@ -48,7 +48,7 @@ def begin(folder: Path, staged: Mapping[TargetId, Sequence[StagedFile]], report:
         OSError: the disk is full; nothing is changed.
     """
     journal = _Journal({target: tuple(files) for target, files in staged.items()}, report)
-    write_json(folder / JOURNAL, to_data(journal), durable=True)
+    write_versioned(folder / JOURNAL, to_data(journal), durable=True)
 
 
 def complete(folder: Path) -> Report:
@@ -63,7 +63,7 @@ def complete(folder: Path) -> Report:
         OSError: the report cannot be written, or the journal not be read.
         ValueError: the journal is damaged.
     """
-    journal = from_data(_Journal, read_json(folder / JOURNAL))
+    journal = from_data(_Journal, read_versioned(folder / JOURNAL))
     failed: dict[TargetId, ConversionError] = {}
     for target, files in journal.staged.items():
         try:
@@ -73,7 +73,7 @@ def complete(folder: Path) -> Report:
             failed[target] = exc
     outcomes = tuple(_with_failure(outcome, failed.get(outcome.target)) for outcome in journal.report.outcomes)
     report = replace(journal.report, outcomes=outcomes)
-    write_json(folder / "report.json", to_data(report), indent=2, durable=True)
+    write_versioned(folder / "report.json", to_data(report), indent=2, durable=True)
     return report
 
 

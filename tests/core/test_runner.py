@@ -104,7 +104,7 @@ def test_a_broken_picture_is_skipped_counted_and_noted(tmp_path):
 
 def test_the_gallery_has_every_prediction_most_changed_first(tmp_path):
     run(job_for(tmp_path), tmp_path)
-    gallery = json.loads((tmp_path / "job" / "gallery.json").read_text(encoding="utf-8"))
+    gallery = json.loads((tmp_path / "job" / "gallery.json").read_text(encoding="utf-8"))["entries"]
     assert len(gallery) == 6
     changes = [sum(answer["changed"] for answer in entry["answers"].values()) for entry in gallery]
     assert changes == sorted(changes, reverse=True)

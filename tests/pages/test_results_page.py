@@ -50,10 +50,10 @@ def test_a_file_that_was_moved_away_is_not_offered(opened, done, model):
 
 def test_the_gallery_shows_every_picture_and_what_changed(opened, store, done):
     path = store.folder(done) / "gallery.json"
-    entries = json.loads(path.read_text())
-    entries[0]["answers"]["onnx_fp16"]["changed"] = True
-    entries[0]["picture"] = "../../../secret.png"
-    path.write_text(json.dumps(entries))
+    gallery = json.loads(path.read_text())
+    gallery["entries"][0]["answers"]["onnx_fp16"]["changed"] = True
+    gallery["entries"][0]["picture"] = "../../../secret.png"
+    path.write_text(json.dumps(gallery))
     app = opened("results")
     assert page_text(app).count(":material/change_circle:") == 1
 

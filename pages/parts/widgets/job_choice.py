@@ -63,17 +63,17 @@ def choose_job() -> Done | None:
 
 
 def _open(store: JobStore, job_id: str, job: Job) -> Done | None:
-    state, data = store.state(job_id), store.report(job_id)
+    state = store.state(job_id)
     if state.is_active:
         st.info(t("This conversion still runs."), icon=":material/hourglass_top:")
         st.page_link(
             "pages/convert.py", label=t("Watch it"), icon=":material/visibility:", query_params={"job": job_id}
         )
         return None
-    if state.status != "done" or data is None:
+    if state.status != "done":
         show_end(state)
         return None
-    report = read_report(data)
+    report = read_report(store.report(job_id))
     known = tuple(outcome for outcome in report.outcomes if outcome.target in TARGET_IDS)
     return Done(job_id, job, state, replace(report, outcomes=known))
 

@@ -30,7 +30,7 @@ def written(folder, *results):
     for one in results:
         gallery.add(one)
     gallery.write()
-    return read_json(folder / "gallery.json")
+    return read_json(folder / "gallery.json")["entries"]
 
 
 def test_an_entry_holds_the_truth_and_every_prediction(tmp_path):
