@@ -19,9 +19,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from core.common.memory import memory_text
 from core.inputs.images import SampleCounts
 from core.onnx_model.inspect import inspect
-from core.preflight.estimate import USUAL_SAMPLES, duration_text, estimate, memory_text, relative_slowness
+from core.preflight.estimate import USUAL_SAMPLES, duration_text, estimate, relative_slowness
 from core.targets import target_by_id
 
 _INTRODUCTION = """# Estimates against measurements

@@ -5,8 +5,8 @@
 Each job makes all six targets of the bundled sample in a folder that holds earlier files of the same names. It is run
 by the command line or by the queue, as the app does; then the whole tree of processes, its head alone, or its worker
 alone is killed (SIGKILL): half of the times at any moment, half of them while files are published. After the next start
-the job's state and the files must agree: all files are the new ones, byte for byte those of a job that nobody killed, or
-all are the earlier ones. Not for Windows.
+the job's state and the files must agree: all files are new, byte for byte those of a job that nobody killed, or all are
+the earlier ones. Not for Windows.
 """
 
 from __future__ import annotations

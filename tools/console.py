@@ -15,11 +15,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Column, Table
 
 from core.common.console import Console
+from core.common.memory import memory_text
 from core.common.percent import percent
 from core.common.text import Language, Text, say
 from core.job.comparison import AgreementName, Latency, TruthFigure
 from core.job.preflight_result import PreflightResult
-from core.preflight.estimate import duration_text, memory_text
+from core.preflight.estimate import duration_text
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report, SourceEntry
 from core.report.wording import (
     AGREEMENT_TITLES,

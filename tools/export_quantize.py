@@ -26,6 +26,7 @@ if __name__ == "__main__":
 
 from core.common.console import Console
 from core.common.errors import EdgePressError, OptionError
+from core.common.path_rules import check_local
 from core.common.paths import home
 from core.common.publish import check_output_folder
 from core.common.serialization import to_data
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        _check_paths(options)
         recover(JobStore(home()))
         if options.json is not None:
             check_output_folder(options.json.absolute().parent)
@@ -229,6 +231,13 @@ def _job(options: argparse.Namespace) -> Job:
             size=preprocessing.size,
         ),
     )
+
+
+def _check_paths(options: argparse.Namespace) -> None:
+    """Before anything looks at them."""
+    paths = (options.model, options.onnx, *_folders(options), options.out, options.json, options.class_names)
+    for path in (*paths, options.ncnn_tools):
+        check_local(path or "")
 
 
 def _folders(options: argparse.Namespace) -> tuple[Path | None, Path | None]:

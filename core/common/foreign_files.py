@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 _BLOCK = 1 << 20
 
@@ -29,6 +31,22 @@ def check_regular(path: Path, most_bytes: int | None = None) -> int:
     if most_bytes is not None and found.st_size > most_bytes:
         raise ValueError(f"{found.st_size} bytes, more than {most_bytes}")
     return found.st_size
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file whose path has been checked; it is checked again once it is open, where nobody can exchange it.
+
+    Raises:
+        OSError: it cannot be opened, or is a link by now.
+        ValueError: it is no regular file.
+    """
+    # Without waiting for the other end of a pipe; Windows has neither flag.
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, os.O_RDONLY | flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise ValueError("no regular file")
+    return file
 
 
 def content_hash(path: Path, most_bytes: int | None = None) -> str:

@@ -12,7 +12,8 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
-from core.common.errors import ConversionError, ImagesError, SourceError
+from core.common.errors import ConversionError, ImagesError, InputError, SourceError
+from core.common.memory import installed_memory, memory_text
 from core.common.text import Text, say
 from core.inputs.images import ImageFolder, ImageReader, read_folder
 from core.inputs.labels_for_task import labels_for, takes_crops
@@ -21,6 +22,7 @@ from core.inputs.recognition import RECOGNITION_SAMPLES, TaskRequest, for_crops,
 from core.inputs.samples import image_feeds, image_sample
 from core.inputs.synthetic import synthetic_images
 from core.labels.base import Labels
+from core.onnx_model.cost import cost_of
 from core.onnx_model.source import Source
 from core.preprocessing import Color, Fit, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
@@ -79,6 +81,14 @@ _TEXT_LINE_SIZE = (48, 320)
 """Training size of PaddleOCR's text recognition models."""
 
 
+_ALWAYS_RUN_PIXELS = 1024 * 1024
+"""A picture size up to which a run is tried without a look at the memory that it takes."""
+
+_BYTES_PER_VALUE = 4
+_MOST_MEMORY_SHARE = 0.5
+"""Of the computer's memory, that all activations of one run may take up; about two thirds are alive at once."""
+
+
 @dataclass(frozen=True)
 class Proposal:
     """A preprocessing, and the reason for it."""
@@ -110,6 +120,7 @@ def infer_preprocessing(
     Raises:
         SourceError: the model runs at none of the usual sizes.
         ImagesError: the folder cannot be read.
+        InputError: one run takes more memory than this computer can spare.
         OptionError: the outputs do not fit the task that was asked for.
     """
     request = request or TaskRequest()
@@ -117,6 +128,7 @@ def infer_preprocessing(
         return Proposal(
             _default((224, 224), source), say("This model takes no picture, so these settings do not matter.")
         )
+    _check_memory(source, size)
     predictor = open_source(source.path, threads=1)
     start = _from_file(source, predictor, size)
     folder = _labelled_first(images, test_images)
@@ -132,6 +144,27 @@ def infer_preprocessing(
     if is_given or not trial.images:
         return start
     return _from_images(trial, start)
+
+
+def _check_memory(source: Source, given: tuple[int, int] | None) -> None:
+    """A size may be anything, that in a model's metadata too, and a run at 8192 x 8192 would take all memory."""
+    own = source.own_preprocessing
+    size = given or (source.training_size if own is None else own.size)
+    if size is None or size[0] * size[1] <= _ALWAYS_RUN_PIXELS:
+        return
+    needed = _BYTES_PER_VALUE * cost_of(source.path, size).activations
+    if needed > _MOST_MEMORY_SHARE * installed_memory():
+        raise InputError(
+            say(
+                "For pictures of {height} x {width} pixels, one run of this model takes {needed} of memory; this "
+                "computer has {installed}.",
+                height=size[0],
+                width=size[1],
+                needed=memory_text(needed),
+                installed=memory_text(installed_memory()),
+            ),
+            next_step=say("Give a smaller picture size; if the model knows only this one, use a smaller model."),
+        )
 
 
 def _labelled_first(images: Path | None, test_images: Path | None) -> ImageFolder | None:

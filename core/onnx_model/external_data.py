@@ -6,16 +6,19 @@ onnx's own reader takes a weight without a length to reach to the end of its fil
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from core.common.errors import SourceError
+from core.common.foreign_files import open_regular
+from core.common.path_rules import stays_inside
 from core.common.text import Text, say
 from core.onnx_model.graph import all_graphs
 from core.onnx_model.inline_functions import inline_functions
@@ -124,10 +127,10 @@ def load_structure(path: Path, *, most_elements: int) -> onnx.ModelProto:
 def _embed(tensor: TensorProto, path: Path) -> None:
     part = external_part(tensor, path)
     try:
-        with part.file.open("rb") as file:
+        with open_regular(part.file) as file:
             file.seek(part.offset)
             values = file.read(part.length)
-    except OSError as exc:
+    except (OSError, ValueError) as exc:
         raise SourceError(
             say('The file "{path}" cannot be opened.', path=part.file),
             next_step=say("Check that you may read it and that no other program holds it."),
@@ -139,31 +142,14 @@ def _embed(tensor: TensorProto, path: Path) -> None:
 
 
 def _checked_file(location: str, path: Path) -> Path:
+    """The file that a model names: judged by the name alone first, then by what is there."""
     folder = path.parent.resolve()
-    file = (folder / location).resolve()
-    is_inside = bool(location) and file.is_relative_to(folder)
-    if is_inside and (Path(location).is_absolute() or PureWindowsPath(location).is_absolute()):
-        raise SourceError(
-            say('The model "{name}" names its weights by a whole path, "{file}".', name=path.name, file=location),
-            next_step=say("Export the model again, so that it names them by their place in its own folder."),
-        )
-    if not is_inside and location and _is_link_inside(location, folder):
-        raise SourceError(
-            say(
-                'The weights of "{name}" are in another file, "{file}", which is only a link.',
-                name=path.name,
-                file=location,
-            ),
-            next_step=say("Copy the model and its weights into one folder, as plain files; links are not followed."),
-            detail=str(file),
-        )
-    if not is_inside:
-        raise SourceError(
-            say('The model "{name}" wants to read a file outside its own folder.', name=path.name),
-            next_step=say("Do not use this file unless you trust whoever made it; export the model again."),
-            detail=location,
-        )
-    if not file.is_file():
+    if not stays_inside(location):
+        raise _outside(location, path, folder)
+    named = folder / location
+    if named.exists() and not named.resolve().is_relative_to(folder):
+        raise _link(location, path, str(named.resolve()))
+    if not named.is_file():
         raise SourceError(
             say(
                 'The weights of "{name}" are in another file, "{file}", which is missing.',
@@ -172,19 +158,45 @@ def _checked_file(location: str, path: Path) -> Path:
             ),
             next_step=_where_to_put_it(location),
         )
+    file = named.resolve()
+    if _has_names_elsewhere(file):
+        raise _link(location, path, f"{file.stat().st_nlink} names (hard links)")
     return file
 
 
-def _is_link_inside(location: str, folder: Path) -> bool:
-    """Whether only links lead outside: the path itself does not."""
-    if Path(location).is_absolute():
+def _has_names_elsewhere(file: Path) -> bool:
+    """Whether it is a hard link to a file of another folder, one that holds secrets for instance; nobody sees that."""
+    found = file.stat()
+    if found.st_nlink == 1:
         return False
-    depth = 0
-    for part in Path(location).parts:
-        depth += -1 if part == ".." else 1
-        if depth < 0:
-            return False
-    return (folder / location).exists()
+    with os.scandir(file.parent) as entries:
+        here = sum(entry.inode() == found.st_ino for entry in entries)
+    return here < found.st_nlink
+
+
+def _outside(location: str, path: Path, folder: Path) -> SourceError:
+    if Path(location).is_absolute() and Path(location).is_relative_to(folder):
+        return SourceError(
+            say('The model "{name}" names its weights by a whole path, "{file}".', name=path.name, file=location),
+            next_step=say("Export the model again, so that it names them by their place in its own folder."),
+        )
+    return SourceError(
+        say('The model "{name}" wants to read a file outside its own folder.', name=path.name),
+        next_step=say("Do not use this file unless you trust whoever made it; export the model again."),
+        detail=location,
+    )
+
+
+def _link(location: str, path: Path, detail: str) -> SourceError:
+    return SourceError(
+        say(
+            'The weights of "{name}" are in another file, "{file}", which is only a link.',
+            name=path.name,
+            file=location,
+        ),
+        next_step=say("Copy the model and its weights into one folder, as plain files; links are not followed."),
+        detail=detail,
+    )
 
 
 def _where_to_put_it(location: str) -> Text:

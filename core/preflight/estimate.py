@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import psutil
 
 from core.common.text import Text, say
 from core.inputs.images import SampleCounts
@@ -89,11 +88,6 @@ def relative_slowness() -> float:
     return _REFERENCE_FLOPS * min(seconds) / (2 * _MATRIX_SIDE**3)
 
 
-def installed_memory() -> int:
-    """RAM of this computer, in bytes."""
-    return int(psutil.virtual_memory().total)
-
-
 def duration_text(seconds: float) -> Text:
     """Seconds, rounded as far as an estimate deserves."""
     if seconds < 8:
@@ -105,10 +99,3 @@ def duration_text(seconds: float) -> Text:
     if seconds < 5400:
         return say("about {count} minutes", count=round(seconds / 60))
     return say("about {count} hours", count=round(seconds / 3600))
-
-
-def memory_text(size: float) -> Text:
-    """Bytes, rounded likewise."""
-    if size < 950e6:
-        return say("about {size} MB", size=100 * max(1, round(size / 100e6)))
-    return say("about {size} GB", size=f"{size / 1e9:.1f}".removesuffix(".0"))

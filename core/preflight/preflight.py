@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from core.common.errors import TargetRefused
+from core.common.memory import installed_memory, memory_text
 from core.common.text import Text, say
 from core.inputs.images import SampleCounts
 from core.job.preflight_result import PreflightResult
 from core.job.target_id import TargetId
 from core.onnx_model.source import Source
-from core.preflight.estimate import USUAL_SAMPLES, Estimate, estimate, installed_memory, memory_text
+from core.preflight.estimate import USUAL_SAMPLES, Estimate, estimate
 from core.targets import TARGETS
 from core.targets.base import Target
 

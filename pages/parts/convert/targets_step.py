@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.common.errors import EdgePressError
+from core.common.memory import memory_text
 from core.common.text import Text
 from core.inputs.images import SampleCounts
 from core.job.preflight_result import PreflightResult
 from core.onnx_model.source import Source
-from core.preflight.estimate import duration_text, memory_text
+from core.preflight.estimate import duration_text
 from core.preflight.in_helper import check_targets_in_helper
 from core.targets import target_by_id
 from pages.parts.convert import draft

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 
+from core.common.errors import EdgePressError
+from core.common.path_rules import check_local
 from core.common.paths import home
 from pages.parts.paths import system_window
 from pages.parts.paths.folder_browser import open_browser
 from pages.parts.paths.system_window import PathKind
+from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 
 _LAST_FOLDER = "last-folder"
@@ -31,6 +35,9 @@ def ask_for_path(kind: PathKind, key: str, *, label: str, placeholder: str = "")
     """
     result_key = f"{key}-chosen"
     st.text_input(label, key=f"{key}-typed", placeholder=placeholder, on_change=_take_typed, args=(key,))
+    refused: EdgePressError | None = st.session_state.pop(f"{key}-refused", None)
+    if refused is not None:
+        show_error(refused)
     with st.container(horizontal=True, gap="small"):
         if st.button(t("Browse"), key=f"{key}-browse", icon=":material/folder_open:"):
             open_browser(kind, result_key, _start())
@@ -46,17 +53,29 @@ def ask_for_path(kind: PathKind, key: str, *, label: str, placeholder: str = "")
 
 
 def typed_path(typed: str) -> Path | None:
-    """A path as people paste it: in quotes, as a file address, or with ~ for their own folder."""
+    """A path as people paste it: in quotes, as a file address, or with ~ for their own folder.
+
+    Raises:
+        OptionError: it is on another computer, which is not asked.
+    """
     cleaned = typed.strip().strip("\"'").strip()
     if cleaned.startswith("file://"):
-        cleaned = unquote(urlsplit(cleaned).path)
+        address = urlsplit(cleaned)
+        cleaned = unquote(address.path)
+        if address.netloc not in ("", "localhost"):  # file://host/share
+            cleaned = f"//{address.netloc}{cleaned}"
         if os.name == "nt":  # file:///C:/models/x.onnx
-            cleaned = cleaned.lstrip("/")
+            cleaned = re.sub(r"^/(?=[A-Za-z]:)", "", cleaned)
+    check_local(cleaned)
     return Path(os.path.expanduser(cleaned)).absolute() if cleaned else None  # noqa: PTH111 - leaves ~nobody as it is
 
 
 def _take_typed(key: str) -> None:
-    path = typed_path(st.session_state[f"{key}-typed"] or "")
+    try:
+        path = typed_path(st.session_state[f"{key}-typed"] or "")
+    except EdgePressError as exc:
+        st.session_state[f"{key}-refused"] = exc
+        return
     if path is not None:
         st.session_state[f"{key}-chosen"] = path
 

@@ -1,9 +1,10 @@
 import pytest
 
+from core.common.memory import memory_text
 from core.inputs.images import SampleCounts
 from core.onnx_model.inspect import inspect
 from core.preflight import estimate as module
-from core.preflight.estimate import USUAL_SAMPLES, duration_text, estimate, memory_text
+from core.preflight.estimate import USUAL_SAMPLES, duration_text, estimate
 from core.preflight.preflight import check_targets
 from core.targets import TARGETS, target_by_id
 from small import conv_net

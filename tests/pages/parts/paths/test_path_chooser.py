@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from core.common.errors import OptionError
+from core.common.path_rules import check_local
 from pages.parts.paths.folder_browser import list_folder
 from pages.parts.paths.path_chooser import typed_path
 from pages.parts.widgets.markdown import plain
@@ -23,6 +26,13 @@ def test_a_tilde_is_the_persons_own_folder():
 
 def test_nothing_typed_is_no_path():
     assert typed_path(' "" ') is None
+
+
+@pytest.mark.parametrize("typed", [r"\\host\share\x.onnx", "//host/share/x.onnx", "file://host/share/x.onnx"])
+def test_another_computer_is_not_asked(typed, monkeypatch):
+    monkeypatch.setattr("pages.parts.paths.path_chooser.check_local", partial(check_local, system="nt"))
+    with pytest.raises(OptionError, match="another computer"):
+        typed_path(typed)
 
 
 def test_a_folder_lists_what_can_be_chosen(tmp_path):
