@@ -23,6 +23,9 @@ _SECONDS, _BYTES_PER_SECOND = 20.0, 20e6
 _BYTES, _COPIES = 450_000_000, 6
 """Memory for any file, the process itself included; and how many copies of a large one there may be."""
 
+_BYTES_PER_BYTE, _MOST_FOR_NODES = 60, 800_000_000
+"""Of a small file: it may consist of nodes alone, which take that much more memory once they are read, up to this."""
+
 _helper = HelperProcess(("core.preflight.in_helper",), ended=messages.reading_ended)
 atexit.register(_helper.close)
 
@@ -54,7 +57,8 @@ def check_targets_in_helper(source: Source, **options: Any) -> tuple[PreflightRe
 
 def _call(path: Path, function: Callable[..., Any], argument: Any, options: Mapping[str, Any] | None = None) -> Any:
     size = _size(path)
-    seconds, most = _SECONDS + size / _BYTES_PER_SECOND, _BYTES + _COPIES * size
+    seconds = _SECONDS + size / _BYTES_PER_SECOND
+    most = _BYTES + max(_COPIES * size, min(_BYTES_PER_BYTE * size, _MOST_FOR_NODES))
     try:
         return _helper.call(_run, function, path, argument, options or {}, most, seconds=seconds, max_bytes=most)
     except ConversionError as exc:
