@@ -16,19 +16,22 @@ Result = TypeVar("Result")
 _RETRIES, _PAUSE = 20, 0.02
 
 
-def write_json(path: Path, data: Any, *, indent: int | None = None) -> None:
+def write_json(path: Path, data: Any, *, indent: int | None = None, is_private: bool = False) -> None:
     """Write atomically: a reader sees the old content or the new one, never a mixture.
 
     Args:
         path: the file; its folder exists.
         data: what :mod:`json` can write.
         indent: spaces for each level, where people read the file too.
+        is_private: whether no other account of the computer may read it (not on Windows, where folders decide that).
 
     Raises:
         OSError: the disk is full, or the folder is gone or read-only.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
+        if is_private:
+            part.touch(mode=0o600)
         part.write_text(json.dumps(data, ensure_ascii=False, indent=indent), encoding="utf-8")
         retry_while_locked(lambda: os.replace(part, path))  # noqa: PTH105 - named for its atomicity
     finally:
