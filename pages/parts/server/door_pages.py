@@ -44,10 +44,9 @@ def refusal(sentence: Text) -> bytes:
 
 
 def way_in(target: str) -> bytes:
-    """A page that goes on to the app at once.
+    """A page that goes on to the app at once, for those who come by a link on another page.
 
-    A redirect would keep the token in the list of pages to go back to; and where the link stood on another page, the
-    browser would count the redirected request to that page too and keep back the cookie, which is new and strict.
+    A redirect would still count as a request of that page, for which the browser keeps back the new, strict cookie.
 
     Args:
         target: relative address without the token.

@@ -95,11 +95,13 @@ class Gate:
 
     async def _let_in(self, request: _Request, answer: _Answer) -> None:
         """Turn the token in the address into a cookie, and go on to the same address without it."""
-        secure = "; Secure" if request.is_encrypted else ""
-        cookie = (
-            f"{_cookie_name(request)}={self._pass}; Path=/; HttpOnly; SameSite=Strict{secure}" if self._pass else ""
-        )
-        await answer.page(200, door_pages.way_in(request.without_token()), cookie=cookie)
+        cookie = f"{_cookie_name(request)}={self._pass}; Path=/; HttpOnly; SameSite=Strict"
+        cookie += "; Secure" if request.is_encrypted else ""
+        target = request.without_token()
+        if request.is_linked:
+            await answer.page(200, door_pages.way_in(target), set_cookie=cookie)
+        else:
+            await answer.page(303, b"", set_cookie=cookie, location=target)
 
 
 class _Request:
@@ -135,9 +137,17 @@ class _Request:
             return all(_is_origin(origin, self.host) for origin in origins)
         if self.is_websocket:
             return False
-        fetched = {name: "".join(self._values(f"sec-fetch-{name}")) for name in ("site", "mode", "dest")}
-        opened_by_link = fetched["mode"] == "navigate" and fetched["dest"] == "document" and self.is_reading
-        return fetched["site"] in ("", "none", "same-origin") or opened_by_link
+        is_opened = self.is_reading and self._fetch("mode") == "navigate" and self._fetch("dest") == "document"
+        return is_opened or self._fetch("site") in ("", "none", "same-origin")
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether the address was opened from a page, not typed or given to the browser."""
+        return self._fetch("site") not in ("", "none")
+
+    def _fetch(self, name: str) -> str:
+        """What the browser tells of the request, on addresses that it trusts, as 127.0.0.1."""
+        return "".join(self._values(f"sec-fetch-{name}"))
 
     def without_token(self) -> str:
         """The same address without the token, from its last part on, whatever a proxy has put before it."""
@@ -164,17 +174,16 @@ class _Answer:
             message = {**message, "headers": [*present, *(pair for pair in self._headers if pair[0] not in names)]}
         await self._send(message)
 
-    async def page(self, status: int, body: bytes, *, cookie: str = "") -> None:
+    async def page(self, status: int, body: bytes, *, set_cookie: str = "", location: str = "") -> None:
         """Answer by a page; a WebSocket, which is not open yet, is refused with it."""
         if not self._has_pages:
             await self.send({"type": "websocket.close", "code": 1008})
             return
-        headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
-        headers.append((b"content-length", str(len(body)).encode()))
-        if cookie:
-            headers.append((b"set-cookie", cookie.encode("latin-1")))
+        headers = {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"}
+        headers |= {"content-length": str(len(body)), "set-cookie": set_cookie, "location": location}
         kind = "websocket.http.response" if self._is_websocket else "http.response"
-        await self.send({"type": f"{kind}.start", "status": status, "headers": headers})
+        pairs = [(name.encode(), value.encode("latin-1")) for name, value in headers.items() if value]
+        await self.send({"type": f"{kind}.start", "status": status, "headers": pairs})
         await self.send({"type": f"{kind}.body", "body": body})
 
 
