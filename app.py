@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from core.common.errors import EdgePressError
+from core.common.paths import home, make_private
 from core.queue.supervisor import get_supervisor
+from core.setup import access
+from core.setup.instance import ServerAddress
+from pages.parts.server.gate import Gate
 from pages.parts.sidebar.running_note import show_running
 from pages.parts.widgets import language
 from pages.parts.widgets.error_message import errors_in_words
@@ -53,15 +61,36 @@ def draw() -> None:
         page.run()
 
 
+def who_may_enter() -> tuple[access.Access, bool]:
+    """What a request must bring along, and whether the address that opens the app still has to be shown."""
+    is_shown_by_launcher = access.TOKEN in os.environ
+    try:
+        return access.take(os.environ), not is_shown_by_launcher
+    except EdgePressError as error:
+        sys.exit(f"{error.reason} {error.next_step}")
+
+
+@asynccontextmanager
+async def print_address(_: object) -> AsyncIterator[None]:
+    """Show the address with its token in the terminal, where nobody else does; only now is the port known."""
+    if TO_BE_SHOWN:
+        address = ServerAddress(int(st.get_option("server.port")), os.getpid(), ACCESS.token)
+        print("EdgePress:", address.url, flush=True)  # noqa: T201
+    yield
+
+
 if get_script_run_ctx(suppress_warning=True) is not None:
     draw()
 else:
+    make_private(home())
+    ACCESS, TO_BE_SHOWN = who_may_enter()
+    PREFIX = st.get_option("server.baseUrlPath") or ""
     # "streamlit run" looks for exactly this form, a call of st.App whose result has a name.
     app = st.App(
         __file__,
         routes=[*GRAPHS.routes(), *DOWNLOADS.routes()],
-        # Streamlit checks the host of its WebSocket only; a foreign page must not get at the files either.
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(st.get_option("server.allowedHosts")))],
+        lifespan=print_address,
+        middleware=[Middleware(Gate, access=ACCESS, prefix=PREFIX)],
     )
     if __name__ == "__main__":
         app.run()

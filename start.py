@@ -33,7 +33,7 @@ from core.common.console import Console
 from core.common.errors import EdgePressError, ToolError
 from core.common.paths import home
 from core.common.text import Text, say
-from core.setup import checks, computer, environment, installer, instance, server
+from core.setup import access, checks, computer, environment, installer, instance, server
 from core.setup.console_progress import console_progress
 
 ROOT = Path(__file__).resolve().parent
@@ -65,7 +65,8 @@ def start(console: Console, options: argparse.Namespace) -> int:
         return _show_running(console, options, own)
     try:
         python = _prepare(console, options, environment.RUN)
-        address = instance.ServerAddress(port=instance.choose_port(options.port), pid=os.getpid())
+        token = access.read(os.environ).token
+        address = instance.ServerAddress(instance.choose_port(options.port), os.getpid(), token)
         log = home() / "logs" / "app.log"
         console.print(say("Starting EdgePress ..."))
         app = server.start(python, ROOT, address=address, log=log, handles=own.inheritable_handles())
@@ -97,7 +98,7 @@ def _run_until_stopped(
         own.write_address(app.address)
         console.print(say("EdgePress is running: {url}", url=app.address.url))
         console.print(say("To stop it, press Ctrl-C or close this window."))
-        _open_browser(options, app.address.url)
+        _open_browser(options, app.address.url_for_one_opening())
         app.wait_until_down()
     except KeyboardInterrupt:
         console.print(say("Stopping EdgePress ..."))
@@ -116,7 +117,7 @@ def _show_running(console: Console, options: argparse.Namespace, other: instance
             next_step=say("Wait until that window says it is running; or close that window, then start again."),
         )
     console.print(say("EdgePress is running already: {url}", url=address.url))
-    _open_browser(options, address.url)
+    _open_browser(options, address.url_for_one_opening())
     return 0
 
 

@@ -39,7 +39,8 @@ _MEDIA_TYPES = {
 _POLICY = (
     "default-src 'self'; script-src 'self'; connect-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; worker-src 'self'; frame-src 'none'; object-src 'none'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'self'"
+    # Links in a model's own documentation open nothing.
+    "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts allow-same-origin allow-downloads"
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,

@@ -1,5 +1,6 @@
 import ast
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 import start
 from copies import copy_into
+from core.setup import access
 from core.setup.checks import Check
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +64,12 @@ def test_from_a_fresh_copy_to_the_browser_again_and_to_a_clean_stop(copy):
         assert "running already: http://127.0.0.1:" in second.stdout
         urls = opened.read_text(encoding="utf-8").split()
         assert len(urls) == 2
-        assert urls[0] == urls[1]
+        assert len({url.partition("?token=")[0] for url in urls}) == 1
+        shown = re.search(r"token=(\S+)", printed).group(1)
+        assert shown in second.stdout  # the same token, from a file that only this account can read
+        tickets = {url.partition("?token=")[2] for url in urls}
+        assert len(tickets) == 2  # a browser's command line can be read by everybody: it never holds the token
+        assert all(access.Tickets(shown).accept(ticket) for ticket in tickets)
     finally:
         first.send_signal(signal.SIGINT)
     rest, _ = first.communicate(timeout=30)

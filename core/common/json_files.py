@@ -22,7 +22,9 @@ MAX_BYTES = 256_000_000
 _RETRIES, _PAUSE = 20, 0.02
 
 
-def write_json(path: Path, data: Any, *, indent: int | None = None, durable: bool = False) -> None:
+def write_json(
+    path: Path, data: Any, *, indent: int | None = None, durable: bool = False, is_private: bool = False
+) -> None:
     """Write atomically: a reader sees the old content or the new one, never a mixture.
 
     Args:
@@ -30,6 +32,7 @@ def write_json(path: Path, data: Any, *, indent: int | None = None, durable: boo
         data: what :mod:`json` can write.
         indent: spaces for each level, where people read the file too.
         durable: whether it must be on the disk on return, so that no power cut can take it back.
+        is_private: whether no other account of the computer may read it (not on Windows, where folders decide that).
 
     Raises:
         OSError: the disk is full, or the folder is gone or read-only.
@@ -39,7 +42,8 @@ def write_json(path: Path, data: Any, *, indent: int | None = None, durable: boo
         text = json.dumps(data, indent=indent)
     part = path.with_name(f".{secrets.token_hex(4)}.json.part")
     try:
-        with part.open("x", encoding="utf-8") as file:
+        part.touch(mode=0o600 if is_private else 0o666, exist_ok=False)
+        with part.open("w", encoding="utf-8") as file:
             file.write(text)
             if durable:
                 file.flush()

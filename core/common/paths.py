@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -12,8 +13,30 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 ASSETS = PROJECT_ROOT / "assets"
 """Icon, languages and the bundled sample."""
 
+_SUBFOLDERS = ("jobs", "locks", "logs", "results", "uploads")
+
 
 def home(environ: Mapping[str, str] = os.environ) -> Path:
     """The data folder (jobs, uploads, settings): ``EDGEPRESS_HOME``, or ``.edgepress`` in the person's home folder."""
     chosen = environ.get("EDGEPRESS_HOME")
     return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".edgepress"
+
+
+def make_private(folder: Path) -> None:
+    """Make the data folder so that no other account of the computer can look into it; mend one that was wider.
+
+    A folder that was there before and has another name than the usual one may hold things of others too. It keeps its
+    access; what EdgePress makes in it is closed.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    is_new = not folder.exists()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.name != "posix":  # on Windows the person's own folder is closed to others already
+        return
+    is_own = is_new or folder == home({})
+    for each in (folder,) if is_own else (folder / name for name in _SUBFOLDERS):
+        with suppress(OSError):  # not there, or another account's, who decides
+            if each.stat().st_mode & 0o077:
+                each.chmod(0o700)

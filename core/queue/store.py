@@ -14,6 +14,7 @@ from typing import Any
 from core.common.errors import InputError, OptionError
 from core.common.file_lock import FileLock
 from core.common.json_files import remove, retry_while_locked
+from core.common.paths import make_private
 from core.common.text import say
 from core.job.job import Job
 from core.queue.job_folder import JobFolder
@@ -40,6 +41,7 @@ class JobStore:
         """
         new = self._jobs / f".new-{secrets.token_hex(8)}"
         try:
+            make_private(self.root)
             new.mkdir(parents=True)
             JobFolder(new).initialise(job.absolute())
             return self._move_to_free_id(new)

@@ -8,13 +8,16 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from core.common.errors import OptionError, ToolError
 from core.common.file_lock import FileLock
 from core.common.json_files import read_json, write_json
+from core.common.paths import make_private
 from core.common.text import say
+from core.setup import access
 
 HOST = "127.0.0.1"
 """Only this computer can reach EdgePress."""
@@ -30,17 +33,31 @@ class ServerAddress:
     port: int
     pid: int
     """Process id of the launcher that started it."""
+    token: str | None = None
+    """What the app asks for; None where it asks for nothing."""
+
+    @property
+    def base(self) -> str:
+        """Where the app listens."""
+        return f"http://{HOST}:{self.port}"
 
     @property
     def url(self) -> str:
-        """What to open in the browser."""
-        return f"http://{HOST}:{self.port}"
+        """What opens the app, for the person to read."""
+        return self._with_token(self.token)
+
+    def url_for_one_opening(self) -> str:
+        """What opens the app once, for the browser's command line."""
+        return self._with_token(self.token and access.ticket(self.token))
+
+    def _with_token(self, token: str | None) -> str:
+        return f"{self.base}/?token={quote(token, safe='')}" if token else self.base
 
     def responds(self) -> bool:
         """Whether the app responds to Streamlit's health check; proxies are bypassed."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(f"{self.url}/_stcore/health", timeout=2) as response:
+            with opener.open(f"{self.base}/_stcore/health", timeout=2) as response:
                 return bool(response.read(16).strip() == b"ok")
         except (OSError, urllib.error.URLError, ValueError):
             return False
@@ -70,6 +87,7 @@ class Instance:
             ToolError: the data folder cannot be written.
         """
         try:
+            make_private(self._home)
             acquired = self._lock.acquire()
         except OSError as error:
             raise _home_not_writable(self._home, error) from error
@@ -89,8 +107,8 @@ class Instance:
         return (handle,) if handle is not None and os.name == "posix" else ()
 
     def write_address(self, address: ServerAddress) -> None:
-        """Write the address of this instance's app, for other launchers to find."""
-        write_json(self._address_file, {"port": address.port, "pid": address.pid})
+        """Write the address of this instance's app, for other launchers of this account to find."""
+        write_json(self._address_file, asdict(address), is_private=True)
 
     def find(self, *, timeout: float) -> ServerAddress | None:
         """Wait for the app of the launcher that holds the lock.
@@ -113,8 +131,9 @@ class Instance:
     def _read_address(self) -> ServerAddress | None:
         try:
             written = read_json(self._address_file)
-            return ServerAddress(port=int(written["port"]), pid=int(written["pid"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            token = written.get("token")
+            return ServerAddress(int(written["port"]), int(written["pid"]), None if token is None else str(token))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
 

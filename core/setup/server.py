@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.common.errors import ToolError
 from core.common.text import Text, say
+from core.setup import access
 from core.setup.instance import HOST, ServerAddress
 
 _START_SECONDS = 120.0
@@ -71,7 +72,7 @@ def start(python: Path, root: Path, *, address: ServerAddress, log: Path, handle
     Args:
         python: interpreter of its environment.
         root: the copy, with its ``app.py``.
-        address: where to listen.
+        address: where to listen, and the token to ask for.
         log: file for everything that it prints; an earlier one is replaced.
         handles: open files to inherit (not on Windows).
     """
@@ -86,7 +87,7 @@ def start(python: Path, root: Path, *, address: ServerAddress, log: Path, handle
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **access.variables(address.token), "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"},
             pass_fds=handles,
         )
     return Server(process, address, log)

@@ -1,17 +1,15 @@
 import json
 import os
 import shutil
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 from core.queue.store import JobStore
-from core.setup.instance import HOST, ServerAddress
-from core.setup.server import start
+from core.setup.instance import HOST
+from running_app import running_app
 
-ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (
     "--disable-gpu",
     "--disable-quic",
@@ -20,12 +18,6 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-
-
-def free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind((HOST, 0))
-        return asked.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
@@ -43,20 +35,24 @@ def browser_type_launch_args(browser_type_launch_args, browser_type):
 
 
 @pytest.fixture
-def app(tmp_path, monkeypatch):
-    """A server of its own for each test, with an empty home: no test sees the jobs of another."""
+def running(tmp_path, monkeypatch):
+    """The address of a server of its own for each test, with an empty home: no test sees the jobs of another."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "settings.json").write_text(json.dumps({"language": "en"}), encoding="utf-8")
     monkeypatch.setenv("EDGEPRESS_HOME", str(home))
-    server = start(
-        Path(sys.executable), ROOT, address=ServerAddress(free_port(), os.getpid()), log=tmp_path / "app.log"
-    )
-    try:
-        server.wait_until_up()
-        yield server.address.url
-    finally:
-        server.stop()
+    with running_app(tmp_path / "app.log") as address:
+        yield address
+
+
+@pytest.fixture
+def app(running, context):
+    """The app's address, in a browser that was let in; what its content policy stops fails the test."""
+    blocked: list[str] = []
+    context.on("console", lambda line: blocked.append(line.text) if "Content Security Policy" in line.text else None)
+    context.request.get(running.url)  # shares its cookies with the pages
+    yield running.base
+    assert blocked == []
 
 
 @pytest.fixture

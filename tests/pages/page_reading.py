@@ -13,4 +13,4 @@ def page_text(app: AppTest) -> str:
     found = [element.value for kind in kinds for element in kind]
     found += [f"{metric.label} {metric.value} {metric.delta}" for metric in app.metric]
     found += [button.label for button in app.button]
-    return "\n".join(found).replace("\\", "")
+    return "\n".join(found).replace(":small[]", "").replace("\\", "")

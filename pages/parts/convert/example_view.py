@@ -10,7 +10,7 @@ from core.common.text import plural
 from pages.parts.convert.example_folder import ExampleFolder
 from pages.parts.paths import uploads
 from pages.parts.widgets.language import t
-from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.markdown import plain, show_text_badge
 from pages.parts.widgets.step import show_chosen, show_note
 
 _FEW = 20
@@ -64,9 +64,9 @@ def _show_labels(folder: ExampleFolder) -> None:
     if folder.labels is None:
         st.badge(t("no right answers given"), icon=":material/label_off:", color="gray", help=labels_help())
         return
-    st.badge(plain(t(folder.labels)), icon=":material/label:", color="green")
+    show_text_badge(t(folder.labels), icon=":material/label:", color="green")
     for problem in folder.label_problems:
-        st.badge(plain(t(problem)), icon=":material/label_important:", color="orange")
+        show_text_badge(t(problem), icon=":material/label_important:", color="orange")
 
 
 def _show_trial(folder: ExampleFolder) -> None:

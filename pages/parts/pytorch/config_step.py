@@ -22,7 +22,7 @@ from pages.parts.pytorch import export_draft
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error, show_error_text
 from pages.parts.widgets.language import t
-from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.markdown import plain, show_text_badge
 from pages.parts.widgets.step import show_chosen, step_heading
 
 _DESCRIBED = "config-described"
@@ -192,7 +192,7 @@ def _show_description(description: Description) -> None:
     height, width = description.shape
     with st.container(horizontal=True, gap="small"):
         st.badge(t(TASK_NAMES[description.task]), icon=":material/category:", color="primary")
-        st.badge(plain(description.model), icon=":material/deployed_code:", color="gray")
+        show_text_badge(description.model, icon=":material/deployed_code:", color="gray")
         st.badge(t(number_format.weights(description.parameters)), icon=":material/numbers:", color="gray")
         size = t("{width} × {height} pixels", width=width, height=height)
         st.badge(size, icon=":material/aspect_ratio:", color="gray")

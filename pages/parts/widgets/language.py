@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.common.console import system_language
 from core.common.json_files import read_json, write_json
-from core.common.paths import home
+from core.common.paths import home, make_private
 from core.common.text import LANGUAGES, Language, Text, language_of, say
 
 _CHOSEN = "language"
@@ -54,9 +54,8 @@ def _remember() -> None:
         return
     st.session_state[_CHOSEN] = chosen
     with suppress(OSError):  # on a full disk the choice holds for this visit only
-        path = home() / "settings.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"language": chosen})
+        make_private(home())
+        write_json(home() / "settings.json", {"language": chosen})
 
 
 def _remembered() -> Language | None:

@@ -81,3 +81,12 @@ def test_files_folders_and_links_are_removed_but_not_what_a_link_points_to(tmp_p
     for name in names:
         remove(tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["kept"] and (tmp_path / "kept" / "file").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_a_private_file_is_never_readable_by_others(tmp_path):
+    write_json(tmp_path / "open.json", {})
+    for content in ({"token": "a"}, {"token": "b"}):
+        write_json(tmp_path / "private.json", content, is_private=True)
+        assert (tmp_path / "private.json").stat().st_mode & 0o777 == 0o600
+    assert read_json(tmp_path / "private.json") == {"token": "b"}

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import threading
@@ -68,8 +69,9 @@ def test_the_lock_of_a_launcher_that_was_killed_is_free(tmp_path):
 def test_the_running_app_is_found_by_its_address_file(tmp_path, web_server):
     owner = Instance(ROOT, tmp_path)
     assert owner.acquire()
-    address = ServerAddress(port=web_server.server_port, pid=1)
+    address = ServerAddress(port=web_server.server_port, pid=1, token="a+b/c")
     owner.write_address(address)
+    assert address.url == f"{address.base}/?token=a%2Bb%2Fc"
     assert Instance(ROOT, tmp_path).find(timeout=0) == address
     owner.release()
     assert Instance(ROOT, tmp_path).find(timeout=0) is None
@@ -81,6 +83,17 @@ def test_another_program_on_the_port_is_not_taken_for_edgepress(tmp_path, web_se
     assert owner.acquire()
     owner.write_address(ServerAddress(port=web_server.server_port, pid=1))
     assert owner.find(timeout=0) is None
+    owner.release()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_no_other_account_can_read_the_token(tmp_path):
+    home = tmp_path / "home"
+    owner = Instance(ROOT, home)
+    assert owner.acquire()
+    owner.write_address(ServerAddress(port=1, pid=1, token="secret"))
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in home.iterdir()} == {0o600}
     owner.release()
 
 
