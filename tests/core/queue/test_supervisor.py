@@ -144,7 +144,7 @@ def test_a_worker_that_ends_while_it_publishes_has_done_its_job(work, supervisor
     assert store.state(job_id).status == "done" and store.state(job_id).pid is None
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == {"net_fp16.onnx": b"half"}
     assert store.report(job_id)["outcomes"][0]["files"] == [str(tmp_path / "out" / "net_fp16.onnx")]
-    assert not store.open(job_id).is_publishing
+    until(lambda: not store.open(job_id).is_publishing)
 
 
 def test_a_job_whose_command_line_was_killed_ends_while_the_app_runs(supervisor, store, job, until):
