@@ -18,7 +18,7 @@ from core.common.paths import home, make_private
 from core.queue.supervisor import get_supervisor
 from core.setup import access
 from core.setup.instance import ServerAddress
-from pages.parts.server.gate import Gate
+from pages.parts.server.access_middleware import AccessMiddleware
 from pages.parts.sidebar.running_note import show_running
 from pages.parts.widgets import language
 from pages.parts.widgets.error_message import errors_in_words
@@ -90,7 +90,7 @@ else:
         __file__,
         routes=[*GRAPHS.routes(), *DOWNLOADS.routes()],
         lifespan=print_address,
-        middleware=[Middleware(Gate, access=ACCESS, prefix=PREFIX)],
+        middleware=[Middleware(AccessMiddleware, access=ACCESS, prefix=PREFIX)],
     )
     if __name__ == "__main__":
         app.run()

@@ -1,4 +1,4 @@
-"""The gate before the real app: every route that it has, asked over the network."""
+"""The middleware before the real app: every route that it has, asked over the network."""
 
 import http.client
 import json

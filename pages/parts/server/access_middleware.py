@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from core.common.text import Text
 from core.setup.access import Access, Tickets, derived
-from pages.parts.server import door_pages
+from pages.parts.server import refusal_pages
 from pages.parts.server.policy import HEADERS, content_policy
 
 Scope = MutableMapping[str, Any]
@@ -31,7 +31,7 @@ class _Refused(Exception):
         self.sentence = sentence
 
 
-class Gate:
+class AccessMiddleware:
     """Lets requests through that come from the app's own pages, in a browser that was opened with the token."""
 
     def __init__(self, app: App, access: Access, prefix: str = "") -> None:
@@ -62,21 +62,21 @@ class Gate:
             else:
                 await self._app(scope, receive, answer.send)
         except _Refused as refused:
-            await answer.page(refused.status, door_pages.refusal(refused.sentence))
+            await answer.page(refused.status, refusal_pages.refusal(refused.sentence))
         except Exception:
             if not answer.is_started:
-                await answer.page(500, door_pages.refusal(door_pages.FAILED))
+                await answer.page(500, refusal_pages.refusal(refusal_pages.FAILED))
             raise  # for the log
 
     def _check(self, request: _Request) -> None:
         if not self._knows(request):
-            raise _Refused(400, door_pages.FOREIGN_HOST)
+            raise _Refused(400, refusal_pages.FOREIGN_HOST)
         if request.is_reading and request.path == self._health:  # for the launcher and for monitors; says only "ok"
             return
         if not request.is_from_own_page:
-            raise _Refused(403, door_pages.FOREIGN_PAGE)
+            raise _Refused(403, refusal_pages.FOREIGN_PAGE)
         if not self._has_cookie(request) and not self._has_token(request):
-            raise _Refused(403, door_pages.NO_TOKEN)
+            raise _Refused(403, refusal_pages.NO_TOKEN)
 
     def _knows(self, request: _Request) -> bool:
         return request.host_name in self._access.hosts
@@ -99,13 +99,13 @@ class Gate:
         cookie += "; Secure" if request.is_encrypted else ""
         target = request.without_token()
         if request.is_linked:
-            await answer.page(200, door_pages.way_in(target), set_cookie=cookie)
+            await answer.page(200, refusal_pages.way_in(target), set_cookie=cookie)
         else:
             await answer.page(303, b"", set_cookie=cookie, location=target)
 
 
 class _Request:
-    """What the gate reads of a request."""
+    """What the middleware reads of a request."""
 
     def __init__(self, scope: Scope) -> None:
         self._headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
