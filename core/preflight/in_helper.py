@@ -11,6 +11,7 @@ from typing import Any
 from core.common.errors import ConversionError, EdgePressError, SourceError
 from core.common.text import say
 from core.job.preflight_result import PreflightResult
+from core.onnx_model.external_data import external_locations
 from core.onnx_model.inspect import inspect
 from core.onnx_model.source import Source
 from core.preflight.preflight import check_targets
@@ -53,6 +54,15 @@ def check_targets_in_helper(source: Source, **options: Any) -> tuple[PreflightRe
     """
     results: tuple[PreflightResult, ...] = _call(source.path, check_targets, source, options)
     return results
+
+
+def external_locations_in_helper(path: Path) -> frozenset[str]:
+    """As :func:`core.onnx_model.external_data.external_locations`; empty also where reading takes too much."""
+    try:
+        found: frozenset[str] = _call(path, external_locations, path)
+    except EdgePressError:
+        return frozenset()
+    return found
 
 
 def _call(path: Path, function: Callable[..., Any], argument: Any, options: Mapping[str, Any] | None = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from io import BytesIO
 
 import numpy as np
 import psutil
@@ -12,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper, save
 from core.common.errors import SourceError
 from core.preflight import in_helper
 from core.preflight.in_helper import check_targets_in_helper, inspect_in_helper
+from pages.parts.paths.uploads import save_model
 from small import conv_net
 
 FLOAT = TensorProto.FLOAT
@@ -177,3 +179,11 @@ def test_a_model_on_which_reading_never_ends_is_told(tmp_path, monkeypatch):
     path = conv_net(tmp_path / "net.onnx")
     with pytest.raises(SourceError, match="takes more than"):
         in_helper._call(path, time.sleep, 60)
+
+
+def test_an_upload_that_takes_all_memory_is_saved_all_the_same(tmp_path, monkeypatch):
+    """Where its weights belong is read outside of the app's process, which it would take down."""
+    monkeypatch.setenv("EDGEPRESS_HOME", str(tmp_path / "home"))
+    upload = BytesIO(nested_functions().SerializeToString())
+    upload.name = "bomb.onnx"
+    assert save_model([upload]).name == "bomb.onnx"

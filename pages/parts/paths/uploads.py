@@ -16,7 +16,7 @@ from core.common.errors import InputError
 from core.common.paths import home
 from core.common.text import say
 from core.inputs.images import ARRAY_SUFFIXES, SUFFIXES
-from core.onnx_model.external_data import external_locations
+from core.preflight.in_helper import external_locations_in_helper
 from core.queue.store import JobStore
 
 _LABEL_SUFFIXES = frozenset({".csv", ".json", ".txt", ".xml", ".yaml", ".yml"})
@@ -79,7 +79,7 @@ def save_model(files: Sequence[Upload]) -> Path:
 def _put_weights_in_place(model: Path) -> None:
     """Move uploaded weights to where the model looks for them: browsers tell no folders of single files."""
     folder = model.parent.resolve()
-    for location in external_locations(model):
+    for location in external_locations_in_helper(model):
         given, wanted = folder / safe_parts(location)[-1], (folder / location).resolve()
         if given.is_file() and wanted.is_relative_to(folder) and not wanted.exists():
             with suppress(OSError):  # the name is none here: the file is missing, as the model's inspection says
