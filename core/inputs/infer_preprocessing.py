@@ -23,7 +23,8 @@ from core.inputs.samples import image_feeds, image_sample
 from core.inputs.synthetic import synthetic_images
 from core.labels.base import Labels
 from core.onnx_model.cost import cost_of
-from core.onnx_model.source import Source
+from core.onnx_model.shapes import SIDE
+from core.onnx_model.source import Dimension, Source
 from core.preprocessing import Color, Fit, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.source import open_source
@@ -80,9 +81,6 @@ _SIZES = ((224, 224), (320, 320), (640, 640), (48, 192), (48, 320), (112, 112))
 _TEXT_LINE_SIZE = (48, 320)
 """Training size of PaddleOCR's text recognition models."""
 
-
-_ALWAYS_RUN_PIXELS = 1024 * 1024
-"""A picture size up to which a run is tried without a look at the memory that it takes."""
 
 _BYTES_PER_VALUE = 4
 _MOST_MEMORY_SHARE = 0.5
@@ -149,22 +147,24 @@ def infer_preprocessing(
 def _check_memory(source: Source, given: tuple[int, int] | None) -> None:
     """A size may be anything, that in a model's metadata too, and a run at 8192 x 8192 would take all memory."""
     own = source.own_preprocessing
-    size = given or (source.training_size if own is None else own.size)
-    if size is None or size[0] * size[1] <= _ALWAYS_RUN_PIXELS:
-        return
+    size = given or (source.training_size if own is None else own.size) or (SIDE, SIDE)
     needed = _BYTES_PER_VALUE * cost_of(source.path, size).activations
     if needed > _MOST_MEMORY_SHARE * installed_memory():
         raise InputError(
             say(
                 "For pictures of {height} x {width} pixels, one run of this model takes {needed} of memory; this "
                 "computer has {installed}.",
-                height=size[0],
-                width=size[1],
+                height=_given(source.image_size[0], size[0]),
+                width=_given(source.image_size[1], size[1]),
                 needed=memory_text(needed),
                 installed=memory_text(installed_memory()),
             ),
             next_step=say("Give a smaller picture size; if the model knows only this one, use a smaller model."),
         )
+
+
+def _given(fixed: Dimension, free: int) -> int:
+    return fixed if isinstance(fixed, int) else free
 
 
 def _labelled_first(images: Path | None, test_images: Path | None) -> ImageFolder | None:

@@ -60,10 +60,11 @@ def external_tensors(graph: onnx.GraphProto) -> tuple[TensorProto, ...]:
 def external_locations(path: Path) -> frozenset[str]:
     """The files in which a model's weights lie, as it names them; empty where it cannot be read."""
     try:
-        model = inline_functions(onnx.load(str(path), load_external_data=False))
+        model = onnx.load(str(path), load_external_data=False)
     except (DecodeError, OSError, ValueError):
         return frozenset()
-    entries = (entry for tensor in external_tensors(model.graph) for entry in tensor.external_data)
+    tensors = external_tensors(model.graph)  # functions have none: their constants are written out
+    entries = (entry for tensor in tensors for entry in tensor.external_data)
     return frozenset(entry.value for entry in entries if entry.key == "location")
 
 

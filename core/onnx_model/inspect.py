@@ -14,13 +14,20 @@ from core.common.errors import SourceError
 from core.common.text import Text, say
 from core.onnx_model.external_data import all_tensors, external_part, external_tensors
 from core.onnx_model.graph import ONNX_DOMAINS, all_nodes
-from core.onnx_model.inline_functions import inline_functions
+from core.onnx_model.inline_functions import count_inlined, inline_functions
+from core.onnx_model.shapes import longest_value
 from core.onnx_model.source import Dimension, Source, TensorInfo
 from core.onnx_model.tensor_types import check_types
 
 _MAX_PROTOBUF_BYTES = 2**31 - 1
 _FP16 = frozenset({TensorProto.FLOAT16, TensorProto.BFLOAT16})
 _BYTES_MORE_IN_32_BIT = 2
+
+_MOST_NODES = 2_000_000
+"""Once functions are inlined; the largest real models have some 20,000."""
+
+_MOST_VALUES = 100_000_000
+"""Of one list that a graph computes from constants alone."""
 
 
 def inspect(path: Path) -> Source:
@@ -32,7 +39,7 @@ def inspect(path: Path) -> Source:
     Raises:
         SourceError: it is missing, no ONNX file, damaged, or lacks its external data.
     """
-    model = inline_functions(_parse(path))
+    model = inline_functions(_check_functions(_parse(path), path))
     graph, weights = model.graph, tuple(all_tensors(model.graph))
     outside = [external_part(tensor, path) for tensor in external_tensors(graph)]
     half = sum(math.prod(tensor.dims) for tensor in weights if tensor.data_type in _FP16)
@@ -46,6 +53,7 @@ def inspect(path: Path) -> Source:
             next_step=say("Pick a file that was exported as ONNX."),
         )
     check_types((*graph.input, *graph.output))
+    _check_values(graph, path)
     return Source(
         path=path,
         inputs=_inputs(graph, path),
@@ -59,6 +67,37 @@ def inspect(path: Path) -> Source:
         metadata={entry.key: entry.value for entry in model.metadata_props},
         modified_ns=path.stat().st_mtime_ns,
     )
+
+
+def _check_functions(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """Before they are inlined: a few of them can stand for any number of nodes."""
+    count = count_inlined(model) if model.functions else 0
+    if count > _MOST_NODES:
+        raise SourceError(
+            say(
+                '"{name}" consists of functions that call each other so often that it would have {count} steps.',
+                name=path.name,
+                count=f"{count:.2g}",
+            )
+            if math.isfinite(count)
+            else say('"{name}" consists of functions that call each other in a circle.', name=path.name),
+            next_step=say("Use a model from a source that you trust, or export it again."),
+        )
+    return model
+
+
+def _check_values(graph: onnx.GraphProto, path: Path) -> None:
+    """Before anything writes them out."""
+    count = longest_value(graph)
+    if count > _MOST_VALUES:
+        raise SourceError(
+            say(
+                '"{name}" makes a list of {count} numbers out of a few, for which there is no memory.',
+                name=path.name,
+                count=f"{count:.2g}",
+            ),
+            next_step=say("Use a model from a source that you trust, or export it again."),
+        )
 
 
 def _parse(path: Path) -> onnx.ModelProto:

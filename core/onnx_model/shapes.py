@@ -23,6 +23,9 @@ PartialShape: TypeAlias = tuple[int | None, ...]
 
 _NOT_FOLDED = frozenset({"If", "Loop", "Scan", "RandomNormal", "RandomUniform", "Bernoulli", "Multinomial"})
 _MAX_PASSES = 40
+_MAX_VALUES = 100_000
+"""Of one tensor, that onnx's shape inference may write out while it follows sizes; real ones have a few dozen."""
+
 MAX_SHAPE_ELEMENTS = 64
 """Size up to which a constant may be a shape that later shapes are computed from."""
 
@@ -45,7 +48,7 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     known: dict[str, NDArray[Any]] = {}
     for _ in range(_MAX_PASSES):
         try:
-            inferred = shape_inference.infer_shapes(model, data_prop=True)
+            inferred = shape_inference.infer_shapes(model, data_prop=longest_value(model.graph) <= _MAX_VALUES)
         except (RuntimeError, ValueError):  # shapes that contradict each other, or more than 2 GB
             return model
         found = _folded(inferred.graph, known)
@@ -56,6 +59,38 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
         nodes = [node for node in model.graph.node if not set(node.output) & set(found)]
         replace_nodes(model.graph, nodes)
     return inferred
+
+
+def longest_value(graph: onnx.GraphProto) -> float:
+    """How many numbers onnx would write out for one tensor, where it follows the values of sizes through the graph.
+
+    A Range of three small constants may stand for ten billion numbers, and so may a chain of Concats.
+    """
+    constants = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) <= 1}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.output:
+            constants.update((node.output[0], attribute.t) for attribute in node.attribute if attribute.HasField("t"))
+    lengths: dict[str, float] = {name: math.prod(tensor.dims) for name, tensor in constants.items()}
+    for value in graph.input:
+        dimensions = value.type.tensor_type.shape.dim
+        if len(dimensions) == 1:
+            lengths.setdefault(value.name, max(1, dimensions[0].dim_value))
+    for node in graph.node:
+        given = [lengths.get(name, 0) for name in node.input]
+        if node.op_type == "Constant":
+            continue
+        length = sum(given) if node.op_type == "Concat" else max(given, default=0)
+        if node.op_type == "Range" and all(name in constants for name in node.input):
+            length = _range_length([constants[name] for name in node.input])
+        lengths.update(dict.fromkeys(node.output, length))
+    return max(lengths.values(), default=0)
+
+
+def _range_length(tensors: list[TensorProto]) -> float:
+    with suppress(ValueError, TypeError, KeyError, IndexError, ZeroDivisionError):
+        start, limit, step = (float(numpy_helper.to_array(tensor).reshape(-1)[0]) for tensor in tensors)
+        return abs((limit - start) / step)
+    return 0
 
 
 def _folded(graph: onnx.GraphProto, known: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.common.errors import InputError
+from core.common.path_rules import stays_inside
 from core.common.paths import home
 from core.common.text import say
 from core.inputs.images import ARRAY_SUFFIXES, SUFFIXES
@@ -80,6 +81,8 @@ def _put_weights_in_place(model: Path) -> None:
     """Move uploaded weights to where the model looks for them: browsers tell no folders of single files."""
     folder = model.parent.resolve()
     for location in external_locations_in_helper(model):
+        if not stays_inside(location):
+            continue  # the model's inspection says what is wrong with it
         given, wanted = folder / safe_parts(location)[-1], (folder / location).resolve()
         if given.is_file() and wanted.is_relative_to(folder) and not wanted.exists():
             with suppress(OSError):  # the name is none here: the file is missing, as the model's inspection says
