@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -13,7 +14,7 @@ from onnx import TensorProto
 from core.common.errors import SourceError
 from core.common.text import Text, say
 from core.onnx_model.external_data import all_tensors, external_part, external_tensors
-from core.onnx_model.graph import ONNX_DOMAINS, all_nodes
+from core.onnx_model.graph import ONNX_DOMAINS, all_graphs, all_nodes
 from core.onnx_model.inline_functions import count_inlined, inline_functions
 from core.onnx_model.shapes import longest_value
 from core.onnx_model.source import Dimension, Source, TensorInfo
@@ -25,6 +26,9 @@ _BYTES_MORE_IN_32_BIT = 2
 
 _MOST_NODES = 2_000_000
 """Once functions are inlined; the largest real models have some 20,000."""
+
+_MOST_ENDS, _MOST_TENSORS, _LONGEST_NAME = 1_000, 50_000, 5_000
+"""Inputs or outputs, tensors of weights, letters in a name; onnxruntime takes minutes to load 200,000 tensors."""
 
 _MOST_VALUES = 100_000_000
 """Of one list that a graph computes from constants alone."""
@@ -52,6 +56,7 @@ def inspect(path: Path) -> Source:
             say('"{name}" is not an ONNX model, or it is empty.', name=path.name),
             next_step=say("Pick a file that was exported as ONNX."),
         )
+    _check_counts(graph, path)
     check_types((*graph.input, *graph.output))
     _check_values(graph, path)
     return Source(
@@ -84,6 +89,36 @@ def _check_functions(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
             next_step=say("Use a model from a source that you trust, or export it again."),
         )
     return model
+
+
+def _check_counts(graph: onnx.GraphProto, path: Path) -> None:
+    """What a file of some MB can hold so many of that runtimes never finish loading it."""
+    counts = (
+        (say("inputs"), len(graph.input), _MOST_ENDS),
+        (say("outputs"), len(graph.output), _MOST_ENDS),
+        (say("tensors of weights"), len(graph.initializer), _MOST_TENSORS),
+        (say("letters in one name"), max(map(len, _names(graph)), default=0), _LONGEST_NAME),
+    )
+    for what, count, most in counts:
+        if count > most:
+            raise SourceError(
+                say(
+                    '"{name}" has {count} {what}; more than {most} are not taken.',
+                    name=path.name,
+                    count=count,
+                    what=what,
+                    most=most,
+                ),
+                next_step=say("Use a model from a source that you trust, or export it again."),
+            )
+
+
+def _names(graph: onnx.GraphProto) -> Iterator[str]:
+    for part in all_graphs(graph):
+        yield from (value.name for value in (*part.input, *part.output))
+        yield from (tensor.name for tensor in part.initializer)
+        for node in part.node:
+            yield from (node.name, node.op_type, *node.output)
 
 
 def _check_values(graph: onnx.GraphProto, path: Path) -> None:

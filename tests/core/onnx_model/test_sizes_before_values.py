@@ -88,3 +88,20 @@ def test_the_person_is_told(depth, words, tmp_path):
     onnx.save(made, tmp_path / "m.onnx")
     with pytest.raises(SourceError, match=words):
         inspect(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("what", ["inputs", "outputs", "tensors of weights", "letters in one name"])
+def test_what_no_runtime_loads_in_time_is_told(what, tmp_path):
+    made = model([helper.make_node("Relu", ["x"], ["y"])])
+    if what == "tensors of weights":
+        made.graph.initializer.extend(scalar(f"w{index}", 1.0) for index in range(50_001))
+    elif what == "letters in one name":
+        made.graph.node[0].name = "n" * 5_001
+    else:
+        values = made.graph.input if what == "inputs" else made.graph.output
+        values.extend(helper.make_tensor_value_info(f"v{index}", FLOAT, [4]) for index in range(1_000))
+        nodes = [helper.make_node("Relu", ["x"], [f"v{index}"]) for index in range(1_000)]
+        made.graph.node.extend(nodes if what == "outputs" else ())
+    onnx.save(made, tmp_path / "m.onnx")
+    with pytest.raises(SourceError, match=rf"has \d+ {what}"):
+        inspect(tmp_path / "m.onnx")
