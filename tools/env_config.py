@@ -21,9 +21,17 @@ packages go into the folder .venv of EdgePress, where the other tools find them.
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__":
+    import signal
+
+    # Before anything is loaded, Ctrl-C ends a command without Python's traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,16 +40,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 if sys.version_info < (3, 10):  # noqa: UP036 - an old Python is exactly what this is for
     import start  # noqa: F401 - it prints a message and exits
 
+if __name__ == "__main__":
+    from core.common.interrupt import end_when_interrupted
+
+    end_when_interrupted()
+
 from core.common.console import Console
 from core.common.errors import EdgePressError, OptionError
+from core.common.interrupt import STOPPED, raise_when_interrupted
 from core.common.progress import Progress, silent
 from core.common.text import say
+from core.common.unexpected_errors import as_readable_error
 from core.setup import environment, openmmlab, own_python, toolchain
 from core.setup.console_progress import console_progress
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_READY, _LACKING, _UNUSABLE, _FAILED, _STOPPED = 0, 1, 2, 3, 130
+_READY, _LACKING, _UNUSABLE, _FAILED = 0, 1, 2, 3
 _VERDICTS = {"ready": say("ready"), "missing": say("MISSING"), "broken": say("BROKEN")}
 
 
@@ -49,7 +64,8 @@ def main(arguments: Sequence[str]) -> int:
     """Do what the command line asks for; return the exit code."""
     options = _options(arguments)
     console = Console(sys.stderr if options.json else sys.stdout)
-    error = None
+    error: EdgePressError | None = None
+    raise_when_interrupted()
     try:
         if own_python.is_bare():
             error = _prepare_own_python(options, console)
@@ -57,10 +73,16 @@ def main(arguments: Sequence[str]) -> int:
                 own_python.run_with_own_python(ROOT, [str(Path(__file__).resolve()), *arguments])
         if error is None and not options.check:
             error = _repair(options, console)
+        return _report(options, console, error)
     except KeyboardInterrupt:
         console.print(say("Stopped."))
-        return _STOPPED
-    return _report(options, console, error)
+        return STOPPED
+    except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback, whatever this computer is like
+        error = as_readable_error(exc)
+        console.error(error)
+        if options.json:
+            print(json.dumps(_as_data(_FAILED, (), error), indent=2))
+        return _FAILED
 
 
 def _prepare_own_python(options: argparse.Namespace, console: Console) -> EdgePressError | None:
@@ -107,7 +129,8 @@ def _repair(options: argparse.Namespace, console: Console) -> EdgePressError | N
     for step in steps:
         try:
             step()
-        except EdgePressError as error:
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it is told, and the next step is tried
+            error = as_readable_error(exc)
             console.error(error)
             errors.append(error)
     return errors[0] if errors else None

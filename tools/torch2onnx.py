@@ -1,31 +1,45 @@
 """Export a PyTorch model as ONNX: ``torch2onnx.py --config C --checkpoint P --shape 128,96 --task mmpose``.
 
 The exit code is 0 when the file was written and its outputs agree with PyTorch's, 2 when an option or a file cannot be
-used (or the OpenMMLab environment is missing), 1 when the export failed.
+used (or the OpenMMLab environment is missing), 1 when the export failed, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    import signal
+
+    # Before anything is loaded, Ctrl-C ends a command without Python's traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import argparse
 import contextlib
 import shlex
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 if __name__ == "__main__":
+    from core.common.interrupt import end_when_interrupted
+
+    end_when_interrupted()
+
     from core.setup.own_python import require_packages
 
     require_packages(Path(__file__).resolve().parent.parent)
 
 from core.common.console import Console
 from core.common.errors import EdgePressError, InputError, ToolError
+from core.common.interrupt import STOPPED, raise_when_interrupted
 from core.common.publish import check_output_folder
 from core.common.serialization import to_data
 from core.common.text import say
+from core.common.unexpected_errors import as_readable_error
 from core.process.error_json import error_to_json
 from core.pytorch.export import export
 from core.pytorch.request import DEFAULT_OPSET, Exported, ExportRequest, shape_from_text, task_from_name
@@ -40,20 +54,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code."""
     options = _parser().parse_args(arguments)
     console = ToolConsole(sys.stderr)
+    raise_when_interrupted()
     try:
         with JobProgress(console) as progress:
             if options.json is not None:
                 check_output_folder(options.json.absolute().parent)
             exported = export(_request(options), progress.update)
+        _show(exported, Console())
+        write_result(options.json, {**to_data(exported), "difference": exported.difference})
     except KeyboardInterrupt:
         console.print(say("Stopped."))
-        return 130
-    except EdgePressError as error:
+        return STOPPED
+    except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback, whatever a file or a folder is like
+        error = as_readable_error(exc)
         console.error(error)
         _write_error(options.json, error)
         return 2 if isinstance(error, (InputError, ToolError)) else 1
-    _show(exported, Console())
-    write_result(options.json, {**to_data(exported), "difference": exported.difference})
     return 0
 
 
@@ -80,7 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--trust-checkpoint",
         action="store_true",
-        help="open a checkpoint that holds more than weights; this can run any program that its maker put into it",
+        help="open a checkpoint that holds more than weights, a TorchScript, torch.export (.pt2) or Ultralytics file, "
+        "or a config of your own; this can run any program that its maker put into it, with your rights",
+    )
+    parser.add_argument(
+        "--trust-config",
+        action="store_true",
+        help="run a config of your own, which is a program; the checkpoint is still opened as weights only",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result to this file")
     return parser
@@ -96,6 +118,7 @@ def _request(options: argparse.Namespace) -> ExportRequest:
         opset=options.opset,
         dynamic_batch=options.dynamic_batch,
         trust_checkpoint=options.trust_checkpoint,
+        trust_config=options.trust_config,
     )
 
 
@@ -131,7 +154,7 @@ def _shape(shape: Sequence[int | str]) -> str:
 
 def _write_error(path: Path | None, error: EdgePressError) -> None:
     """Write the error for other programs; a file that cannot be written is the error that was printed already."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         write_result(path, {"error": error_to_json(error)})
 
 

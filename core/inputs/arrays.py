@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.common.archives import ArchiveLimits, UnsafeArchive, open_archive
 from core.common.errors import ImagesError
 from core.common.foreign_files import check_regular
 from core.common.text import say
@@ -17,6 +17,8 @@ from core.runtimes.casting import cast
 
 MAX_BYTES = 1 << 30
 """Largest array: a small compressed file can expand to one that fills the memory."""
+
+_MOST_ARRAYS = 10_000
 
 
 def read_arrays(path: Path, source: Source) -> dict[str, NDArray[Any]]:
@@ -34,6 +36,11 @@ def read_arrays(path: Path, source: Source) -> dict[str, NDArray[Any]]:
     """
     try:
         found = _load(path, source.inputs[0].name)
+    except UnsafeArchive as exc:
+        raise ImagesError(
+            say('The arrays in "{name}" are not read. {why}', name=path.name, why=exc.reason),
+            next_step=say("Save fewer or smaller arrays in one file, with numpy.save or numpy.savez."),
+        ) from exc
     # numpy's readers raise anything on a damaged file: EOFError, BadZipFile, SyntaxError, ...
     except Exception as exc:
         raise ImagesError(
@@ -64,10 +71,8 @@ def _load(path: Path, first: str) -> dict[str, NDArray[Any]]:
         if mapped.nbytes > MAX_BYTES:
             raise ValueError(f"{mapped.nbytes} bytes")
         return {first: _checked(np.array(mapped))}
-    with zipfile.ZipFile(path) as archive:
-        claimed = sum(entry.file_size for entry in archive.infolist())
-    if claimed > MAX_BYTES:
-        raise ValueError(f"{claimed} bytes")
+    with open_archive(path, ArchiveLimits(MAX_BYTES, most_entries=_MOST_ARRAYS)):
+        pass
     with np.load(path, allow_pickle=False) as arrays:
         return {name: _checked(arrays[name]) for name in arrays.files}
 

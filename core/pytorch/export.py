@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core.common.errors import ConsentNeeded
 from core.common.progress import Progress, portion, silent
 from core.common.publish import check_output_folder, publish
 from core.common.serialization import from_data, to_data
@@ -35,7 +37,8 @@ def export(
 
     Raises:
         OptionError: an option cannot be used, or the output folder cannot be written.
-        ConsentNeeded: opening the checkpoint may run code; ask, then come back with ``trust_checkpoint``.
+        ConsentNeeded: opening the checkpoint or running the config may run code; ask, then come back with
+            ``trust_checkpoint`` or ``trust_config``.
         InputError: config, checkpoint and shape do not fit together.
         ToolError: the environment is not there, or lacks a package.
         VerificationError: the outputs of the file differ from PyTorch's; it was discarded.
@@ -43,17 +46,18 @@ def export(
         Cancelled: ``cancelled`` returned true; nothing was written.
     """
     request.check()
+    _check_config(request.config, is_trusted=request.trust_config or request.trust_checkpoint)
     openmmlab.require()
     target = request.target.absolute()
     check_output_folder(target.parent)
-    with tempfile.TemporaryDirectory(prefix="edgepress-", ignore_cleanup_errors=True) as temporary:
-        partial = Path(temporary) / target.name
+    with _own_folder() as folder:
+        partial = folder / target.name
         arguments = {"request": to_data(replace(request.absolute(), output=partial))}
         result = _call_worker(
-            "export", arguments, portion(progress, 0.0, 0.98), timeout=_EXPORT_SECONDS, cancelled=cancelled
+            "export", arguments, folder, portion(progress, 0.0, 0.98), timeout=_EXPORT_SECONDS, cancelled=cancelled
         )
         progress(0.98, say("Putting the files in their place"))
-        publish([partial], target.parent, tag=Path(temporary).name)
+        publish([partial], target.parent, tag=folder.name)
     progress(1.0, say("Done"))
     return replace(from_data(Exported, result), path=target)
 
@@ -63,27 +67,70 @@ def describe(
     task: OpenMMLabTask | None = None,
     progress: Progress = silent,
     *,
+    trust_config: bool = False,
     cancelled: Callable[[], bool] = never_cancelled,
 ) -> Description:
     """Describe the model of a config: its input shape, whether it can be exported; takes about 10 seconds.
 
+    Args:
+        config: its file.
+        task: None: the config's own.
+        progress: called at every step.
+        trust_config: whether the person allows a config that came with no package to run code.
+        cancelled: polled ten times a second; once it returns true, the worker and its children are killed.
+
     Raises:
         OptionError: there is no such file.
+        ConsentNeeded: it is a program of the person's own, or of a stranger; ask, then come back.
         InputError: the config cannot be used.
         ToolError: the environment is not there.
         ConversionError: it crashed.
         Cancelled: ``cancelled`` returned true.
     """
     check_file(config)
+    _check_config(config, is_trusted=trust_config)
     openmmlab.require()
     arguments = {"config": str(config.absolute()), "task": task}
-    result = _call_worker("describe", arguments, progress, timeout=_DESCRIBE_SECONDS, cancelled=cancelled)
+    with _own_folder() as folder:
+        result = _call_worker("describe", arguments, folder, progress, timeout=_DESCRIBE_SECONDS, cancelled=cancelled)
     return from_data(Description, result)
 
 
+def needs_consent(config: Path) -> bool:
+    """Whether a config is of the person's own: those of the packages were installed, and are run without a question."""
+    packages = openmmlab.site_packages()
+    return packages is None or not config.resolve().is_relative_to(packages.resolve())
+
+
+def _check_config(config: Path | None, *, is_trusted: bool) -> None:
+    if config is None or is_trusted or not needs_consent(config):
+        return
+    raise ConsentNeeded(
+        say(
+            '"{name}" is a config, and a config is a program: reading it can run anything that its maker put into it, '
+            "with your rights. Nothing of it was run.",
+            name=config.name,
+        ),
+        next_step=say("If you trust where it comes from, agree to it (--trust-config). Else do not use it."),
+    )
+
+
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """A folder for the worker alone, in which it works and writes; it is deleted afterwards."""
+    with tempfile.TemporaryDirectory(prefix="edgepress-", ignore_cleanup_errors=True) as temporary:
+        yield Path(temporary)
+
+
 def _call_worker(
-    name: str, arguments: Mapping[str, Any], progress: Progress, *, timeout: float, cancelled: Callable[[], bool]
+    name: str,
+    arguments: Mapping[str, Any],
+    folder: Path,
+    progress: Progress,
+    *,
+    timeout: float,
+    cancelled: Callable[[], bool],
 ) -> Any:
     progress(0.0, say("Starting PyTorch"))
-    command = [str(openmmlab.python()), "-m", "core.pytorch.worker"]
+    command = [str(openmmlab.python()), "-m", "core.pytorch.worker", str(folder)]
     return call_in_subprocess(name, arguments, timeout=timeout, command=command, progress=progress, cancelled=cancelled)

@@ -54,7 +54,10 @@ class ExportRequest:
     """Whether the batch axis is left open."""
 
     trust_checkpoint: bool = False
-    """Whether the person allows the checkpoint to run code while it is opened."""
+    """Whether the person allows the checkpoint to run code while it is opened; and its config."""
+
+    trust_config: bool = False
+    """Whether the person allows the config alone to run code; those of the packages need no question."""
 
     @property
     def target(self) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.common.console import Console
 from core.common.errors import ToolError
+from core.common.interrupt import STOPPED, raise_when_interrupted
 from core.common.text import say
 from core.setup.environment import Environment
 
@@ -33,10 +34,11 @@ def run_with_own_python(root: Path, command: Sequence[str] = tuple(sys.argv)) ->
     own = Environment(root).python
     if not own.is_file() or not is_bare():
         return
+    raise_when_interrupted()  # it has work to wait for
     try:
         code = subprocess.run([str(own), *command], check=False).returncode
     except KeyboardInterrupt:  # the terminal sends it to both
-        code = 130
+        code = STOPPED
     except OSError:  # its Python was removed; then this one reports what is missing
         return
     sys.exit(code)

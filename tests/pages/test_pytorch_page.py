@@ -55,7 +55,9 @@ def ready(tmp_path, monkeypatch):
     def entries(task=None, search=""):
         return tuple(e for e in found if (task is None or e.task == task) and e.matches(search.split()))
 
-    def describe(config):
+    def describe(config, *, trust_config=False):
+        if config.stem == "own" and not trust_config:
+            raise ConsentNeeded(say("The disk is full."), next_step=say("Done."))
         if config.stem != "rcnn":
             return DESCRIPTION
         return Description(**{**vars(DESCRIPTION), "obstacle": say("The disk is full.")})
@@ -252,6 +254,31 @@ def test_who_does_not_trust_the_file_is_asked_for_another(opened, ready, weights
     app.button(key="export-distrust").click().run()
     assert "checkpoint-typed" in {field.key for field in app.text_input}
     assert len(asked) == 1
+
+
+def test_a_config_of_ones_own_is_run_once_the_person_agrees(opened, ready, weights, export, exported, tmp_path):
+    asked, ends = export
+    ends.append(exported)
+    own = tmp_path / "own.py"
+    own.write_text("model = {}", encoding="utf-8")
+    app = opened("pytorch")
+    app.segmented_control(key="config-origin").set_value("own").run()
+    app.text_input(key="config-typed").input(str(own)).run()
+    assert "could read, change or send away your files" in page_text(app) and "RTMDet" not in page_text(app)
+    app.button(key="config-trust").click().run()
+    assert "RTMDet" in page_text(app)
+    press_export(give(app, weights))
+    assert (asked[0].config, asked[0].trust_config, asked[0].trust_checkpoint) == (own, True, False)
+
+
+def test_who_does_not_trust_a_config_is_asked_for_another(opened, ready, tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text("model = {}", encoding="utf-8")
+    app = opened("pytorch")
+    app.segmented_control(key="config-origin").set_value("own").run()
+    app.text_input(key="config-typed").input(str(own)).run()
+    app.button(key="config-distrust").click().run()
+    assert "config-trust" not in keys(app) and "rtmdet_tiny" in page_text(app)
 
 
 def test_a_running_export_is_seen_from_everywhere_and_can_be_cancelled(opened, ready, weights, monkeypatch):

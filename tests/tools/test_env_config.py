@@ -192,3 +192,26 @@ def test_an_old_python_gets_a_readable_message():
     assert ran.returncode == 1
     assert "needs Python 3.10 to 3.13 (64-bit); this one is 3.8.1" in ran.stdout
     assert ran.stderr == ""
+
+
+def test_what_nobody_expected_is_told_in_words(env_config, all_there, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise LookupError("odd")
+
+    monkeypatch.setattr(toolchain, "complete", fail)
+    assert env_config.main([]) == 3
+    output = capsys.readouterr()
+    assert "did not expect: LookupError: odd" in output.out and "Traceback" not in output.out + output.err
+    monkeypatch.setattr(toolchain, "check", fail)
+    assert env_config.main(["--check", "--json"]) == 3
+    output = capsys.readouterr()
+    assert "odd" in json.loads(output.out)["error"]["reason"] and "odd" in output.err
+
+
+def test_ctrl_c_while_the_parts_are_looked_at_is_told_too(env_config, all_there, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(toolchain, "check", interrupt)
+    assert env_config.main(["--check"]) == 130
+    assert "Stopped." in capsys.readouterr().out

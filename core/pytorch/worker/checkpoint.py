@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import io
-import pickletools
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.common.errors import CheckpointError, ConsentNeeded
+from core.common.errors import CheckpointError
 from core.common.text import Text, plural, say
+from core.process import messages
+from core.process.confinement import limited
+from core.pytorch.file_kinds import kind_of
+from core.pytorch.worker.consent import check_consent, first_names, not_a_checkpoint, weights_consent_needed
+from core.pytorch.worker.pickles import foreign_globals
 
-_MAX_NAMES = 5
 _PREFIX = "module."
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 """Escape codes for terminals, which torch puts into its errors."""
 
-_MAX_PICKLES = 8
-"""Before PyTorch 1.6 a checkpoint was a sequence of five pickles, the contents not the first of them."""
+_MEMORY, _COPIES = 600_000_000, 4
+"""Memory for opening any file, and how many copies of its content there may be: even what weights may ask for can be
+asked for a million times.
+"""
+
+_SECONDS, _BYTES_PER_SECOND = 60.0, 10e6
+"""Time for any file, and how much of a large one is read in a second at least."""
 
 _WEIGHT_KEYS = ("state_dict", "model", "model_state", "net")
 _MISMATCH = re.compile(
@@ -64,6 +70,10 @@ def open_checkpoint(path: Path, *, trusted: bool) -> Checkpoint:
         ConsentNeeded: it holds more than weights and what OpenMMLab is known to write; nothing of it was run.
         CheckpointError: it is damaged, cut off, or no checkpoint.
     """
+    kind = kind_of(path)
+    if kind in ("torchscript", "torch.export"):
+        raise _no_weights_alone(path, kind)
+    check_consent(path, kind, trusted=trusted)
     content = _load(path, trusted=trusted)
     weights = _weights(content)
     if not weights:
@@ -104,7 +114,7 @@ def load_weights(model: Any, checkpoint: Checkpoint, *, shape_hint: Text | None)
             "{count} weight of the checkpoint is not part of the model and was left out: {names}",
             "{count} weights of the checkpoint are not part of the model and were left out: {names}",
             count=len(unused),
-            names=_first(unused),
+            names=first_names(unused),
         ),
     )
 
@@ -114,33 +124,39 @@ def _load(path: Path, *, trusted: bool) -> Any:
 
     import torch
 
+    size = path.stat().st_size
+    seconds = _SECONDS + size / _BYTES_PER_SECOND
     try:
-        with torch.serialization.safe_globals(_safe_globals()):
+        with (
+            limited(more_bytes=_MEMORY + _COPIES * size, seconds=seconds),
+            torch.serialization.safe_globals(_safe_globals()),
+        ):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as exc:
-        if "global" not in str(exc).lower() and not _unknown_globals(path):
+        foreign = foreign_globals(path)
+        if not foreign and "global" not in str(exc).lower():
             raise not_a_checkpoint(path, f"{type(exc).__name__}: {str(exc)[:2000]}") from exc
         if not trusted:
-            raise _consent_needed(path, exc) from exc
+            raise weights_consent_needed(path, foreign, _COLOUR.sub("", str(exc))[-1500:]) from exc
         content = _load_unrestricted(path)
-    except (
-        OSError,
-        EOFError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        zipfile.BadZipFile,
-    ) as exc:
+    except (MemoryError, TimeoutError) as exc:
+        stopped = "memory" if isinstance(exc, MemoryError) else "time"
+        reason, next_step = messages.reading_ended(None, stopped, seconds)
+        raise CheckpointError(reason, next_step=next_step, detail=repr(exc)) from exc
+    # torch raises anything on a damaged file.
+    except Exception as exc:
         raise not_a_checkpoint(path, f"{type(exc).__name__}: {str(exc)[:2000]}") from exc
     if not isinstance(content, Mapping):
-        raise CheckpointError(
-            say('"{name}" holds a whole model or something else, not a checkpoint.', name=path.name),
-            next_step=say("Pick a checkpoint (.pth) as OpenMMLab saves it while training."),
-            detail=str(type(content)),
-        )
+        raise _no_weights_alone(path, str(type(content)))
     return content
+
+
+def _no_weights_alone(path: Path, detail: str) -> CheckpointError:
+    return CheckpointError(
+        say('"{name}" holds a whole model or something else, not a checkpoint.', name=path.name),
+        next_step=say("Pick a checkpoint (.pth) as OpenMMLab saves it while training."),
+        detail=detail,
+    )
 
 
 def _load_unrestricted(path: Path) -> Any:
@@ -203,88 +219,19 @@ def _with_metadata(weights: dict[str, Any], metadata: Any) -> Any:
     return ordered
 
 
-def _unknown_globals(path: Path) -> tuple[str, ...]:
-    """Names that the pickle imports from other packages than torch and OpenMMLab; parsed, not run."""
-    names = []
-    for module, name in _globals(_pickle(path)):
-        if module.split(".")[0] not in ("torch", "collections", "numpy", "mmengine", "_codecs"):
-            names.append(f"{module}.{name}")
-    return tuple(dict.fromkeys(names))
-
-
-def _pickle(path: Path) -> bytes:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            inside = next((name for name in archive.namelist() if name.endswith("data.pkl")), None)
-            return archive.read(inside) if inside else b""
-    except (zipfile.BadZipFile, OSError):
-        with path.open("rb") as file:
-            return file.read(1_000_000)
-
-
-def _globals(pickled: bytes) -> list[tuple[str, str]]:
-    """Module and name of everything that the pickles import."""
-    found: list[tuple[str, str]] = []
-    stream = io.BytesIO(pickled)
-    try:
-        for _ in range(_MAX_PICKLES):
-            _collect_globals(stream, found)
-    except (ValueError, IndexError, UnicodeDecodeError):  # the end of what can be parsed
-        return found
-    return found
-
-
-def _collect_globals(stream: io.BytesIO, found: list[tuple[str, str]]) -> None:
-    """Read one pickle to its end."""
-    strings: list[str] = []
-    for opcode, argument, _ in pickletools.genops(stream):
-        if opcode.name == "GLOBAL":
-            module, _, name = str(argument).partition(" ")
-            found.append((module, name))
-        elif opcode.name == "STACK_GLOBAL" and len(strings) >= 2:
-            found.append((strings[-2], strings[-1]))
-        elif isinstance(argument, str):
-            strings.append(argument)
-
-
-def _consent_needed(path: Path, exc: Exception) -> ConsentNeeded:
-    unknown = _unknown_globals(path)
-    return ConsentNeeded(
-        say(
-            '"{name}" holds more than weights: opening it can run any program that its maker put into it, with your '
-            "rights. Nothing of it was run.",
-            name=path.name,
-        ),
-        next_step=say(
-            "If you trust where the file comes from, agree to it (--trust-checkpoint). Else do not use it, or ask for "
-            "a file with the weights only."
-        ),
-        detail=f"It asks for: {_first(unknown)}" if unknown else _COLOUR.sub("", str(exc))[-1500:],
-    )
-
-
-def not_a_checkpoint(path: Path, detail: str = "") -> CheckpointError:
-    """The error for a file that PyTorch did not write, or that is incomplete."""
-    return CheckpointError(
-        say('"{name}" is not a PyTorch checkpoint, or it is damaged or cut off.', name=path.name),
-        next_step=say("Pick another file, or download or copy it again."),
-        detail=detail,
-    )
-
-
 def _missing(missing: Sequence[str], total: int) -> CheckpointError:
     if len(missing) > total / 2:
         return CheckpointError(
             say("The checkpoint belongs to another model: most weights of this one are not in it."),
             next_step=say("Pick the config and the checkpoint that belong together."),
-            detail=_first(missing),
+            detail=first_names(missing),
         )
     return CheckpointError(
         plural(
             "{count} weight is missing in the checkpoint: {names}",
             "{count} weights are missing in the checkpoint: {names}",
             count=len(missing),
-            names=_first(missing),
+            names=first_names(missing),
         ),
         next_step=say("Pick the config and the checkpoint that belong together."),
         detail="\n".join(missing),
@@ -314,8 +261,3 @@ def _other_shapes(message: str, shape_hint: Text | None) -> CheckpointError:
         or say("Check the number of classes in the config, and that config and checkpoint belong together."),
         detail=message[:4000],
     )
-
-
-def _first(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_MAX_NAMES])
-    return shown if len(names) <= _MAX_NAMES else f"{shown} ..."

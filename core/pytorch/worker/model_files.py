@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-from pathlib import Path
 from typing import Any
 
 from core.common.errors import CheckpointError, ConversionError, OptionError
@@ -13,7 +11,7 @@ from core.preprocessing import Preprocessing
 from core.pytorch.file_kinds import kind_of
 from core.pytorch.request import Exported, ExportRequest
 from core.pytorch.worker import shapes, ultralytics
-from core.pytorch.worker.checkpoint import not_a_checkpoint
+from core.pytorch.worker.consent import check_consent
 from core.pytorch.worker.verified_export import export_verified
 
 
@@ -26,14 +24,13 @@ def export_file(request: ExportRequest, progress: Progress) -> Exported:
 
     Raises:
         CheckpointError: it holds only weights, or is damaged.
-        ConsentNeeded: an Ultralytics checkpoint is a pickle with code.
+        ConsentNeeded: such files hold programs, and the person has not agreed; nothing of it was run.
         OptionError: the shape is missing or does not fit.
         ToolError: a package is missing.
         ConversionError: torch cannot run or write it.
     """
     kind = kind_of(request.checkpoint)
-    if kind == "weights" and not _is_complete(request.checkpoint):
-        raise not_a_checkpoint(request.checkpoint)
+    check_consent(request.checkpoint, kind, trusted=request.trust_checkpoint or kind == "weights")
     if kind == "weights":
         raise CheckpointError(
             say(
@@ -47,8 +44,8 @@ def export_file(request: ExportRequest, progress: Progress) -> Exported:
     progress(0.1, say("Opening the model"))
     if kind == "ultralytics":
         return ultralytics.export_checkpoint(request, progress)
-    model = _open_script(request) if kind == "torchscript" else _open_program(request)
-    shape = request.shape or _own_shape(kind, request)
+    program, model = (None, _open_script(request)) if kind == "torchscript" else _open_program(request)
+    shape = request.shape or _own_shape(program)
     if shape is None:
         raise OptionError(
             say("This file does not say which size of pictures it takes."),
@@ -65,12 +62,6 @@ def export_file(request: ExportRequest, progress: Progress) -> Exported:
     )
 
 
-def _is_complete(path: Path) -> bool:
-    """Whether it is a complete zip archive, or a pickle as PyTorch wrote before its version 1.6."""
-    with path.open("rb") as file:
-        return zipfile.is_zipfile(path) or file.read(2) == b"\x80\x02"
-
-
 def _open_script(request: ExportRequest) -> Any:
     import torch
 
@@ -81,24 +72,24 @@ def _open_script(request: ExportRequest) -> Any:
         raise _damaged(request, exc) from exc
 
 
-def _open_program(request: ExportRequest) -> Any:
+def _open_program(request: ExportRequest) -> tuple[Any, Any]:
+    """The exported program, and the module in it."""
     import torch
 
     try:
-        model = torch.export.load(request.checkpoint).module()
+        program = torch.export.load(request.checkpoint)
+        model = program.module()
+    # It unpickles, and runs what it unpickled, which can fail in any way.
     except Exception as exc:
         raise _damaged(request, exc) from exc
     model.train = lambda *_: model  # it raises when its mode is switched, and has none
-    return model
+    return program, model
 
 
-def _own_shape(kind: str, request: ExportRequest) -> tuple[int, int] | None:
+def _own_shape(program: Any) -> tuple[int, int] | None:
     """The shape of the example in a torch.export file; TorchScript has none."""
-    import torch
-
-    if kind != "torch.export":
+    if program is None:
         return None
-    program = torch.export.load(request.checkpoint)
     names = program.graph_signature.user_inputs
     found = [node.meta["val"].shape for node in program.graph.nodes if node.name in names]
     if len(found) != 1 or len(found[0]) != 4:

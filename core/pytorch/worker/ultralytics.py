@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from core.common.errors import CheckpointError, ConsentNeeded, ToolError
+from core.common.errors import CheckpointError, ToolError
 from core.common.progress import Progress
 from core.common.text import Text, say
 from core.preprocessing import Preprocessing
@@ -28,21 +28,18 @@ _OFFLINE = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE":
 
 
 def export_checkpoint(request: ExportRequest, progress: Progress) -> Exported:
-    """Export an Ultralytics checkpoint.
+    """Export an Ultralytics checkpoint, once the person has allowed it to run code.
 
     Args:
-        request: without a config; its ``output`` is written.
+        request: without a config, and trusted; its ``output`` is written.
         progress: called at every step.
 
     Raises:
-        ConsentNeeded: the person has not allowed it to run code; nothing of it was run.
         ToolError: the package ultralytics is not there.
         CheckpointError: the package cannot open it.
         OptionError: the shape does not fit.
         ConversionError: torch cannot run or write it.
     """
-    if not request.trust_checkpoint:
-        raise _consent_needed(request)
     if importlib.util.find_spec("ultralytics") is None:
         raise _not_installed()
     with tempfile.TemporaryDirectory(prefix="edgepress-yolo-", ignore_cleanup_errors=True) as folder:
@@ -94,17 +91,6 @@ def _notes(*, is_classifier: bool) -> tuple[Text, ...]:
         return ()
     return (
         say("Ultralytics cuts a square of the full height or width out of pictures; EdgePress cuts a bit more off."),
-    )
-
-
-def _consent_needed(request: ExportRequest) -> ConsentNeeded:
-    return ConsentNeeded(
-        say(
-            '"{name}" is an Ultralytics checkpoint, which holds program code: opening it can run any program that '
-            "its maker put into it, with your rights. Nothing of it was run.",
-            name=request.checkpoint.name,
-        ),
-        next_step=say("If you trust where the file comes from, agree to it (--trust-checkpoint). Else do not use it."),
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.common.archives import DAMAGED, ArchiveLimits, UnsafeArchive, check_names, open_archive
 from core.common.errors import ConversionError, ToolError
 from core.common.text import say
 from core.ncnn.model import NcnnModel
@@ -29,6 +29,9 @@ from core.quantization.ncnn.official_ncnn2table import ClippingMethod
 from core.runtimes.predictor import Feeds
 
 _TIMEOUT_MINUTES = 60
+
+_LIMITS = ArchiveLimits(most_bytes=1 << 30, most_ratio=50, never_refused_bytes=64 << 20)
+"""Of a release of ncnn; the largest ones unpack to a quarter of that, at a ratio of four."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,17 @@ def open_tools(choice: str, *, folder: Path) -> OfficialTools:
 
 def _unpack(release: Path, folder: Path) -> Path:
     try:
-        with zipfile.ZipFile(release) as archive:
-            archive.extractall(folder)  # never writes outside the folder, whatever the names in the archive
+        with open_archive(release, _LIMITS) as archive:
+            check_names(archive)
+            archive.extractall(folder)
         for path in folder.rglob("ncnn2*"):
             path.chmod(0o755)  # zipfile does not restore the executable bit
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as exc:
+    except UnsafeArchive as exc:
+        raise ToolError(
+            say('The file "{name}" is not unpacked. {why}', name=release.name, why=exc.reason),
+            next_step=say("Use a release as ncnn publishes it, or leave out the official tools."),
+        ) from exc
+    except DAMAGED as exc:
         raise ToolError(
             say('The file "{name}" cannot be unpacked.', name=release.name),
             next_step=say("Download the release of ncnn again, or leave out the official tools."),

@@ -39,7 +39,8 @@ def _ask(*, is_openmmlab: bool) -> None:
         st.caption(
             t(
                 "A TorchScript file (.pt), a file of torch.export (.pt2), or a checkpoint of Ultralytics (.pt). A file "
-                "that holds nothing but weights needs its config: choose OpenMMLab above."
+                "that holds nothing but weights needs its config: choose OpenMMLab above. Files of these kinds hold "
+                "programs; you are asked before one is opened."
             )
         )
     left, right = st.columns(2, gap="large")

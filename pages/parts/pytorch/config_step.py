@@ -8,7 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
-from core.common.errors import EdgePressError
+from core.common.errors import ConsentNeeded, EdgePressError
 from core.common.text import Text, plural, say
 from core.pytorch.export import describe
 from core.pytorch.request import TASKS, Description, OpenMMLabTask
@@ -19,6 +19,7 @@ from pages.parts.paths.system_window import SUFFIXES
 from pages.parts.paths.upload_field import ask_for_upload
 from pages.parts.paths.uploads import Upload, save_file
 from pages.parts.pytorch import export_draft
+from pages.parts.pytorch.consent import ask_consent
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error, show_error_text
 from pages.parts.widgets.language import t
@@ -135,7 +136,7 @@ def _ask_own() -> None:
     st.caption(
         t(
             "A config that builds on others (_base_) must lie where it finds them: give its place on this computer. "
-            "A config is a Python file; it is run to read it, so use only those that you trust."
+            "A config is a program, which is run to read it; you are asked before that."
         )
     )
     if path is not None:
@@ -159,6 +160,9 @@ def _show(path: Path) -> Description | None:
     show_chosen(path.name, change=t("Choose another config"), key="config-other", on_change=_choose_another)
     try:
         description = _describe(path)
+    except ConsentNeeded as exc:
+        _ask_consent(exc)
+        return None
     except EdgePressError as exc:
         show_error(exc)
         return None
@@ -169,10 +173,23 @@ def _show(path: Path) -> Description | None:
     return description
 
 
+def _ask_consent(question: ConsentNeeded) -> None:
+    """The config is not one of the packages: ask whether it may be run."""
+    trusts = ask_consent(question, agree=t("I trust this config: run it"), decline=t("Do not run it"), key="config")
+    if trusts is None:
+        return
+    if trusts:
+        export_draft.change(trust_config=True)
+    else:
+        _choose_another()
+    st.rerun()
+
+
 def _describe(path: Path) -> Description:
     """Read once for each config, since it builds the model.
 
     Raises:
+        ConsentNeeded: it is not one of the packages, and the person has not agreed to run it.
         EdgePressError: it cannot be used.
     """
     try:
@@ -182,7 +199,8 @@ def _describe(path: Path) -> Description:
     known_key, description = st.session_state.get(_DESCRIBED, (None, None))
     if known_key != key:
         with st.spinner(t("Reading the config and building the model; this takes about ten seconds")):
-            description = describe(path)
+            is_trusted = export_draft.current().trust_config
+            description = describe(path, trust_config=True) if is_trusted else describe(path)
         st.session_state[_DESCRIBED] = (key, description)
     known: Description = description
     return known

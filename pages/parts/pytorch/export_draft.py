@@ -29,6 +29,9 @@ class ExportDraft:
 
     kind: ExportKind = "openmmlab"
     config: Path | None = None
+    trust_config: bool = False
+    """Whether the person has agreed to run this config."""
+
     checkpoint: Path | None = None
     shape: tuple[int, int] | None = None
     """As the person changed it, height and width in pixels; None: as the config says."""
@@ -44,6 +47,7 @@ class ExportDraft:
         return ExportRequest(
             checkpoint=checkpoint,
             config=self.config if self.kind == "openmmlab" else None,
+            trust_config=self.trust_config,
             shape=shape,
             output=folder / f"{checkpoint.stem}.onnx",
             opset=self.opset,
@@ -58,8 +62,10 @@ def current() -> ExportDraft:
 
 
 def change(**choices: Any) -> ExportDraft:
-    """Change the draft; a new model resets the shape that was chosen for the old one."""
+    """Change the draft; a new model resets the shape that was chosen for the old one, and the trust in it."""
     draft = replace(current(), **choices)
+    if "config" in choices:
+        draft = replace(draft, trust_config=False)
     if "config" in choices or "kind" in choices:
         draft = replace(draft, shape=None)
     st.session_state[_KEY] = draft
@@ -74,6 +80,7 @@ def restore(request: ExportRequest) -> None:
     st.session_state[_KEY] = ExportDraft(
         kind="other" if request.config is None else "openmmlab",
         config=request.config,
+        trust_config=request.trust_config,
         checkpoint=request.checkpoint,
         shape=request.shape,
         opset=request.opset,

@@ -14,7 +14,8 @@ from pages.parts.paths import uploads
 from pages.parts.paths.path_chooser import ask_for_path
 from pages.parts.pytorch import export_draft
 from pages.parts.pytorch.background_tasks import EXPORT
-from pages.parts.widgets.error_message import show_detail, show_error
+from pages.parts.pytorch.consent import ask_consent
+from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.step import show_note, step_heading
@@ -148,16 +149,10 @@ def _show_error(error: EdgePressError) -> None:
 
 def _ask_consent(request: ExportRequest, error: ConsentNeeded) -> None:
     """The file could not be opened safely: ask whether it may run code."""
-    meaning = t(
-        "Such a program could read, change or send away your files. Files that you trained yourself, or that come from "
-        "a place you trust, are usually harmless."
-    )
-    st.warning(f"**{plain(t(error.reason))}**\n\n{meaning}", icon=":material/gpp_maybe:")
-    show_detail(error.detail)
-    with st.container(horizontal=True, gap="small"):
-        if st.button(t("I trust this file: open it"), icon=":material/lock_open:", key="export-trust"):
-            _start(replace(request, trust_checkpoint=True))
-        if st.button(t("Do not open it"), type="primary", icon=":material/block:", key="export-distrust"):
-            EXPORT.forget()
-            export_draft.change(checkpoint=None)
-            st.rerun()
+    trusts = ask_consent(error, agree=t("I trust this file: open it"), decline=t("Do not open it"), key="export")
+    if trusts:
+        _start(replace(request, trust_checkpoint=True))
+    elif trusts is False:
+        EXPORT.forget()
+        export_draft.change(checkpoint=None)
+        st.rerun()

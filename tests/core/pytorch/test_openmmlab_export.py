@@ -105,7 +105,7 @@ def test_a_missing_weight_and_one_of_another_shape_are_named(checkpoints, tmp_pa
     three = tmp_path / "three.py"
     three.write_text(f"_base_ = {str(config(RESNET))!r}\nmodel = dict(head=dict(num_classes=3))\n", encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"head\.fc\.weight: \(1000, 512\) in the checkpoint, \(3, 512\) here"):
-        export(ExportRequest(checkpoints(RESNET), three))
+        export(ExportRequest(checkpoints(RESNET), three, trust_config=True))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_config_that_cannot_be_used_says_why(tmp_path, text, reason):
     path = tmp_path / "config.py"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(CheckpointError, match=reason):
-        describe(path)
+        describe(path, trust_config=True)
 
 
 def test_own_code_beside_the_config_is_found_and_missing_code_is_named(tmp_path):
@@ -157,14 +157,14 @@ def test_own_code_beside_the_config_is_found_and_missing_code_is_named(tmp_path)
     path = tmp_path / "config.py"
     text = "default_scope = 'mmdet'\nmodel = dict(type='OwnNet')\n"
     path.write_text(f"custom_imports = dict(imports=['own_net'])\n{text}", encoding="utf-8")
-    assert describe(path).obstacle is None
+    assert describe(path, trust_config=True).obstacle is None
     path.write_text(text, encoding="utf-8")
-    assert str(describe(path).obstacle).endswith("OpenMMLab packages: OwnNet")
+    assert str(describe(path, trust_config=True).obstacle).endswith("OpenMMLab packages: OwnNet")
 
 
 def test_a_file_that_is_no_config_is_named(checkpoints):
     with pytest.raises(CheckpointError, match=r"must end in \.py"):
-        describe(checkpoints(RESNET))
+        describe(checkpoints(RESNET), trust_config=True)
 
 
 def test_the_zoo_knows_a_thousand_models():
@@ -175,4 +175,4 @@ def test_the_zoo_knows_a_thousand_models():
 def test_a_model_that_cannot_be_built_says_so(tmp_path):
     path = tmp_path / "config.py"
     path.write_text("default_scope = 'mmpretrain'\nmodel = dict(type='ImageClassifier')\n", encoding="utf-8")
-    assert "could not be built" in str(describe(path).obstacle)
+    assert "could not be built" in str(describe(path, trust_config=True).obstacle)

@@ -1,16 +1,27 @@
 """The worker with real torch and small models; skipped where the OpenMMLab environment is not there."""
 
 import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 
-from core.common.errors import Cancelled, CheckpointError, ConsentNeeded, ConversionError, OptionError, ToolError
+from core.common.errors import (
+    Cancelled,
+    CheckpointError,
+    ConsentNeeded,
+    ConversionError,
+    EdgePressError,
+    OptionError,
+    ToolError,
+)
 from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
-from core.pytorch.export import export
+from core.pytorch.export import describe, export
 from core.pytorch.file_kinds import kind_of
 from core.pytorch.request import MAX_RELATIVE_DIFFERENCE, ExportRequest
 from core.setup import openmmlab
@@ -40,6 +51,7 @@ def files_in(folder):
 def test_torchscript_becomes_onnx_with_the_same_outputs(files, tmp_path):
     reported = []
     request = ExportRequest(files / "net.pt", shape=(32, 48), output=tmp_path / "new" / "net.onnx", dynamic_batch=True)
+    request = replace(request, trust_checkpoint=True)
     exported = export(request, lambda fraction, message: reported.append((fraction, str(message))))
     assert exported.kind == "torchscript"
     assert exported.path == tmp_path / "new" / "net.onnx"
@@ -57,7 +69,7 @@ def test_torchscript_becomes_onnx_with_the_same_outputs(files, tmp_path):
 
 
 def test_a_torch_export_file_knows_its_shape(files, tmp_path):
-    exported = export(ExportRequest(files / "net.pt2", output=tmp_path / "net.onnx", opset=13))
+    exported = export(ExportRequest(files / "net.pt2", output=tmp_path / "net.onnx", opset=13, trust_checkpoint=True))
     assert exported.kind == "torch.export"
     assert exported.inputs[0].shape == (1, 3, 32, 48)
     assert inspect(exported.path).opset == 13
@@ -65,14 +77,14 @@ def test_a_torch_export_file_knows_its_shape(files, tmp_path):
 
 def test_torchscript_without_a_shape_asks_for_one(files, tmp_path):
     with pytest.raises(OptionError, match="which size") as caught:
-        export(ExportRequest(files / "net.pt", output=tmp_path / "net.onnx"))
+        export(ExportRequest(files / "net.pt", output=tmp_path / "net.onnx", trust_checkpoint=True))
     assert "--shape" in str(caught.value.next_step)
     assert files_in(tmp_path) == []
 
 
 def test_another_shape_than_the_exported_one_is_named(files, tmp_path):
     with pytest.raises(OptionError, match="64,64"):
-        export(ExportRequest(files / "net.pt2", shape=(64, 64), output=tmp_path / "net.onnx"))
+        export(ExportRequest(files / "net.pt2", shape=(64, 64), output=tmp_path / "net.onnx", trust_checkpoint=True))
 
 
 def test_weights_without_a_config_ask_for_it(files, tmp_path):
@@ -91,13 +103,13 @@ def test_a_config_that_exits_is_named(files, tmp_path):
     config = tmp_path / "config.py"
     config.write_text("import sys\nsys.exit(3)\n", encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"config\.py.* Running it failed"):
-        export(ExportRequest(files / "weights.pth", config=config, output=tmp_path / "net.onnx"))
+        export(ExportRequest(files / "weights.pth", config=config, output=tmp_path / "net.onnx", trust_config=True))
 
 
 @pytest.mark.parametrize("name", ["evil.pth", "old_evil.pth", "older_evil.pth"])
 def test_a_checkpoint_with_a_program_is_not_run_and_needs_consent(files, tmp_path, config, name):
     with pytest.raises(ConsentNeeded, match="can run any program") as caught:
-        export(ExportRequest(files / name, config=config, output=tmp_path / "net.onnx"))
+        export(ExportRequest(files / name, config=config, output=tmp_path / "net.onnx", trust_config=True))
     assert "system" in caught.value.detail
     assert "--trust-checkpoint" in str(caught.value.next_step)
     assert not (files / "ran.txt").exists()
@@ -107,8 +119,32 @@ def test_a_checkpoint_with_a_program_is_not_run_and_needs_consent(files, tmp_pat
 def test_with_consent_it_is_unpickled_without_restrictions(files, tmp_path, config):
     with pytest.raises(ConversionError, match="ImageClassifier"):  # opened, and then the config has no backbone
         export(ExportRequest(files / "evil.pth", config=config, output=tmp_path / "x.onnx", trust_checkpoint=True))
-    assert (files / "ran.txt").exists()
-    (files / "ran.txt").unlink()
+    (files / "ran.txt").unlink(missing_ok=True)  # it ran; where the system offers it, it could not write there
+
+
+def test_a_config_of_ones_own_is_not_run_without_consent(files, tmp_path, config):
+    config.write_text(f"open({str(tmp_path / 'ran.txt')!r}, 'w')\n", encoding="utf-8")
+    for ask in (
+        lambda: export(ExportRequest(files / "weights.pth", config=config, output=tmp_path / "net.onnx")),
+        lambda: describe(config),
+    ):
+        with pytest.raises(ConsentNeeded, match="a config is a program") as caught:
+            ask()
+        assert "--trust-config" in str(caught.value.next_step)
+    assert files_in(tmp_path) == ["config.py"]
+
+
+@pytest.mark.parametrize("name", ["overwriting.pt", "planted.pt2", "planted.pth"])
+def test_a_file_that_acts_is_not_opened_without_consent_and_confined_with_it(files, tmp_path, name):
+    kept = (files / "kept.txt").read_bytes()
+    request = ExportRequest(files / name, shape=(32, 48), output=tmp_path / "net.onnx")
+    with pytest.raises(ConsentNeeded, match="Nothing of it was run"):
+        export(request)
+    assert (files / "kept.txt").read_bytes() == kept
+    with suppress(EdgePressError):
+        export(replace(request, trust_checkpoint=True))
+    if sys.platform == "linux":  # with Landlock, as every Linux since 2021
+        assert (files / "kept.txt").read_bytes() == kept
 
 
 @pytest.mark.parametrize(
@@ -122,14 +158,14 @@ def test_with_consent_it_is_unpickled_without_restrictions(files, tmp_path, conf
 )
 def test_a_file_that_is_no_checkpoint_is_named(files, tmp_path, config, name, reason):
     with pytest.raises(CheckpointError, match=reason) as caught:
-        export(ExportRequest(files / name, config=config, output=tmp_path / "net.onnx"))
+        export(ExportRequest(files / name, config=config, output=tmp_path / "net.onnx", trust_config=True))
     assert not isinstance(caught.value, ConsentNeeded)
     assert name in str(caught.value.reason)
 
 
 def test_a_model_whose_outputs_are_not_finite_is_not_exported(files, tmp_path):
     with pytest.raises(ConversionError, match="not finite"):
-        export(ExportRequest(files / "nan.pt", shape=(32, 48), output=tmp_path / "net.onnx"))
+        export(ExportRequest(files / "nan.pt", shape=(32, 48), output=tmp_path / "net.onnx", trust_checkpoint=True))
     assert files_in(tmp_path) == []
 
 
@@ -137,7 +173,7 @@ def test_cancelling_leaves_nothing(files, tmp_path):
     steps = []
     with pytest.raises(Cancelled):
         export(
-            ExportRequest(files / "net.pt", shape=(32, 48), output=tmp_path / "net.onnx"),
+            ExportRequest(files / "net.pt", shape=(32, 48), output=tmp_path / "net.onnx", trust_checkpoint=True),
             lambda fraction, _: steps.append(fraction),
             cancelled=lambda: bool(steps) and steps[-1] > 0.05,
         )
