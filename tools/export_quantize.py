@@ -25,7 +25,7 @@ if __name__ == "__main__":
 
 from core.common.console import Console
 from core.common.errors import EdgePressError, OptionError
-from core.common.paths import home
+from core.common.paths import home, real_path
 from core.common.publish import check_output_folder
 from core.common.serialization import to_data
 from core.common.text import say
@@ -192,7 +192,7 @@ def _job(options: argparse.Namespace) -> Job:
             say("Give exactly one ONNX model."),
             next_step=say("For example: python tools/export_quantize.py model.onnx"),
         )
-    source = replace(inspect_in_helper(path.resolve()), dequantize=options.dequantize)
+    source = replace(inspect_in_helper(real_path(path)), dequantize=options.dequantize)
     counts = [None if folder is None else len(read_folder(folder).files) for folder in _folders(options)]
     inputs = dict(options.input)
     fixed_inputs(source, inputs)  # raises at once where something is wrong with them
@@ -207,7 +207,7 @@ def _job(options: argparse.Namespace) -> Job:
         source=source.path,
         targets=targets,
         preprocessing=preprocessing,
-        out=(options.out or path.parent).resolve(),
+        out=real_path(options.out or path.parent),
         images=_resolved(options.images),
         test_images=_resolved(options.test_images),
         inputs=inputs,
@@ -234,11 +234,11 @@ def _folders(options: argparse.Namespace) -> tuple[Path | None, Path | None]:
 
 def _tools(choice: str) -> str:
     """A path is relative to the current folder, not to the worker's."""
-    return choice if choice in ("own", "official") else str(Path(choice).resolve())
+    return choice if choice in ("own", "official") else str(real_path(Path(choice)))
 
 
 def _resolved(path: Path | None) -> Path | None:
-    return None if path is None else path.resolve()
+    return None if path is None else real_path(path)
 
 
 def _preprocessing(source: Source, options: argparse.Namespace, request: TaskRequest) -> Preprocessing:

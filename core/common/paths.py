@@ -17,3 +17,8 @@ def home(environ: Mapping[str, str] = os.environ) -> Path:
     """The data folder (jobs, uploads, settings): ``EDGEPRESS_HOME``, or ``.edgepress`` in the person's home folder."""
     chosen = environ.get("EDGEPRESS_HOME")
     return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".edgepress"
+
+
+def real_path(path: Path) -> Path:
+    """A path with its links followed; at links in a circle it stops, where ``Path.resolve`` raises RuntimeError."""
+    return Path(os.path.realpath(path))

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from core.common.paths import real_path
+
 PICTURE_FOLDERS = frozenset(
     {"images", "image", "imgs", "img", "img_dir", "jpegimages", "jpgimages", "pictures", "photos", "leftimg8bit"}
 )
@@ -35,7 +37,7 @@ class Places:
 
     def __init__(self, folder: Path) -> None:
         self._given = folder
-        self.base = folder.resolve()
+        self.base = real_path(folder)
         self._listings: dict[Path, Mapping[str, Path]] = {}
         self._beside: dict[tuple[Path, Sequence[str]], Sequence[Mapping[str, Path]]] = {}
 
@@ -106,4 +108,4 @@ class Places:
     def _stays_inside(self, path: Path) -> bool:
         """Whether a path, with its links followed, stays in the nearest of the folder and those above that holds it."""
         root = next((root for root in self.upwards if path.is_relative_to(root)), None)
-        return root is not None and path.resolve().is_relative_to(root)
+        return root is not None and real_path(path).is_relative_to(root)
