@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until the command begins, there is nothing that Ctrl-C could leave half done.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,10 +20,6 @@ from typing import Any, get_args
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 if __name__ == "__main__":
-    # Until the command begins, there is nothing that Ctrl-C could leave half done.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
     from core.setup.own_python import require_packages
 
     require_packages(Path(__file__).resolve().parent.parent)
@@ -26,7 +27,6 @@ if __name__ == "__main__":
 from core.common.console import Console
 from core.common.errors import EdgePressError, OptionError
 from core.common.paths import home, real_path
-from core.common.publish import check_output_folder
 from core.common.serialization import to_data
 from core.common.text import say
 from core.common.unexpected_errors import as_readable_error
@@ -49,7 +49,7 @@ from core.report.make_report import outcome_entry
 from core.report.schema import read_report
 from core.targets import TARGET_IDS, in_order
 from tools.console import JobProgress, ToolConsole, print_notes, print_preflight, print_results_table
-from tools.result_file import write_result
+from tools.result_file import check_result_file, write_result
 
 _INFERENCE_SECONDS = 300.0
 _STOPPED = 130
@@ -62,8 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        if options.json is not None:
-            check_output_folder(options.json.absolute().parent)
+        check_result_file(options.json)
         job = _job(options)
         print_preflight(job.preflight, Console(sys.stderr))
         data = _convert(job)
@@ -74,13 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback, whatever a file or a folder is like
         error = as_readable_error(exc)
         Console(sys.stderr).error(error)
-        with suppress(OSError):
+        with suppress(OptionError):
             write_result(options.json, _failed_report(options, error))
         return 2
     console = ToolConsole()
     print_results_table(report, console)
     print_notes(report, console)
-    write_result(options.json, data)
+    try:
+        write_result(options.json, data)
+    except OptionError as exc:
+        Console(sys.stderr).error(exc)
+        return 2
     return 0 if len(report.converted) == len(report.outcomes) else 1
 
 

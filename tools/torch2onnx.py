@@ -22,8 +22,7 @@ if __name__ == "__main__":
     require_packages(Path(__file__).resolve().parent.parent)
 
 from core.common.console import Console
-from core.common.errors import EdgePressError, InputError, ToolError
-from core.common.publish import check_output_folder
+from core.common.errors import EdgePressError, InputError, OptionError, ToolError
 from core.common.serialization import to_data
 from core.common.text import say
 from core.process.error_json import error_to_json
@@ -31,7 +30,7 @@ from core.pytorch.export import export
 from core.pytorch.request import DEFAULT_OPSET, Exported, ExportRequest, shape_from_text, task_from_name
 from core.setup import openmmlab
 from tools.console import JobProgress, ToolConsole
-from tools.result_file import write_result
+from tools.result_file import check_result_file, write_result
 
 _TASKS = ("mmdet", "mmcls", "mmpretrain", "mmpose", "auto")
 
@@ -42,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = ToolConsole(sys.stderr)
     try:
         with JobProgress(console) as progress:
-            if options.json is not None:
-                check_output_folder(options.json.absolute().parent)
+            check_result_file(options.json)
             exported = export(_request(options), progress.update)
     except KeyboardInterrupt:
         console.print(say("Stopped."))
@@ -53,7 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _write_error(options.json, error)
         return 2 if isinstance(error, (InputError, ToolError)) else 1
     _show(exported, Console())
-    write_result(options.json, {**to_data(exported), "difference": exported.difference})
+    try:
+        write_result(options.json, {**to_data(exported), "difference": exported.difference})
+    except OptionError as error:
+        console.error(error)
+        return 2
     return 0
 
 
@@ -131,7 +133,7 @@ def _shape(shape: Sequence[int | str]) -> str:
 
 def _write_error(path: Path | None, error: EdgePressError) -> None:
     """Write the error for other programs; a file that cannot be written is the error that was printed already."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OptionError):
         write_result(path, {"error": error_to_json(error)})
 
 

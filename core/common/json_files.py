@@ -27,12 +27,20 @@ def write_json(path: Path, data: Any, *, indent: int | None = None) -> None:
     Raises:
         OSError: the disk is full, or the folder is gone or read-only.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # whatever the file is called, the name is short enough
     try:
-        part.write_text(json.dumps(data, ensure_ascii=False, indent=indent), encoding="utf-8")
+        part.write_bytes(_encoded(data, indent))
         retry_while_locked(lambda: os.replace(part, path))  # noqa: PTH105 - named for its atomicity
     finally:
         part.unlink(missing_ok=True)
+
+
+def _encoded(data: Any, indent: int | None) -> bytes:
+    """As readable UTF-8; where a file name is no text, as escapes, which give the same name again."""
+    try:
+        return json.dumps(data, ensure_ascii=False, indent=indent).encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(data, indent=indent).encode("ascii")
 
 
 def read_json(path: Path) -> Any:

@@ -231,9 +231,28 @@ def _content_hash(path: Path) -> str:
 
 
 def _walk(folder: Path, unreadable: list[OSError]) -> Iterator[Path]:
-    # os.walk does not follow links to folders, so a link to a parent makes no endless loop.
-    for parent, folders, names in os.walk(folder, onerror=unreadable.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            if Path(name).suffix.lower() in SUFFIXES | ARRAY_SUFFIXES and not name.startswith("."):
-                yield Path(parent) / name
+    """Not os.walk, which calls itself for each level. Links to folders are not followed: one may lead upwards."""
+    folders = [str(folder)]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                shown = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_name)
+        except OSError as exc:
+            unreadable.append(exc)
+            continue
+        for entry in shown:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            elif Path(entry.name).suffix.lower() in SUFFIXES | ARRAY_SUFFIXES and not _is_folder_link(entry):
+                yield Path(entry.path)
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _is_folder_link(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle; the reader says that it cannot be read
+        return False

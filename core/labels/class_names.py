@@ -9,7 +9,7 @@ from typing import Any
 
 from core.common.errors import ImagesError
 from core.common.paths import real_path
-from core.common.text import say
+from core.common.text import say, visible
 from core.labels.places import Places
 from core.labels.reading import damaged, read_json, read_text, read_yaml
 
@@ -116,7 +116,7 @@ def names_of(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > MAX_NAMES:
         return ()
     names = [name[-1] if isinstance(name, list) and name else name for name in value]
-    return tuple(map(str, names)) if all(isinstance(name, (str, int)) for name in names) else ()
+    return tuple(visible(str(name)) for name in names) if all(isinstance(name, (str, int)) for name in names) else ()
 
 
 def _in_order(names: Mapping[Any, Any]) -> list[Any] | None:

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from core.common.errors import SourceError
+from core.common.paths import is_text
 from core.common.text import Text, say
 from core.onnx_model.external_data import all_tensors, external_part, external_tensors
 from core.onnx_model.graph import ONNX_DOMAINS, all_nodes
@@ -65,6 +66,11 @@ def _parse(path: Path) -> onnx.ModelProto:
     if not path.is_file():
         raise SourceError(
             say('There is no file "{path}".', path=path), next_step=say("Check the path, or pick the model again.")
+        )
+    if not is_text(str(path)):
+        raise SourceError(
+            say('The name of "{path}" is not valid text, so the libraries cannot open it.', path=path),
+            next_step=say("Rename the file, or the folder in which it lies."),
         )
     _check_size(path, path.stat().st_size)
     try:

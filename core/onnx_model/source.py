@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from core.common.errors import OptionError
 from core.common.serialization import from_data
+from core.common.text import visible
 from core.preprocessing import INTEGER_MEAN, Layout, Preprocessing
 
 Dimension: TypeAlias = int | str
@@ -19,6 +20,9 @@ _QUANTIZED_OPERATORS = frozenset(
     {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
     | {"ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "QAttention", "QGemm"}
 )
+
+_MOST_SIDES_CHARACTERS, _MOST_NAMES_CHARACTERS, _MOST_NAMES, _MOST_NAME_CHARACTERS = 100, 2_000_000, 100_000, 200
+"""Of sizes and class names in the metadata: longer ones are none, and would take gigabytes to read."""
 
 _IMAGE_DTYPES = frozenset({"float32", "float16", "float64", *INTEGER_MEAN})
 
@@ -151,7 +155,7 @@ class Source:
         import ast
 
         try:
-            sides = ast.literal_eval(self.metadata.get("imgsz", ""))
+            sides = ast.literal_eval(self.metadata.get("imgsz", "")[:_MOST_SIDES_CHARACTERS])
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return None
         sides = [sides] * 2 if isinstance(sides, int) else sides
@@ -206,6 +210,8 @@ def _class_names(metadata: Mapping[str, str]) -> tuple[str, ...]:
 def _names_from_json(text: str) -> tuple[str, ...]:
     import ast
 
+    if len(text) > _MOST_NAMES_CHARACTERS:
+        return ()
     try:
         names = ast.literal_eval(text) if not text.lstrip().startswith("[") else json.loads(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -214,4 +220,6 @@ def _names_from_json(text: str) -> tuple[str, ...]:
         if not all(isinstance(key, int) for key in names):
             return ()
         names = [names[key] for key in sorted(names)]
-    return tuple(str(name) for name in names) if isinstance(names, list) else ()
+    if not isinstance(names, list) or len(names) > _MOST_NAMES:
+        return ()
+    return tuple(visible(str(name)[:_MOST_NAME_CHARACTERS]) for name in names)

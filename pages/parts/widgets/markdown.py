@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from core.common.text import visible
+
 _MEANINGFUL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 
 
 def plain(text: object) -> str:
     """Escape everything that markdown, its directives or its formulas would interpret."""
-    return _MEANINGFUL.sub(r"\\\1", " ".join(str(text).split()))
+    return _MEANINGFUL.sub(r"\\\1", visible(" ".join(str(text).split())))
