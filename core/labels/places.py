@@ -26,6 +26,7 @@ SPLIT_FOLDERS: Mapping[str, str] = {
 """Usual names of folders with a part of a data set, in small letters -> which part."""
 
 _LEVELS_ABOVE = 2
+_MOST_LEVELS = 10  # next to a picture, and next to the folder that the person gave
 
 
 class Places:
@@ -80,16 +81,19 @@ class Places:
         return self._beside[key]
 
     def _candidates(self, directory: Path, names: Sequence[str]) -> Iterator[Path]:
-        top = self.upwards[-1] if self.upwards else self.base
-        for ancestor in (directory, *directory.parents):
+        for ancestor in self._ancestors(directory):
             rest = directory.relative_to(ancestor).parts
             for name in names:
                 # images/val -> labels/val; beside the picture's own directory whatever its name is.
                 if rest and (rest[0].lower() in PICTURE_FOLDERS or len(rest) == 1):
                     yield ancestor.joinpath(name, *rest[1:])
                 yield ancestor.joinpath(name, *rest)
-            if ancestor == top:
-                return
+
+    def _ancestors(self, directory: Path) -> Sequence[Path]:
+        """The directory and those above it, as far as labels may lie there; of very many the first and the last."""
+        top = self.upwards[-1] if self.upwards else self.base
+        found = [path for path in (directory, *directory.parents) if path.is_relative_to(top)]
+        return found if len(found) <= 2 * _MOST_LEVELS else [*found[:_MOST_LEVELS], *found[-_MOST_LEVELS:]]
 
     def _list(self, directory: Path) -> Mapping[str, Path]:
         found: dict[str, Path] = {}

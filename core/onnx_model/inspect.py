@@ -62,8 +62,20 @@ def inspect(path: Path) -> Source:
     )
 
 
+def _cannot_be_opened(path: Path, exc: OSError) -> SourceError:
+    return SourceError(
+        say('The file "{path}" cannot be opened.', path=path),
+        next_step=say("Check that you may read it and that no other program holds it."),
+        detail=str(exc),
+    )
+
+
 def _parse(path: Path) -> onnx.ModelProto:
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError as exc:  # a folder above it may not be entered; the whole path is too long
+        raise _cannot_be_opened(path, exc) from exc
+    if not is_file:
         raise SourceError(
             say('There is no file "{path}".', path=path), next_step=say("Check the path, or pick the model again.")
         )
@@ -78,11 +90,7 @@ def _parse(path: Path) -> onnx.ModelProto:
         if model.ByteSize() < _MAX_PROTOBUF_BYTES and not external_tensors(model.graph):
             onnx.checker.check_model(model)
     except OSError as exc:
-        raise SourceError(
-            say('The file "{path}" cannot be opened.', path=path),
-            next_step=say("Check that you may read it and that no other program holds it."),
-            detail=str(exc),
-        ) from exc
+        raise _cannot_be_opened(path, exc) from exc
     except (DecodeError, ValueError) as exc:  # ValueError: a name that is not UTF-8
         raise SourceError(
             say('"{name}" is not an ONNX model, or it is damaged or cut off.', name=path.name),

@@ -24,6 +24,9 @@ _QUANTIZED_OPERATORS = frozenset(
 _MOST_SIDES_CHARACTERS, _MOST_NAMES_CHARACTERS, _MOST_NAMES, _MOST_NAME_CHARACTERS = 100, 2_000_000, 100_000, 200
 """Of sizes and class names in the metadata: longer ones are none, and would take gigabytes to read."""
 
+_MOST_STORED_PIXELS = 4096 * 4096
+"""Of a stored preprocessing: with more, each picture would take a gigabyte. By hand a larger size can be set."""
+
 _IMAGE_DTYPES = frozenset({"float32", "float16", "float64", *INTEGER_MEAN})
 
 
@@ -170,9 +173,17 @@ class Source:
         if text is None:
             return None
         try:
-            return from_data(Preprocessing, json.loads(text))
-        except (OptionError, ValueError):
+            stored = from_data(Preprocessing, json.loads(text))
+        except (OptionError, ValueError, RecursionError):
             return None  # damaged metadata: the preprocessing is inferred instead
+        return stored if self._takes_size(stored.size) else None
+
+    def _takes_size(self, size: tuple[int, int]) -> bool:
+        """Whether a size that the file states fits its input, and is one that is meant for pictures."""
+        fits = not self.takes_image or all(
+            isinstance(side, str) or side == stated for side, stated in zip(self.image_size, size, strict=True)
+        )
+        return fits and size[0] * size[1] <= _MOST_STORED_PIXELS
 
 
 def quantized_operators(operators: Collection[str]) -> tuple[str, ...]:
