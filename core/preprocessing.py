@@ -23,6 +23,9 @@ CROP_SHARE = 0.875
 PAD_GREY = 114
 """Value of the border that ``pad`` adds, from ultralytics' letterbox."""
 
+_MOST_RESIZED = 50_000_000
+"""Pixels of an image that is resized as a whole before it is cropped: a line of pixels would become gigabytes."""
+
 _MAX_SIDE = 8192
 
 INTEGER_MEAN: Mapping[str, float] = {"uint8": 0.0, "int8": 128.0}
@@ -171,6 +174,10 @@ class Preprocessing:
         image = image.convert("L" if self.color == "gray" else "RGB")
         (left, top), resized = self._offset_and_size(image.size)
         height, width = self.size
+        if self.fit == "crop" and resized[0] * resized[1] > _MOST_RESIZED:
+            across, down = image.width / resized[0], image.height / resized[1]
+            part = (-left * across, -top * down, (width - left) * across, (height - top) * down)
+            return image.resize((width, height), Image.Resampling.BILINEAR, box=part)
         image = image.resize(resized, Image.Resampling.BILINEAR)
         if self.fit in ("pad", "pad-corner"):
             canvas = Image.new(image.mode, (width, height), (PAD_GREY,) * len(image.getbands()))

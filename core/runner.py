@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
-from core.common.errors import EdgePressError, ImagesError, TargetRefused
+from core.common.errors import EdgePressError, ImagesError, RunLimitError, TargetRefused
 from core.common.progress import Progress, portion
 from core.common.publish import StagedFile, check_output_folder, discard, stage
 from core.common.text import Text, say
@@ -35,6 +35,7 @@ from core.report import transaction
 from core.report.gallery import Gallery
 from core.report.make_report import make_report
 from core.report.schema import Report
+from core.runtimes.run_limit import allow_estimated
 from core.runtimes.source import open_source
 from core.targets import target_by_id
 from core.targets.base import Target
@@ -109,6 +110,8 @@ def _run(
     progress(0.0, say("Checking the model and the pictures"))
     check_output_folder(job.out)
     samples, test_folder, calibration_folder = _split(job)
+    folders = [each for each in (test_folder, calibration_folder) if each is not None]
+    folder_problems = [problem for each in folders for problem in each.problems]
     context = ConversionContext(
         job.inspected or replace(inspect(job.source), dequantize=job.dequantize),
         job.preprocessing,
@@ -119,6 +122,7 @@ def _run(
         ncnn_calibration=job.ncnn_calibration,
     )
     preflight = _preflight(job, context)
+    allow_estimated(max((result.seconds or 0.0 for result in preflight), default=0.0))
     task = context.task = recognize_task_of(job, context, test_folder)
     points = task.point_count if isinstance(task, KeypointDetection) else None
     samples = context.split = with_labels_for(task.name, samples, test_folder, calibration_folder, points=points)
@@ -150,7 +154,7 @@ def _run(
         skipped=context.reader.skipped,
         evaluation=evaluation,
         outcomes=tuple(outcomes),
-        notes=(*context.notes, *evaluation.notes),
+        notes=(*folder_problems, *context.notes, *evaluation.notes),
         preflight=preflight,
     )
 
@@ -250,6 +254,8 @@ def _make(target: Target, context: ConversionContext, progress: Progress) -> _Ma
         artifact = target.make(context, folder, with_title)
     except TargetRefused as exc:
         return Refused(target.id, exc.reason, exc.next_step)
+    except RunLimitError:
+        raise  # the next target would wait for the same
     except EdgePressError as exc:
         return Failed(target.id, exc.reason, exc.next_step, exc.detail, time.perf_counter() - start)
     # An unexpected error in one target, ours or a library's, must not cost the others.

@@ -27,8 +27,7 @@ if __name__ == "__main__":
 from core.common.console import Console
 from core.common.errors import EdgePressError, OptionError
 from core.common.path_rules import check_local
-from core.common.paths import home
-from core.common.publish import check_output_folder
+from core.common.paths import home, real_path
 from core.common.serialization import to_data
 from core.common.text import say
 from core.common.unexpected_errors import as_readable_error
@@ -52,7 +51,7 @@ from core.report.make_report import outcome_entry
 from core.report.schema import read_report
 from core.targets import TARGET_IDS, in_order
 from tools.console import JobProgress, ToolConsole, print_notes, print_preflight, print_results_table
-from tools.result_file import write_result
+from tools.result_file import check_result_file, write_result
 
 _INFERENCE_SECONDS = 300.0
 _STOPPED = 130
@@ -67,8 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _check_paths(options)
         recover(JobStore(home()))
-        if options.json is not None:
-            check_output_folder(options.json.absolute().parent)
+        check_result_file(options.json)
         job = _job(options)
         print_preflight(job.preflight, Console(sys.stderr))
         data = _convert(job)
@@ -79,13 +77,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback, whatever a file or a folder is like
         error = as_readable_error(exc)
         Console(sys.stderr).error(error)
-        with suppress(OSError):
+        with suppress(OptionError):
             write_result(options.json, _failed_report(options, error))
         return 2
     console = ToolConsole()
     print_results_table(report, console)
     print_notes(report, console)
-    write_result(options.json, data)
+    try:
+        write_result(options.json, data)
+    except OptionError as exc:
+        Console(sys.stderr).error(exc)
+        return 2
     return 0 if len(report.converted) == len(report.outcomes) else 1
 
 
@@ -197,7 +199,7 @@ def _job(options: argparse.Namespace) -> Job:
             say("Give exactly one ONNX model."),
             next_step=say("For example: python tools/export_quantize.py model.onnx"),
         )
-    source = replace(inspect_in_helper(path.resolve()), dequantize=options.dequantize)
+    source = replace(inspect_in_helper(real_path(path)), dequantize=options.dequantize)
     counts = [None if folder is None else len(read_folder(folder).files) for folder in _folders(options)]
     inputs = dict(options.input)
     fixed_inputs(source, inputs)  # raises at once where something is wrong with them
@@ -212,7 +214,7 @@ def _job(options: argparse.Namespace) -> Job:
         source=source.path,
         targets=targets,
         preprocessing=preprocessing,
-        out=(options.out or path.parent).resolve(),
+        out=real_path(options.out or path.parent),
         images=_resolved(options.images),
         test_images=_resolved(options.test_images),
         inputs=inputs,
@@ -246,11 +248,11 @@ def _folders(options: argparse.Namespace) -> tuple[Path | None, Path | None]:
 
 def _tools(choice: str) -> str:
     """A path is relative to the current folder, not to the worker's."""
-    return choice if choice in ("own", "official") else str(Path(choice).resolve())
+    return choice if choice in ("own", "official") else str(real_path(Path(choice)))
 
 
 def _resolved(path: Path | None) -> Path | None:
-    return None if path is None else path.resolve()
+    return None if path is None else real_path(path)
 
 
 def _preprocessing(source: Source, options: argparse.Namespace, request: TaskRequest) -> Preprocessing:

@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
+from core.common.errors import OptionError
 from core.common.json_files import write_json
+from core.common.publish import check_output_folder
+from core.common.text import say
+
+
+def check_result_file(path: Path | None) -> None:
+    """Check that the result can be written, before anything runs; its folder is made.
+
+    Args:
+        path: the file; nothing happens without one.
+
+    Raises:
+        OptionError: it cannot.
+    """
+    if path is None:
+        return
+    check_output_folder(path.absolute().parent)
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as exc:  # the name is too long, or links go round in a circle
+        raise _unwritable(path, str(exc)) from exc
+    # In the place of a device or a pipe, which the administrator may replace, there would be a file from then on.
+    if not stat.S_ISREG(found.st_mode):
+        raise _unwritable(path, "no regular file")
 
 
 def write_result(path: Path | None, data: Any) -> None:
-    """Write the result for other programs; nothing happens without a path.
+    """Write the result for other programs, as a whole or not at all; nothing happens without a path.
 
     Args:
         path: the file; its folder is made.
         data: what :mod:`json` can write.
 
     Raises:
-        OSError: it cannot be written.
+        OptionError: it cannot be written.
     """
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, data, indent=2)
+    if path is None:
+        return
+    check_result_file(path)
+    try:
+        write_json(Path(os.path.realpath(path)), data, indent=2)
+    except (OSError, ValueError) as exc:
+        raise _unwritable(path, str(exc)) from exc
+
+
+def _unwritable(path: Path, detail: str) -> OptionError:
+    return OptionError(
+        say('The result cannot be written to "{path}".', path=path),
+        next_step=say("Choose another file, in a folder where you may write."),
+        detail=detail,
+    )

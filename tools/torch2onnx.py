@@ -36,7 +36,6 @@ if __name__ == "__main__":
 from core.common.console import Console
 from core.common.errors import EdgePressError, InputError, ToolError
 from core.common.interrupt import STOPPED, raise_when_interrupted
-from core.common.publish import check_output_folder
 from core.common.serialization import to_data
 from core.common.text import say
 from core.common.unexpected_errors import as_readable_error
@@ -45,7 +44,7 @@ from core.pytorch.export import export
 from core.pytorch.request import DEFAULT_OPSET, Exported, ExportRequest, shape_from_text, task_from_name
 from core.setup import openmmlab
 from tools.console import JobProgress, ToolConsole
-from tools.result_file import write_result
+from tools.result_file import check_result_file, write_result
 
 _TASKS = ("mmdet", "mmcls", "mmpretrain", "mmpose", "auto")
 
@@ -57,8 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     raise_when_interrupted()
     try:
         with JobProgress(console) as progress:
-            if options.json is not None:
-                check_output_folder(options.json.absolute().parent)
+            check_result_file(options.json)
             exported = export(_request(options), progress.update)
         _show(exported, Console())
         write_result(options.json, {**to_data(exported), "difference": exported.difference})
@@ -154,7 +152,7 @@ def _shape(shape: Sequence[int | str]) -> str:
 
 def _write_error(path: Path | None, error: EdgePressError) -> None:
     """Write the error for other programs; a file that cannot be written is the error that was printed already."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(EdgePressError):
         write_result(path, {"error": error_to_json(error)})
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from core.common.errors import EdgePressError
-from core.common.text import LANGUAGES, Language, Text, language_of, say
+from core.common.text import LANGUAGES, Language, Text, language_of, say, visible
 
 
 def system_language(environ: Mapping[str, str] = os.environ) -> Language:
@@ -52,9 +52,9 @@ class Console:
             self.write(error.detail)
 
     def write(self, line: str) -> None:
-        """Print a line as it is; characters that the encoding lacks become question marks."""
+        """Print a line; question marks stand for what the encoding lacks, and escapes for orders to the terminal."""
         encoding = self._stream.encoding or "utf-8"
-        self._stream.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+        self._stream.write(visible(line).encode(encoding, "replace").decode(encoding) + "\n")
         self._stream.flush()
 
 

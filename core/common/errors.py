@@ -11,7 +11,8 @@
     │   └── OptionError        a size, a colour order, an output folder ...
     ├── TargetRefused          this target cannot be made from this source; known without trying
     ├── ConversionError        making the target was tried and did not work
-    │   └── VerificationError  a file was made, but it is wrong
+    │   ├── VerificationError  a file was made, but it is wrong
+    │   └── RunLimitError      one run of a model took too much time or memory
     ├── ToolError              a part of the toolchain is missing or broken
     └── Cancelled              the person ended it
 
@@ -68,6 +69,10 @@ class ConversionError(EdgePressError):
 
 class VerificationError(ConversionError):
     """A file was made, but it does not do what the source does."""
+
+
+class RunLimitError(ConversionError):
+    """One run of a model took too much time or memory; another run would, too."""
 
 
 class ToolError(EdgePressError):

@@ -37,14 +37,12 @@ def write_json(
     Raises:
         OSError: the disk is full, or the folder is gone or read-only.
     """
-    text = json.dumps(data, ensure_ascii=False, indent=indent)
-    if not text.isascii() and not _is_text(text):  # a file's name on Linux may be any bytes
-        text = json.dumps(data, indent=indent)
-    part = path.with_name(f".{secrets.token_hex(4)}.json.part")
+    encoded = _encoded(data, indent)
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # whatever the file is called, the name is short enough
     try:
         part.touch(mode=0o600 if is_private else 0o666, exist_ok=False)
-        with part.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with part.open("wb") as file:
+            file.write(encoded)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
@@ -53,14 +51,6 @@ def write_json(
         part.unlink(missing_ok=True)
     if durable:
         sync_folder(path.parent)
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def sync_folder(folder: Path) -> None:
@@ -77,6 +67,14 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _encoded(data: Any, indent: int | None) -> bytes:
+    """As readable UTF-8; where a file name is no text, as escapes, which give the same name again."""
+    try:
+        return json.dumps(data, ensure_ascii=False, indent=indent).encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(data, indent=indent).encode("ascii")
 
 
 def read_json(path: Path) -> Any:

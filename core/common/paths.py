@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +15,10 @@ ASSETS = PROJECT_ROOT / "assets"
 """Icon, languages and the bundled sample."""
 
 _SUBFOLDERS = ("jobs", "locks", "logs", "results", "uploads")
+
+
+_MOST_NAME_BYTES = 190
+"""Of 255 that file systems take: endings follow, and what temporary files have besides."""
 
 
 def home(environ: Mapping[str, str] = os.environ) -> Path:
@@ -40,3 +45,27 @@ def make_private(folder: Path) -> None:
         with suppress(OSError):  # not there, or another account's, who decides
             if each.stat().st_mode & 0o077:
                 each.chmod(0o700)
+
+
+def real_path(path: Path) -> Path:
+    """A path with its links followed; at links in a circle it stops, where ``Path.resolve`` raises RuntimeError."""
+    return Path(os.path.realpath(path))
+
+
+def output_stem(model: Path) -> str:
+    """The file name of a model without its ending, as result names begin: shortened where there is no room for more."""
+    stem = model.stem
+    name = os.fsencode(stem)
+    if len(name) <= _MOST_NAME_BYTES:
+        return stem
+    kept = name[: _MOST_NAME_BYTES - 9].decode("utf-8", errors="ignore")
+    return f"{kept}-{hashlib.sha256(name).hexdigest()[:8]}"
+
+
+def is_text(name: str) -> bool:
+    """Whether a file name can be encoded; on Linux it may be any bytes."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

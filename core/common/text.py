@@ -9,9 +9,11 @@ translation, as in gettext.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import PurePath
 from typing import Any
 
 from core.common.paths import ASSETS
@@ -23,6 +25,9 @@ LANGUAGES: Mapping[Language, str] = {"en": "English", "zh": "中文"}
 """Every language of the pages with its own name; the templates are in English."""
 
 _CATALOGUES = ASSETS / "languages"
+
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Orders to a terminal, changes of the direction of reading, and halves of characters, which nothing can encode."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Text:
         """The sentence in ``language``, or in English where there is no translation."""
         template = self.template if language == "en" else _catalogue(language).get(self.template, self.template)
         values = {
-            name: value.in_language(language) if isinstance(value, Text) else value
+            name: value.in_language(language) if isinstance(value, Text) else _shown(value)
             for name, value in self.values.items()
         }
         return template.format(**values) if values else template
@@ -62,6 +67,17 @@ class Text:
             for name, value in data["values"].items()
         }
         return cls(data["template"], values)
+
+
+def visible(text: str) -> str:
+    """A name or message of strangers with escapes in the place of what terminals and pages would obey."""
+    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, PurePath):
+        return visible(str(value)).replace("\n", "\\n")
+    return visible(value) if isinstance(value, str) else value
 
 
 def language_of(locale: str) -> Language | None:

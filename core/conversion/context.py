@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx
 
 from core.common.errors import EdgePressError
+from core.common.paths import output_stem
 from core.common.progress import Progress, silent
 from core.common.text import Text, plural, say
 from core.conversion.batch import for_one_sample, samples_at_a_time
@@ -100,8 +101,8 @@ class ConversionContext:
 
     @property
     def stem(self) -> str:
-        """The source's file name without its ending, with which all output file names begin."""
-        return self.source.path.stem
+        """The source's file name without its ending, shortened where it is long: output names begin with it."""
+        return output_stem(self.source.path)
 
     @cached_property
     def example(self) -> Sample:
@@ -405,7 +406,12 @@ class ConversionContext:
     @property
     def notes(self) -> tuple[Text, ...]:
         """Notes that concern the job as a whole."""
-        notes = self.normalized.notes if "normalized" in self.__dict__ else ()
+        notes: tuple[Text, ...] = ()
+        if self.stem != self.source.path.stem:
+            notes += (
+                say("The name of the model is too long for its results; theirs begin with {name}", name=self.stem),
+            )
+        notes += self.normalized.notes if "normalized" in self.__dict__ else ()
         notes += self.prepared.notes if "prepared" in self.__dict__ else ()
         if self.split.crop is not None:
             notes += (

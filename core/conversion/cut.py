@@ -73,13 +73,15 @@ def _is_whole(cut: Cut, model: onnx.ModelProto, feeds: Feeds) -> bool:
 def _is_reproducible(tail: onnx.ModelProto, feeds: Feeds) -> bool:
     """Whether numpy gives the same as onnxruntime, so that the post-processing can be written in any language.
 
-    Not checked where numpy has no implementation, or its NonMaxSuppression would take minutes.
+    Not checked where numpy has no implementation, or its NonMaxSuppression or a loop would take minutes.
     """
     from onnx.reference import ReferenceEvaluator
 
     names = [value.name for value in tail.graph.input]
-    has_nms = any(node.op_type == "NonMaxSuppression" for node in all_nodes(tail.graph))
-    if has_nms and sum(feeds[name].size for name in names) > _MAX_NMS_VALUES:
+    operators = {node.op_type for node in all_nodes(tail.graph)}
+    if operators & {"Loop", "Scan"}:
+        return True
+    if "NonMaxSuppression" in operators and sum(feeds[name].size for name in names) > _MAX_NMS_VALUES:
         return True
     expected = run_model(tail, feeds, optimize=False)
     try:

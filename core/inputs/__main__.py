@@ -16,6 +16,10 @@ from core.inputs.recognition import TaskRequest
 from core.onnx_model.source import Source
 from core.process.lifecycle import exit_immediately
 from core.process.subprocess_entry import serve
+from core.runtimes.run_limit import limit_runs
+
+_RUN_SECONDS = 60.0
+"""Of one run: a model that takes longer cannot be tried on several images in the time that there is."""
 
 
 def infer(source: Any, images: str | None, test_images: str | None, size: Sequence[int] | None, request: Any) -> Any:
@@ -46,4 +50,5 @@ def infer(source: Any, images: str | None, test_images: str | None, size: Sequen
 
 
 if __name__ == "__main__":
+    limit_runs(_RUN_SECONDS)
     exit_immediately(serve(Path(sys.argv[1]), {"infer": infer}))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from core.common.errors import ConversionError, SourceError
+from core.common.errors import ConversionError, RunLimitError, SourceError
 from core.common.text import say
 from core.onnx_model.source import Source, TensorInfo
 from core.runtimes.onnx import source_errors
@@ -45,6 +45,7 @@ def find_dummy_inputs(source: Source, given: Feeds) -> dict[str, Tensor]:
 
     Raises:
         SourceError: an input's type is unknown, or the model ran on no candidate.
+        RunLimitError: one run took too much time or memory.
     """
     unknown = [tensor for tensor in source.inputs if tensor.name not in given]
     for tensor in unknown:
@@ -58,6 +59,8 @@ def find_dummy_inputs(source: Source, given: Feeds) -> dict[str, Tensor]:
         for candidate in itertools.islice(_candidates(unknown, sizes), _MAX_CANDIDATES):
             try:
                 outputs = predictor.run({**given, **candidate})
+            except RunLimitError:
+                raise
             except ConversionError as exc:
                 error = error or exc
                 if time.monotonic() > deadline:

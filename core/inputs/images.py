@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from core.common.errors import ImagesError
 from core.common.foreign_files import content_hash
-from core.common.pictures import MAX_BYTES, open_picture
-from core.common.text import say
+from core.common.paths import real_path
+from core.common.pictures import MAX_BYTES
+from core.common.text import Text, say
+from core.decoding import read_picture
 from core.inputs.object_crops import CropRule, count_crops
 from core.labels.base import Labels
 from core.labels.find import find_labels
@@ -43,6 +45,9 @@ class ImageFolder:
 
     labels: Labels | None = None
     """What is known of them, where anything is."""
+
+    problems: tuple[Text, ...] = ()
+    """The folders below it that cannot be opened."""
 
     @property
     def holds_images(self) -> bool:
@@ -116,10 +121,12 @@ class ImageReader:
     """Unreadable file -> the reason."""
 
     def read(self, files: Iterable[Path]) -> Iterator[tuple[Path, Image.Image]]:
-        """Yield each readable image, upright; never more than one in memory."""
+        """Yield each readable image, as people see it; never more than one in memory."""
         for path in files:
+            if path in self.skipped:
+                continue  # it may have taken a minute the last time
             try:
-                image = open_image(path)
+                image = read_picture(path)
             except ImagesError as exc:
                 self.skipped[path] = str(exc.reason)
             else:
@@ -130,25 +137,6 @@ def _count(files: Sequence[Path], labels: Labels | None, crop: CropRule | None) 
     return len(files) if labels is None or crop is None else count_crops(labels, files, crop)
 
 
-def open_image(path: Path) -> Image.Image:
-    """Decode one image and turn it upright by its EXIF orientation.
-
-    Raises:
-        ImagesError: it is not an image, is damaged, or is far too large.
-    """
-    try:
-        with open_picture(path) as lazy:
-            lazy.load()
-            return ImageOps.exif_transpose(lazy)
-    # Pillow's decoders raise anything on a damaged file: SyntaxError, struct.error, MemoryError, ...
-    except Exception as exc:
-        raise ImagesError(
-            say('The picture "{name}" cannot be read.', name=path.name),
-            next_step=say("Open it in a picture viewer: it may be damaged or no picture at all."),
-            detail=repr(exc),
-        ) from exc
-
-
 def read_folder(folder: Path) -> ImageFolder:
     """List the images below a folder, or its .npy and .npz files where it has none, and find their labels.
 
@@ -157,20 +145,42 @@ def read_folder(folder: Path) -> ImageFolder:
     Raises:
         ImagesError: there is no such folder, it cannot be read, or it holds no sample; or its labels are damaged.
     """
-    if not folder.is_dir():
+    try:
+        is_folder = folder.is_dir()
+    except (OSError, ValueError) as exc:  # a folder above it cannot be opened; a loop of links; a name too long
+        raise _unreadable(folder, exc) from exc
+    if not is_folder:
         raise ImagesError(
             say('There is no folder "{folder}".', folder=folder),
             next_step=say("Check the path, or pick the folder again."),
         )
-    found = sorted(_walk(folder))
+    unreadable: list[OSError] = []
+    found = sorted(_walk(folder, unreadable))
     pictures = [path for path in found if path.suffix.lower() in SUFFIXES]
     files = without_masks(folder, pictures) or tuple(found)
+    if not files and unreadable:
+        raise _unreadable(Path(unreadable[0].filename or folder), unreadable[0])
     if not files:
         raise ImagesError(
             say('There are no pictures and no arrays in "{folder}".', folder=folder),
             next_step=say("Pick a folder with pictures (JPG, PNG, BMP, WEBP, TIFF) or with .npy or .npz files."),
         )
-    return ImageFolder(folder, files, find_labels(folder, files))
+    problems = tuple(_cannot_be_opened(exc.filename or folder) for exc in unreadable)
+    return ImageFolder(folder, files, find_labels(folder, files), problems)
+
+
+def _unreadable(folder: Path, exc: Exception) -> ImagesError:
+    return ImagesError(
+        _cannot_be_opened(folder),
+        next_step=say(
+            "Get the permission to read it, check that its disk or network is there, or pick another folder."
+        ),
+        detail=str(exc),
+    )
+
+
+def _cannot_be_opened(folder: Path | str) -> Text:
+    return say('The folder "{folder}" cannot be opened.', folder=folder)
 
 
 def split(images: ImageFolder, test_images: ImageFolder | None = None) -> Split:
@@ -183,7 +193,7 @@ def split(images: ImageFolder, test_images: ImageFolder | None = None) -> Split:
         images: the folder of samples.
         test_images: the separate test folder, if there is one.
     """
-    if test_images is None or test_images.path.resolve() == images.path.resolve():
+    if test_images is None or real_path(test_images.path) == real_path(images.path):
         return _split_one(images)
     calibration = _evenly_spaced(images.files, MAX_CALIBRATION_SAMPLES)
     seen = {_content_hash(path) for path in calibration}
@@ -220,10 +230,29 @@ def _content_hash(path: Path) -> str:
         return str(path)  # unreadable: the reader skips and records it
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    # os.walk does not follow links to folders, so a link to a parent makes no endless loop.
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            if Path(name).suffix.lower() in SUFFIXES | ARRAY_SUFFIXES and not name.startswith("."):
-                yield Path(parent) / name
+def _walk(folder: Path, unreadable: list[OSError]) -> Iterator[Path]:
+    """Not os.walk, which calls itself for each level. Links to folders are not followed: one may lead upwards."""
+    folders = [str(folder)]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                shown = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_name)
+        except OSError as exc:
+            unreadable.append(exc)
+            continue
+        for entry in shown:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            elif Path(entry.name).suffix.lower() in SUFFIXES | ARRAY_SUFFIXES and not _is_folder_link(entry):
+                yield Path(entry.path)
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _is_folder_link(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links in a circle; the reader says that it cannot be read
+        return False

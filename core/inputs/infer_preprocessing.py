@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
-from core.common.errors import ConversionError, ImagesError, InputError, SourceError
+from core.common.errors import ConversionError, ImagesError, InputError, RunLimitError, SourceError
 from core.common.memory import installed_memory, memory_text
 from core.common.text import Text, say
 from core.inputs.images import ImageFolder, ImageReader, read_folder
@@ -117,6 +117,7 @@ def infer_preprocessing(
 
     Raises:
         SourceError: the model runs at none of the usual sizes.
+        RunLimitError: one run took too much time or memory.
         ImagesError: the folder cannot be read.
         InputError: one run takes more memory than this computer can spare.
         OptionError: the outputs do not fit the task that was asked for.
@@ -134,8 +135,8 @@ def infer_preprocessing(
     most = RECOGNITION_SAMPLES if is_given else _MAX_IMAGES
     try:
         trial = _Trial.of(source, predictor, folder, start.preprocessing, request, most=most)
-    except ConversionError:
-        if folder is not None:
+    except ConversionError as exc:
+        if folder is not None or isinstance(exc, RunLimitError):
             raise
         return start  # it may run on pictures
     start = replace(start, preprocessing=trial.start, task=trial.task.name, task_reason=trial.task.reason)
@@ -332,6 +333,8 @@ def _working_size(source: Source, predictor: OnnxPredictor, sizes: Sequence[tupl
         preprocessing = _default(size, source)
         try:
             predictor.run(image_feeds(source, np.zeros(preprocessing.shape, np.float32)))
+        except RunLimitError:
+            raise
         except ConversionError:
             continue
         return size

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from core.common.errors import ImagesError
-from core.common.text import say
+from core.common.paths import real_path
+from core.common.text import say, visible
 from core.labels.places import Places
 from core.labels.reading import damaged, read_json, read_text, read_yaml
 
@@ -65,7 +66,7 @@ def names_beside(model: Path) -> tuple[str, ...]:
     """Class names from a file beside a model; empty where there is none that looks like a list of names."""
     fixed = ("labels.txt", "classes.txt", "names.txt", "coco.names")
     wanted = (f"{model.stem}.txt", f"{model.stem}_labels.txt", *fixed, f"{model.stem}.names")
-    there = Places(model.parent).files(model.parent.resolve())
+    there = Places(model.parent).files(real_path(model.parent))
     return next(_plausible((there[name] for name in wanted if name in there), read_class_names), ())
 
 
@@ -81,7 +82,7 @@ def characters_beside(model: Path, *, outputs: int | None = None) -> tuple[str, 
         Without the blank; empty where there is no dictionary. Of several, the one with the model's name, else the
         first.
     """
-    there = Places(model.parent).files(model.parent.resolve())
+    there = Places(model.parent).files(real_path(model.parent))
     found = sorted(
         (path for name, path in there.items() if re.fullmatch(r"(?i).*(dict|keys).*\.txt|inference\.yml", name)),
         key=lambda path: (not path.name.startswith(model.stem), path.name),
@@ -115,7 +116,7 @@ def names_of(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > MAX_NAMES:
         return ()
     names = [name[-1] if isinstance(name, list) and name else name for name in value]
-    return tuple(map(str, names)) if all(isinstance(name, (str, int)) for name in names) else ()
+    return tuple(visible(str(name)) for name in names) if all(isinstance(name, (str, int)) for name in names) else ()
 
 
 def _in_order(names: Mapping[Any, Any]) -> list[Any] | None:

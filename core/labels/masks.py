@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.common.pictures import open_picture
+from core.common.errors import ImagesError
 from core.common.text import say
+from core.decoding import read_pixels
 from core.labels.base import Labels, describe, place_and_classes
 from core.labels.class_names import names_near
 from core.labels.outlines import turned
@@ -107,7 +108,7 @@ class _MaskReader:
         if self.are_binary:
             classes = (pixels == _IGNORED).astype(np.int32)
         else:
-            classes = np.where(pixels == _IGNORED, -1, pixels).astype(np.int32)
+            classes = np.where(pixels == _IGNORED, np.int32(-1), pixels)
         return MaskTruth(_fitted(classes, way, (size.width, size.height)))
 
 
@@ -148,23 +149,24 @@ def _are_binary(paths: Sequence[Path]) -> bool:
     return values in ({0, _IGNORED}, {_IGNORED})
 
 
-def _pixels(path: Path) -> NDArray[np.int64] | None:
+def _pixels(path: Path) -> NDArray[np.int32] | None:
     """The class numbers of a mask; None where it is coloured, damaged or too large."""
     try:
-        with open_picture(path) as image:
-            pixels = np.asarray(image).astype(np.int64)
-    except Exception:  # noqa: BLE001 - Pillow raises anything on a damaged file
+        pixels = np.asarray(read_pixels(path))
+    except ImagesError:
         return None
-    if pixels.ndim == 2:
-        return pixels
-    colors = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1]
-    return colors[:, :, 0] if (colors == colors[:, :, :1]).all() else None
+    if pixels.ndim == 3:
+        colors = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1]
+        if not (colors == colors[:, :, :1]).all():
+            return None
+        pixels = colors[:, :, 0]
+    return pixels.astype(np.int32)
 
 
 def _looks_like_mask(path: Path) -> bool:
     """Whether a picture has one channel or few colours."""
     try:
-        with open_picture(path) as image:
-            return len(image.getbands()) < 3 or image.getcolors(_MOST_COLORS) is not None
-    except Exception:  # noqa: BLE001 - Pillow raises anything on a damaged file
+        image = read_pixels(path)
+    except ImagesError:
         return True
+    return len(image.getbands()) < 3 or image.getcolors(_MOST_COLORS) is not None

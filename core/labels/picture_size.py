@@ -98,7 +98,7 @@ class CoordinateMap:
 
 
 def picture_size(path: Path) -> PictureSize | None:
-    """Size of a picture as :func:`core.inputs.images.open_image` shows it, from its header; None where it has none."""
+    """Size of a picture as :func:`core.decoding.read_picture` shows it, from its header; None where it has none."""
     try:
         with open_picture(path) as image:
             orientation = _orientation(path, image)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.common.paths import real_path
 from core.labels.places import PICTURE_FOLDERS, SPLIT_FOLDERS
 from core.labels.problems import Problems
 
@@ -25,7 +26,7 @@ class Pictures:
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         for path in files:
             self._by_name[path.name].append(path)
-        above = folder.resolve().parts[-2:]
+        above = real_path(folder).parts[-2:]
         self.split = splits(above if above[-1].lower() in PICTURE_FOLDERS else above[-1:])
         """Part of its data set, train, val or test, by the name of the folder: none or one."""
 

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from core.common.paths import real_path
+
 PICTURE_FOLDERS = frozenset(
     {"images", "image", "imgs", "img", "img_dir", "jpegimages", "jpgimages", "pictures", "photos", "leftimg8bit"}
 )
@@ -24,6 +26,7 @@ SPLIT_FOLDERS: Mapping[str, str] = {
 """Usual names of folders with a part of a data set, in small letters -> which part."""
 
 _LEVELS_ABOVE = 2
+_MOST_LEVELS = 10  # next to a picture, and next to the folder that the person gave
 
 
 class Places:
@@ -35,7 +38,7 @@ class Places:
 
     def __init__(self, folder: Path) -> None:
         self._given = folder
-        self.base = folder.resolve()
+        self.base = real_path(folder)
         self._listings: dict[Path, Mapping[str, Path]] = {}
         self._beside: dict[tuple[Path, Sequence[str]], Sequence[Mapping[str, Path]]] = {}
 
@@ -78,16 +81,19 @@ class Places:
         return self._beside[key]
 
     def _candidates(self, directory: Path, names: Sequence[str]) -> Iterator[Path]:
-        top = self.upwards[-1] if self.upwards else self.base
-        for ancestor in (directory, *directory.parents):
+        for ancestor in self._ancestors(directory):
             rest = directory.relative_to(ancestor).parts
             for name in names:
                 # images/val -> labels/val; beside the picture's own directory whatever its name is.
                 if rest and (rest[0].lower() in PICTURE_FOLDERS or len(rest) == 1):
                     yield ancestor.joinpath(name, *rest[1:])
                 yield ancestor.joinpath(name, *rest)
-            if ancestor == top:
-                return
+
+    def _ancestors(self, directory: Path) -> Sequence[Path]:
+        """The directory and those above it, as far as labels may lie there; of very many the first and the last."""
+        top = self.upwards[-1] if self.upwards else self.base
+        found = [path for path in (directory, *directory.parents) if path.is_relative_to(top)]
+        return found if len(found) <= 2 * _MOST_LEVELS else [*found[:_MOST_LEVELS], *found[-_MOST_LEVELS:]]
 
     def _list(self, directory: Path) -> Mapping[str, Path]:
         found: dict[str, Path] = {}
@@ -106,4 +112,4 @@ class Places:
     def _stays_inside(self, path: Path) -> bool:
         """Whether a path, with its links followed, stays in the nearest of the folder and those above that holds it."""
         root = next((root for root in self.upwards if path.is_relative_to(root)), None)
-        return root is not None and path.resolve().is_relative_to(root)
+        return root is not None and real_path(path).is_relative_to(root)

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from core.common.errors import SourceError
+from core.common.paths import is_text
 from core.common.text import Text, say
 from core.onnx_model.external_data import all_tensors, external_part, external_tensors
 from core.onnx_model.graph import ONNX_DOMAINS, all_graphs, all_nodes
@@ -135,10 +136,27 @@ def _check_values(graph: onnx.GraphProto, path: Path) -> None:
         )
 
 
+def _cannot_be_opened(path: Path, exc: OSError) -> SourceError:
+    return SourceError(
+        say('The file "{path}" cannot be opened.', path=path),
+        next_step=say("Check that you may read it and that no other program holds it."),
+        detail=str(exc),
+    )
+
+
 def _parse(path: Path) -> onnx.ModelProto:
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError as exc:  # a folder above it may not be entered; the whole path is too long
+        raise _cannot_be_opened(path, exc) from exc
+    if not is_file:
         raise SourceError(
             say('There is no file "{path}".', path=path), next_step=say("Check the path, or pick the model again.")
+        )
+    if not is_text(str(path)):
+        raise SourceError(
+            say('The name of "{path}" is not valid text, so the libraries cannot open it.', path=path),
+            next_step=say("Rename the file, or the folder in which it lies."),
         )
     _check_size(path, path.stat().st_size)
     try:
@@ -146,11 +164,7 @@ def _parse(path: Path) -> onnx.ModelProto:
         if model.ByteSize() < _MAX_PROTOBUF_BYTES and not external_tensors(model.graph):
             onnx.checker.check_model(model)
     except OSError as exc:
-        raise SourceError(
-            say('The file "{path}" cannot be opened.', path=path),
-            next_step=say("Check that you may read it and that no other program holds it."),
-            detail=str(exc),
-        ) from exc
+        raise _cannot_be_opened(path, exc) from exc
     except (DecodeError, ValueError) as exc:  # ValueError: a name that is not UTF-8
         raise SourceError(
             say('"{name}" is not an ONNX model, or it is damaged or cut off.', name=path.name),

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from core.common.errors import OptionError
 from core.common.serialization import from_data
+from core.common.text import visible
 from core.preprocessing import INTEGER_MEAN, Layout, Preprocessing
 
 Dimension: TypeAlias = int | str
@@ -19,6 +20,12 @@ _QUANTIZED_OPERATORS = frozenset(
     {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
     | {"ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "QAttention", "QGemm"}
 )
+
+_MOST_SIDES_CHARACTERS, _MOST_NAMES_CHARACTERS, _MOST_NAMES, _MOST_NAME_CHARACTERS = 100, 2_000_000, 100_000, 200
+"""Of sizes and class names in the metadata: longer ones are none, and would take gigabytes to read."""
+
+_MOST_STORED_PIXELS = 4096 * 4096
+"""Of a stored preprocessing: with more, each picture would take a gigabyte. By hand a larger size can be set."""
 
 _IMAGE_DTYPES = frozenset({"float32", "float16", "float64", *INTEGER_MEAN})
 
@@ -151,7 +158,7 @@ class Source:
         import ast
 
         try:
-            sides = ast.literal_eval(self.metadata.get("imgsz", ""))
+            sides = ast.literal_eval(self.metadata.get("imgsz", "")[:_MOST_SIDES_CHARACTERS])
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return None
         sides = [sides] * 2 if isinstance(sides, int) else sides
@@ -166,9 +173,17 @@ class Source:
         if text is None:
             return None
         try:
-            return from_data(Preprocessing, json.loads(text))
-        except (OptionError, ValueError):
+            stored = from_data(Preprocessing, json.loads(text))
+        except (OptionError, ValueError, RecursionError):
             return None  # damaged metadata: the preprocessing is inferred instead
+        return stored if self._takes_size(stored.size) else None
+
+    def _takes_size(self, size: tuple[int, int]) -> bool:
+        """Whether a size that the file states fits its input, and is one that is meant for pictures."""
+        fits = not self.takes_image or all(
+            isinstance(side, str) or side == stated for side, stated in zip(self.image_size, size, strict=True)
+        )
+        return fits and size[0] * size[1] <= _MOST_STORED_PIXELS
 
 
 def quantized_operators(operators: Collection[str]) -> tuple[str, ...]:
@@ -206,6 +221,8 @@ def _class_names(metadata: Mapping[str, str]) -> tuple[str, ...]:
 def _names_from_json(text: str) -> tuple[str, ...]:
     import ast
 
+    if len(text) > _MOST_NAMES_CHARACTERS:
+        return ()
     try:
         names = ast.literal_eval(text) if not text.lstrip().startswith("[") else json.loads(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -214,4 +231,6 @@ def _names_from_json(text: str) -> tuple[str, ...]:
         if not all(isinstance(key, int) for key in names):
             return ()
         names = [names[key] for key in sorted(names)]
-    return tuple(str(name) for name in names) if isinstance(names, list) else ()
+    if not isinstance(names, list) or len(names) > _MOST_NAMES:
+        return ()
+    return tuple(visible(str(name)[:_MOST_NAME_CHARACTERS]) for name in names)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from core.onnx_model.source import Source
 from core.preflight.preflight import check_targets
 from core.process import messages
 from core.process.helper_process import HelperProcess
+from core.process.lifecycle import limit_own_memory
 
 _SECONDS, _BYTES_PER_SECOND = 20.0, 20e6
 """Time for any file, and how much of a large one is read in a second at least."""
@@ -84,7 +84,7 @@ def _size(path: Path) -> int:
 
 def _run(function: Callable[..., Any], path: Path, argument: Any, options: Mapping[str, Any], most: int) -> Any:
     """In the helper process: onnx raises anything on a damaged file."""
-    _limit_memory(most)
+    limit_own_memory(most)
     try:
         return function(argument, **options)
     except EdgePressError:
@@ -98,13 +98,3 @@ def _run(function: Callable[..., Any], path: Path, argument: Any, options: Mappi
             next_step=say("Pick another file, or export or download the model again."),
             detail=repr(exc)[:2000],
         ) from exc
-
-
-def _limit_memory(most: int) -> None:
-    """Where the system can, it refuses the memory at once; elsewhere the parent looks how much is taken."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_DATA, (most, resource.getrlimit(resource.RLIMIT_DATA)[1]))

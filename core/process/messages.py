@@ -7,6 +7,9 @@ import sys
 
 from core.common.text import Text, say
 
+RUN_NEVER_ENDED = 79
+"""Exit code of a worker process that ended itself, since one run of a model did not stop when it was asked to."""
+
 
 def crashed(exit_code: int | None, last_step: Text | None) -> tuple[Text, Text]:
     """Reason and next step for a worker process that ended without a result.
@@ -16,6 +19,11 @@ def crashed(exit_code: int | None, last_step: Text | None) -> tuple[Text, Text]:
         last_step: the last progress message that it reported.
     """
     step = last_step if last_step is not None else say("starting")
+    if exit_code == RUN_NEVER_ENDED:
+        return (
+            say("One run of the model did not end. Last step: {step}", step=step),
+            say("Use a smaller model, or export it again without loops."),
+        )
     if _is_sigkill(exit_code):
         return (
             say("The computer ended the work, most likely because the memory ran out. Last step: {step}", step=step),
@@ -58,8 +66,35 @@ def reading_ended(exit_code: int | None, stopped: str | None, seconds: float) ->
     return say("A native library crashed while it read the model."), next_step
 
 
+def decoding_ended(exit_code: int | None, stopped: str | None, seconds: float) -> tuple[Text, Text]:
+    """Reason and next step for a picture on which the process that decoded it ended; arguments as above."""
+    next_step = say("Save it again in a picture viewer, smaller, or leave it out.")
+    if stopped == "time":
+        return say("Decoding it takes more than {seconds} s.", seconds=round(seconds)), next_step
+    if stopped == "memory" or _is_sigkill(exit_code):
+        return say("Decoding it takes too much memory."), next_step
+    return say("A native library crashed while it was decoded."), next_step
+
+
+def looking_ended(exit_code: int | None, stopped: str | None, seconds: float) -> tuple[Text, Text]:
+    """Reason and next step for a folder on which the process that looked into it ended; arguments as above."""
+    next_step = say("Choose another folder, with fewer or smaller files.")
+    if stopped == "time":
+        return say(
+            "Looking at the files in this folder takes more than {seconds} s.", seconds=round(seconds)
+        ), next_step
+    if stopped == "memory" or _is_sigkill(exit_code):
+        return say("Looking at the files in this folder takes too much memory."), next_step
+    return say("A native library crashed while it read the files in this folder."), next_step
+
+
 def crashed_at_target(exit_code: int | None) -> tuple[Text, Text]:
     """Reason and next step for a target at which the worker process ended without a result."""
+    if exit_code == RUN_NEVER_ENDED:
+        return (
+            say("One run did not end while this file was made or checked."),
+            say("Use one of the other targets, or a smaller model."),
+        )
     if _is_sigkill(exit_code):
         return (
             say("The computer ended the work on this file, most likely because the memory ran out."),

@@ -20,6 +20,7 @@ from core.common.unexpected_errors import describe_unexpected_error
 from core.job.job import Job
 from core.job.target_id import TargetId
 from core.process.lifecycle import die_with_parent, exit_immediately
+from core.process.messages import RUN_NEVER_ENDED
 from core.queue.job_folder import JobFolder
 from core.queue.state import JobState
 
@@ -127,7 +128,9 @@ def main(folder: Path, run: Run | None = None) -> int:
 
 def _run_job(job: Job, folder: Path, writer: StateWriter) -> object:
     from core.runner import run_job  # heavy: it imports the runtimes
+    from core.runtimes.run_limit import end_process_with
 
+    end_process_with(partial(os._exit, RUN_NEVER_ENDED))
     return run_job(
         job,
         folder,

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from core.common.errors import ConversionError, SourceError
+from core.common.errors import ConversionError, RunLimitError, SourceError
 from core.common.text import Text, say
 from core.onnx_model.serialize import serialize
 from core.runtimes.casting import cast
 from core.runtimes.predictor import Feeds, Tensor
+from core.runtimes.run_limit import limited
 
 _NUMPY_TYPES = {
     "tensor(float)": np.float32,
@@ -43,6 +44,7 @@ class OnnxPredictor:
 
     Raises:
         ConversionError: onnxruntime does not load it, or it is larger than an ONNX file can be.
+        RunLimitError: loading takes too much time or memory.
     """
 
     def __init__(self, model: Path | onnx.ModelProto | bytes, *, threads: int = 0, optimize: bool = True) -> None:
@@ -58,7 +60,10 @@ class OnnxPredictor:
         content = serialize(model) if isinstance(model, onnx.ModelProto) else model
         loaded = str(content) if isinstance(content, Path) else content
         try:
-            self._session = ort.InferenceSession(loaded, options, providers=["CPUExecutionProvider"])
+            with limited(lambda: options.set_load_cancellation_flag(True)):
+                self._session = ort.InferenceSession(loaded, options, providers=["CPUExecutionProvider"])
+        except RunLimitError:
+            raise
         # onnxruntime's exceptions share no base class but Exception.
         except Exception as exc:
             raise ConversionError(
@@ -91,10 +96,18 @@ class OnnxPredictor:
 
         Raises:
             ConversionError: onnxruntime refused the input or failed.
+            RunLimitError: it took too much time or memory.
         """
+        import onnxruntime as ort
+
         typed = {name: self._typed(name, tensor) for name, tensor in feeds.items() if name in self._types}
+        options = ort.RunOptions()
+        options.log_severity_level = _LOG_FATAL_ONLY
         try:
-            results = self._session.run(None, typed)
+            with limited(lambda: setattr(options, "terminate", True)):
+                results = self._session.run(None, typed, options)
+        except RunLimitError:
+            raise
         except Exception as exc:
             raise ConversionError(
                 say("The model stopped while it was being run."),
@@ -128,6 +141,8 @@ def source_errors(path: Path) -> Iterator[None]:
     """Raise errors of the source model itself as a :class:`SourceError` that names its file."""
     try:
         yield
+    except RunLimitError:
+        raise  # it says so itself
     except ConversionError as exc:
         raise SourceError(
             say('The model "{name}" itself cannot be run.', name=path.name),

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.common.paths import home
+from core.common.paths import home, output_stem
 from core.job.target_id import TargetId
 from core.job.task_name import TaskName
 from core.preprocessing import Preprocessing
@@ -73,4 +73,8 @@ def default_out(source: Path, stamp: str) -> Path:
         source: the model.
         stamp: makes the folder's name unique to one job.
     """
-    return home() / "results" / f"{stamp}-{source.stem}" if is_upload(source) or is_sample(source) else source.parent
+    return (
+        home() / "results" / f"{stamp}-{output_stem(source)}"
+        if is_upload(source) or is_sample(source)
+        else source.parent
+    )

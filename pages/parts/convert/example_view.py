@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.common.text import plural
-from pages.parts.convert.example_folder import ExampleFolder
+from core.inputs.example_folder import ExampleFolder
 from pages.parts.paths import uploads
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain, show_text_badge

@@ -8,10 +8,12 @@ from pathlib import Path
 import streamlit as st
 
 from core.common.errors import EdgePressError
+from core.inputs.example_folder import ExampleFolder
 from core.inputs.images import ARRAY_SUFFIXES, SUFFIXES, SampleCounts
+from core.inputs.look_in_helper import prepare
 from core.onnx_model.source import Source
 from pages.parts.convert import draft
-from pages.parts.convert.example_folder import ExampleFolder, forget_examples, inspect_examples
+from pages.parts.convert.example_folder import forget_examples, inspect_examples
 from pages.parts.convert.example_view import count_text, labels_help, show_examples
 from pages.parts.paths import uploads
 from pages.parts.paths.path_chooser import ask_for_path
@@ -61,6 +63,7 @@ def _inspect(path: Path, source: Source) -> ExampleFolder | None:
 
 
 def _ask(source: Source) -> None:
+    prepare()  # while the person chooses
     st.caption(_explanation(source))
     left, right = st.columns(2, gap="large")
     with left:

@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.common.errors import EdgePressError
+from core.common.paths import output_stem
 from core.common.publish import check_output_folder
 from core.common.text import plural
 from core.job.job import Job
@@ -79,7 +80,7 @@ def _show_out(source: Source, targets: tuple[PreflightResult, ...]) -> None:
 
 
 def _warn_of_replacing(out: Path, source: Source, targets: tuple[PreflightResult, ...]) -> None:
-    names = [name for result in targets for name in target_by_id(result.target).file_names(source.path.stem)]
+    names = [name for result in targets for name in target_by_id(result.target).file_names(output_stem(source.path))]
     present = [name for name in names if (out / name).exists()]
     if present:
         show_note(t("These exist already and will be replaced: {names}", names=plain(", ".join(present))))

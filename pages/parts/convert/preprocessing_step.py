@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from io import BytesIO
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
-from PIL import Image
 
 from core.common.errors import EdgePressError, ImagesError
 from core.common.text import say
-from core.inputs.images import open_image
+from core.inputs.example_folder import ExampleFolder
 from core.inputs.infer_in_subprocess import infer_in_subprocess
 from core.inputs.infer_preprocessing import Proposal
 from core.inputs.labels_for_task import takes_one_object
@@ -20,7 +18,7 @@ from core.job.task_name import TaskName
 from core.onnx_model.source import Source
 from core.preprocessing import Preprocessing
 from pages.parts.convert import draft
-from pages.parts.convert.example_folder import ExampleFolder, cut_out_objects
+from pages.parts.convert.example_folder import cut_out_objects, frames
 from pages.parts.convert.examples_step import Examples
 from pages.parts.convert.preprocessing_form import ask_preprocessing
 from pages.parts.convert.task_form import ask_task
@@ -113,10 +111,10 @@ def _show(preprocessing: Preprocessing, chosen: Examples, task: TaskName) -> Non
         st.info(t("Choose example pictures to see here what the model will see."), icon=":material/visibility:")
         return
     folders = [folder for folder in (examples, chosen.test) if folder is not None]
-    objects = _objects(preprocessing, folders) if takes_one_object(task) else []
+    objects = _objects(preprocessing, folders) if takes_one_object(task) else ()
     with st.container(horizontal=True, gap="small", key="preview-strip"):
-        for picture in objects or _pictures(examples):
-            st.image(preprocessing.frame(picture), width=140, output_format="JPEG")
+        for picture in objects or _pictures(preprocessing, examples):
+            st.image(picture, width=140)
     height, width = preprocessing.size
     if objects:
         st.caption(
@@ -130,22 +128,21 @@ def _show(preprocessing: Preprocessing, chosen: Examples, task: TaskName) -> Non
         st.caption(t("Each picture is brought to {width} × {height} pixels.", width=width, height=height))
 
 
-def _objects(preprocessing: Preprocessing, folders: Sequence[ExampleFolder]) -> list[Image.Image]:
+def _objects(preprocessing: Preprocessing, folders: Sequence[ExampleFolder]) -> Sequence[bytes]:
     """Labelled objects of the first folder that has any."""
     for folder in folders:
         try:
             with st.spinner(t("Cutting out what is labelled")):
-                found = cut_out_objects(str(folder.path), preprocessing.size, _SHOWN)
+                found = cut_out_objects(str(folder.path), preprocessing, _SHOWN)
         except ImagesError:
             continue  # the folder was changed in the meantime
         if found:
-            return [Image.open(BytesIO(data), formats=["JPEG", "PNG"]) for data in found]
-    return []
+            return found
+    return ()
 
 
-def _pictures(examples: ExampleFolder) -> Iterator[Image.Image]:
-    for path in examples.shown[:_SHOWN]:
-        try:
-            yield open_image(path)
-        except ImagesError:
-            continue  # removed in the meantime
+def _pictures(preprocessing: Preprocessing, examples: ExampleFolder) -> Sequence[bytes]:
+    try:
+        return frames(tuple(map(str, examples.shown[:_SHOWN])), preprocessing)
+    except ImagesError:
+        return ()  # the files were changed in the meantime

@@ -11,6 +11,7 @@ from string import ascii_uppercase
 
 import streamlit as st
 
+from core.common.paths import is_text
 from core.common.text import Text, plural, say
 from core.inputs.images import ARRAY_SUFFIXES
 from core.inputs.images import SUFFIXES as IMAGE_SUFFIXES
@@ -65,7 +66,8 @@ def list_folder(folder: Path, suffixes: tuple[str, ...] = ()) -> Listing:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name.casefold())
     except OSError:
         return Listing((), (), 0, readable=False)
-    seen = [entry for entry in entries if not entry.name.startswith((".", "$"))]
+    # A name that is no text cannot be shown, nor be given to the libraries that open models.
+    seen = [entry for entry in entries if not entry.name.startswith((".", "$")) and is_text(entry.name)]
     folders = tuple(Path(entry.path) for entry in seen if _is_folder(entry))
     names = [Path(entry.path) for entry in seen if Path(entry.path) not in set(folders)]
     files = tuple(path for path in names if path.suffix.lower() in suffixes)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from core.common.errors import EdgePressError
-from core.common.text import Text
+from core.common.text import Text, visible
 from core.common.unexpected_errors import as_readable_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
@@ -47,4 +47,4 @@ def show_detail(detail: str) -> None:
     """Draw technical detail, closed; nothing where there is none."""
     if detail:
         with st.expander(t("Technical details"), icon=":material/terminal:"):
-            st.code(detail, language=None, wrap_lines=True)
+            st.code(visible(detail), language=None, wrap_lines=True)

@@ -6,6 +6,8 @@ import re
 
 import streamlit as st
 
+from core.common.text import visible
+
 _MEANINGFUL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 
 # Addresses, emoji, icons and arrows are looked for after escapes are resolved, in each piece of text by itself. So
@@ -16,7 +18,7 @@ _CUT_AT = re.compile(r"(?<=:)(?=\S)|(?<=www)(?=\.)|(?=@)|(?<=[-<>~])(?=[->=])", 
 
 def plain(text: object) -> str:
     """Escape everything that markdown, its directives, its formulas or Streamlit's additions would interpret."""
-    pieces = _CUT_AT.split(" ".join(str(text).split()))
+    pieces = _CUT_AT.split(visible(" ".join(str(text).split())))
     return _CUT.join(_MEANINGFUL.sub(r"\\\1", piece) for piece in pieces)
 
 

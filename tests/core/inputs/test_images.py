@@ -4,7 +4,8 @@ import pytest
 from PIL import Image
 
 from core.common.errors import ImagesError
-from core.inputs.images import MAX_CALIBRATION_SAMPLES, ImageReader, open_image, read_folder, split
+from core.decoding import read_picture
+from core.inputs.images import MAX_CALIBRATION_SAMPLES, ImageReader, read_folder, split
 from core.tasks.predictions import ClassTruth
 from small import pictures
 
@@ -95,14 +96,14 @@ def test_a_broken_image_among_good_ones_is_skipped_and_recorded(tmp_path):
 def test_an_image_that_expands_to_a_huge_one_is_not_decoded(tmp_path):
     Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
     with pytest.raises(ImagesError):
-        open_image(tmp_path / "bomb.png")
+        read_picture(tmp_path / "bomb.png")
 
 
 def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (30, 20)).save(tmp_path / "side.jpg", exif=exif)
-    assert open_image(tmp_path / "side.jpg").size == (20, 30)
+    assert read_picture(tmp_path / "side.jpg").size == (20, 30)
 
 
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir(), lambda path: path.write_text("x")])

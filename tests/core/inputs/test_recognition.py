@@ -7,7 +7,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from core.inputs.images import open_image, read_folder
+from core.decoding import read_picture
+from core.inputs.images import read_folder
 from core.inputs.infer_preprocessing import infer_preprocessing
 from core.inputs.recognition import TaskRequest, for_crops, recognize_from_samples
 from core.inputs.samples import image_sample
@@ -53,7 +54,7 @@ def folder(tmp_path):
 
 def recognized(path, folder, name=None):
     source, read = inspect(path), read_folder(folder)
-    samples = [image_sample(source, PREPROCESSING, open_image(file), file) for file in read.files]
+    samples = [image_sample(source, PREPROCESSING, read_picture(file), file) for file in read.files]
     return recognize_from_samples(
         source, OnnxPredictor(path), samples, preprocessings=[PREPROCESSING], folder=read, request=TaskRequest(name)
     ).name
@@ -71,7 +72,7 @@ def test_people_are_looked_for_beyond_the_first_images(tmp_path, folder):
     data["annotations"] = data["annotations"][3:]
     (folder / "keypoints.json").write_text(json.dumps(data))
     source, read = inspect(heatmap_model(tmp_path / "m.onnx")), read_folder(folder)
-    samples = [image_sample(source, PREPROCESSING, open_image(read.files[0]), read.files[0])]
+    samples = [image_sample(source, PREPROCESSING, read_picture(read.files[0]), read.files[0])]
     task = recognize_from_samples(
         source,
         OnnxPredictor(source.path),

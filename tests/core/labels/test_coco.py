@@ -143,16 +143,16 @@ def test_labels_of_the_stored_pixels_are_turned_with_the_picture(tmp_path, orien
     """Checked on the pixels: a white rectangle is found where the truth says."""
     from PIL import Image
 
-    from core.inputs.images import open_image
+    from core.decoding import read_picture
 
     exif = Image.Exif()
     exif[0x0112] = orientation
     image = Image.new("L", (100, 50))
     image.paste(255, (10, 5, 40, 15))
     image.save(tmp_path / "1.png", exif=exif)
-    upright = np.asarray(open_image(tmp_path / "1.png").convert("L")) > 0
+    upright = np.asarray(read_picture(tmp_path / "1.png").convert("L")) > 0
     # Labelled on the stored pixels where these lie sideways, which the size says; else on the upright ones.
-    labelled = (image if orientation >= 5 else open_image(tmp_path / "1.png")).convert("L")
+    labelled = (image if orientation >= 5 else read_picture(tmp_path / "1.png")).convert("L")
     x1, y1, x2, y2 = labelled.getbbox()
     outline = [x1, y1, x2, y1, x2, y2, x1, y2]
     mask = coco_mask.encode(np.asfortranarray(np.asarray(labelled) > 0).astype(np.uint8))

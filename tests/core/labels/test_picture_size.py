@@ -5,7 +5,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from core.inputs.images import open_image
+from core.decoding import read_picture
 from core.labels.picture_size import PictureSize, picture_size
 from labelled_pictures import picture
 
@@ -15,7 +15,7 @@ from labelled_pictures import picture
 def test_the_size_is_that_of_the_picture_as_it_is_opened(tmp_path, orientation, suffix):
     path = picture(tmp_path / f"1{suffix}", (31, 20), orientation=orientation)
     size = picture_size(path)
-    assert (size.width, size.height) == open_image(path).size
+    assert (size.width, size.height) == read_picture(path).size
 
 
 def test_orientation_behind_the_pixels_of_a_png_counts(tmp_path):
@@ -26,7 +26,7 @@ def test_orientation_behind_the_pixels_of_a_png_counts(tmp_path):
     chunk = b"eXIf" + exif.tobytes()[6:]
     late = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
     (tmp_path / "1.png").write_bytes(buffer.getvalue()[:-12] + late + buffer.getvalue()[-12:])
-    assert open_image(tmp_path / "1.png").size == (20, 30)
+    assert read_picture(tmp_path / "1.png").size == (20, 30)
     assert picture_size(tmp_path / "1.png") == PictureSize(20, 30, 6)
 
 
