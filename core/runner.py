@@ -122,7 +122,10 @@ def _run(
         ncnn_calibration=job.ncnn_calibration,
     )
     preflight = _preflight(job, context)
-    allow_estimated(max((result.seconds or 0.0 for result in preflight), default=0.0))
+    allow_estimated(
+        max((result.seconds or 0.0 for result in preflight), default=0.0),
+        max((result.memory_bytes or 0.0 for result in preflight), default=0.0),
+    )
     task = context.task = recognize_task_of(job, context, test_folder)
     points = task.point_count if isinstance(task, KeypointDetection) else None
     samples = context.split = with_labels_for(task.name, samples, test_folder, calibration_folder, points=points)

@@ -14,24 +14,32 @@ from core.common.errors import RunLimitError
 from core.common.text import say
 
 _LEAST_SECONDS = 120.0
+LEAST_BYTES = 1_200_000_000.0
+"""Memory that any run may take."""
+
 _POLL_SECONDS = 0.25
 _MEMORY_SHARE = 0.95  # of the memory that was free when it began, which it may take
+_ESTIMATE_FACTOR = 2.0
 _GRACE_SECONDS = 60.0
 """Time to stop in. A single operator that takes hours is not interrupted."""
 
 _seconds = _LEAST_SECONDS
+_bytes = LEAST_BYTES
 _give_up: Callable[[], None] | None = None
 
 
-def limit_runs(seconds: float = _LEAST_SECONDS) -> None:
-    """Set the time of one run in this process; by default two minutes."""
-    global _seconds
-    _seconds = seconds
+def limit_runs(seconds: float = _LEAST_SECONDS, most_bytes: float = LEAST_BYTES) -> None:
+    """Set the time of one run in this process, and the memory that it may take besides what the process has.
+
+    By default two minutes and 1.2 GB; where less memory is free, nearly all of that.
+    """
+    global _seconds, _bytes
+    _seconds, _bytes = seconds, most_bytes
 
 
-def allow_estimated(seconds: float) -> None:
-    """Let one run take as long as a whole target was estimated to take, where that is more than by default."""
-    limit_runs(max(_LEAST_SECONDS, seconds))
+def allow_estimated(seconds: float, memory_bytes: float) -> None:
+    """Let one run take what a whole target was estimated to take, and twice as much memory, where that is more."""
+    limit_runs(max(_LEAST_SECONDS, seconds), max(LEAST_BYTES, _ESTIMATE_FACTOR * memory_bytes))
 
 
 def end_process_with(give_up: Callable[[], None]) -> None:
@@ -78,13 +86,13 @@ class _Run:
             return
         taken = process.memory_info().rss
         if self.most_bytes is None:
-            self.most_bytes = taken + int(_MEMORY_SHARE * psutil.virtual_memory().available)
+            self.most_bytes = taken + int(min(_bytes, _MEMORY_SHARE * psutil.virtual_memory().available))
         if now > self.start + self.seconds:
             self.error = took_too_long(self.seconds)
         elif taken > self.most_bytes:
             self.error = RunLimitError(
-                say("The memory ran out while the model was run once."),
-                next_step=say("Close other programs or use a smaller model, then try again."),
+                say("One run of the model takes far more memory than a model of its size should, or than is free."),
+                next_step=say("Use a smaller picture size, or a smaller model, or close other programs."),
             )
         if self.error is not None:
             self.stop()

@@ -76,7 +76,7 @@ def test_a_run_that_takes_all_memory_is_stopped(tmp_path, monkeypatch):
     predictor = OnnxPredictor(endless(tmp_path / "m.onnx", grows=True), threads=1)
     free = psutil.virtual_memory()
     monkeypatch.setattr(run_limit.psutil, "virtual_memory", lambda: free._replace(available=300_000_000))
-    with pytest.raises(RunLimitError, match="memory ran out"):
+    with pytest.raises(RunLimitError, match="far more memory"):
         predictor.run({"x": np.ones((1, 4), np.float32)})
 
 
@@ -95,6 +95,13 @@ run_limit.end_process_with(lambda: os._exit(79))
 with run_limit.limited(lambda: None):
     time.sleep(60)
 """
+
+
+def test_a_run_that_takes_far_more_than_was_estimated_is_stopped(tmp_path):
+    predictor = OnnxPredictor(endless(tmp_path / "m.onnx", grows=True), threads=1)
+    run_limit.limit_runs(60.0, 300_000_000)
+    with pytest.raises(RunLimitError, match="far more memory"):
+        predictor.run({"x": np.ones((1, 4), np.float32)})
 
 
 def test_a_process_ends_where_a_run_does_not_stop():
