@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import signal
+import sys
 
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    # Until the command begins, there is nothing that Ctrl-C could leave half done; an import prints a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+if __name__ == "__main__":
+    import signal
+
+    # Before anything is loaded, Ctrl-C ends a command without Python's traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import argparse
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,12 +22,17 @@ from typing import Any, get_args
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 if __name__ == "__main__":
+    from core.common.interrupt import end_when_interrupted
+
+    end_when_interrupted()
+
     from core.setup.own_python import require_packages
 
     require_packages(Path(__file__).resolve().parent.parent)
 
 from core.common.console import Console
 from core.common.errors import EdgePressError, OptionError
+from core.common.interrupt import STOPPED, raise_when_interrupted
 from core.common.path_rules import check_local
 from core.common.paths import home, real_path
 from core.common.serialization import to_data
@@ -54,15 +61,12 @@ from tools.console import JobProgress, ToolConsole, print_notes, print_preflight
 from tools.result_file import check_result_file, write_result
 
 _INFERENCE_SECONDS = 300.0
-_STOPPED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 only when every target was converted."""
     options = _parser().parse_args(arguments)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    raise_when_interrupted()
     try:
         _check_paths(options)
         recover(JobStore(home()))
@@ -73,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = read_report(data)
     except KeyboardInterrupt:
         Console(sys.stderr).print(say("Stopped."))
-        return _STOPPED
+        return STOPPED
     except Exception as exc:  # noqa: BLE001 - nobody is to see a traceback, whatever a file or a folder is like
         error = as_readable_error(exc)
         Console(sys.stderr).error(error)

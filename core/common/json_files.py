@@ -19,6 +19,7 @@ Result = TypeVar("Result")
 MAX_BYTES = 256_000_000
 """That are read of one file; the largest report known, of a graph of 20,000 layers, has 30 million."""
 
+_MOST_DIGITS = 20
 _RETRIES, _PAUSE = 20, 0.02
 
 
@@ -87,9 +88,16 @@ def read_json(path: Path) -> Any:
     check_regular(path, MAX_BYTES)
     text = retry_while_locked(lambda: path.read_text(encoding="utf-8"))
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_int)
     except RecursionError as exc:  # thousands of nested brackets
         raise ValueError("nested too deeply") from exc
+
+
+def _int(digits: str) -> int:
+    """A whole number as programs write it; one of hundreds of digits fits into no other type."""
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
 
 
 def retry_while_locked(action: Callable[[], Result]) -> Result:

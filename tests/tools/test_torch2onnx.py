@@ -102,6 +102,7 @@ def test_what_nobody_expected_is_told_in_words(checkpoint, tmp_path, capsys, mon
 def test_ctrl_c_while_a_command_is_loaded_ends_it_with_a_sentence(tool):
     program = f"""
 import os, runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
 class Interrupting:
     def find_spec(self, name, path=None, target=None):
         if name == "core.common.progress":
