@@ -117,6 +117,17 @@ class JobFolder:
         found = self._read(_REPORT)
         return dict(found) if isinstance(found, Mapping) else None
 
+    def write_report(self, report: Any) -> None:
+        """Replace the report.
+
+        Args:
+            report: as :func:`core.common.serialization.to_data` makes it.
+
+        Raises:
+            OSError: the disk is full, or the folder is gone or read-only.
+        """
+        write_json(self.path / _REPORT, report, indent=2)
+
     def gallery(self) -> list[dict[str, Any]]:
         """The test pictures with each model's predictions, most changed first."""
         found = self._read(_GALLERY)

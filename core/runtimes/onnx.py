@@ -92,7 +92,7 @@ class OnnxPredictor:
         Raises:
             ConversionError: onnxruntime refused the input or failed.
         """
-        typed = {name: self._typed(name, tensor) for name, tensor in feeds.items() if name in self._types}
+        typed = self.typed(feeds)
         try:
             results = self._session.run(None, typed)
         except Exception as exc:
@@ -102,6 +102,14 @@ class OnnxPredictor:
                 detail=_first_lines(exc),
             ) from exc
         return dict(zip(self._outputs, results, strict=True))
+
+    def typed(self, feeds: Feeds) -> dict[str, Tensor]:
+        """Its inputs among the feeds, in the element types that it takes.
+
+        Raises:
+            ConversionError: a number does not fit into the type.
+        """
+        return {name: self._typed(name, tensor) for name, tensor in feeds.items() if name in self._types}
 
     def _typed(self, name: str, tensor: Tensor) -> Tensor:
         dtype = self._types[name]
