@@ -132,7 +132,7 @@ def _try(
     processor: str,
     on_sample: Callable[[int], None],
 ) -> ArmEntry:
-    artifact = _artifact(outcome)
+    artifact = artifact_of(outcome)
 
     def run(kind: RunKind) -> ArmComparison:
         return compare_on_arm(target, artifact, context, task, kind=kind, processor=processor, on_sample=on_sample)
@@ -140,10 +140,15 @@ def _try(
     if target.format.name != "ncnn":
         return _entry(run("onnx"), processor)
     found = run("ncnn")
-    return _entry(found, processor) if _is_right(found) else _entry(found, processor, in_float32=run("ncnn-float32"))
+    return _entry(found, processor) if is_right(found) else _entry(found, processor, in_float32=run("ncnn-float32"))
 
 
-def _artifact(outcome: OutcomeEntry) -> Artifact:
+def artifact_of(outcome: OutcomeEntry) -> Artifact:
+    """The file of a report's entry, as its target opens it.
+
+    Raises:
+        NotTried: it is not there any more.
+    """
     missing = [file.name for file in outcome.files if not file.is_file()]
     if missing:
         raise NotTried(
@@ -160,7 +165,8 @@ def _artifact(outcome: OutcomeEntry) -> Artifact:
     )
 
 
-def _is_right(found: ArmComparison) -> bool:
+def is_right(found: ArmComparison) -> bool:
+    """Whether a file is as good on ARM as here."""
     return found.light != "failed" and found.is_within_budget
 
 
@@ -175,7 +181,7 @@ def _entry(found: ArmComparison, processor: str, *, in_float32: ArmComparison | 
     words = _words(found, in_float32)
     return ArmEntry(
         processor,
-        "right" if _is_right(found) else "wrong",
+        "right" if is_right(found) else "wrong",
         str(words),
         words,
         found.images,
@@ -186,9 +192,9 @@ def _entry(found: ArmComparison, processor: str, *, in_float32: ArmComparison | 
 
 
 def _words(found: ArmComparison, in_float32: ArmComparison | None) -> Text:
-    if _is_right(found):
+    if is_right(found):
         return found.verdict
-    if in_float32 is not None and _is_right(in_float32):
+    if in_float32 is not None and is_right(in_float32):
         return say(
             "{verdict} ncnn computes in 16 bit there, which this model does not bear. It is right with "
             "opt.use_fp16_arithmetic, opt.use_fp16_storage and opt.use_fp16_packed set to false in your program.",
