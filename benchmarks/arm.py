@@ -51,9 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = [row for row in (_measured(job_id, options) for job_id in _jobs(options)) if row]
     if options.table:
         _write_table(options.table, "\n".join(_table(rows)))
-    wrong = [
-        f"{row['name']} {one['target']} {one['processor']}" for row in rows for one in row["files"] if _is_bad(one)
-    ]
+    runs = [(row["name"], one) for row in rows for one in row["files"]]
+    wrong = [f"{name} {one['target']} {one['processor']}" for name, one in runs if _is_bad(one)]
     print(f"{len(rows)} models, {len(runs)} runs, wrong: {wrong or 'none'}")
     return 1 if wrong else 0
 

@@ -16,6 +16,7 @@ from core.common.progress import Progress, silent
 from core.common.serialization import to_data
 from core.common.text import Text, say
 from core.conversion.context import ConversionContext
+from core.evaluation.verdict import found
 from core.job.outcome import Artifact
 from core.process.subprocess_call import call_in_subprocess, never_cancelled
 from core.queue.job_folder import JobFolder
@@ -139,8 +140,8 @@ def _try(
 
     if target.format.name != "ncnn":
         return _entry(run("onnx"), processor)
-    found = run("ncnn")
-    return _entry(found, processor) if is_right(found) else _entry(found, processor, in_float32=run("ncnn-float32"))
+    in_16_bit = run("ncnn")
+    return _entry(in_16_bit, processor, in_float32=None if is_right(in_16_bit) else run("ncnn-float32"))
 
 
 def artifact_of(outcome: OutcomeEntry) -> Artifact:
@@ -170,34 +171,37 @@ def is_right(found: ArmComparison) -> bool:
     return found.light != "failed" and found.is_within_budget
 
 
-def _entry(found: ArmComparison, processor: str, *, in_float32: ArmComparison | None = None) -> ArmEntry:
+def _entry(comparison: ArmComparison, processor: str, *, in_float32: ArmComparison | None = None) -> ArmEntry:
     """The entry of one file.
 
     Args:
-        found: with the options that its runtime chooses there.
+        comparison: with the options that its runtime chooses there.
         processor: what was emulated.
         in_float32: of an ncnn file that is wrong with these, without arithmetic in 16 bit.
     """
-    words = _words(found, in_float32)
+    words = _words(comparison, in_float32)
     return ArmEntry(
         processor,
-        "right" if is_right(found) else "wrong",
+        "right" if is_right(comparison) else "wrong",
         str(words),
         words,
-        found.images,
-        found.agreement,
-        found.here,
-        "\n".join(f"{one.name}: {one.sqnr_db:.1f} dB" for one in found.differences),
+        comparison.images,
+        comparison.agreement,
+        comparison.here,
+        "\n".join(f"{one.name}: {one.sqnr_db:.1f} dB" for one in comparison.differences),
     )
 
 
-def _words(found: ArmComparison, in_float32: ArmComparison | None) -> Text:
-    if is_right(found):
-        return found.verdict
+def _words(comparison: ArmComparison, in_float32: ArmComparison | None) -> Text:
+    if is_right(comparison):
+        return comparison.verdict
+    verdict = comparison.verdict
+    if comparison.here is not None:
+        verdict = say("{verdict} On this computer: {same}.", verdict=verdict, same=found(comparison.here))
     if in_float32 is not None and is_right(in_float32):
         return say(
             "{verdict} ncnn computes in 16 bit there, which this model does not bear. It is right with "
             "opt.use_fp16_arithmetic, opt.use_fp16_storage and opt.use_fp16_packed set to false in your program.",
-            verdict=found.verdict,
+            verdict=verdict,
         )
-    return found.verdict
+    return verdict
