@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 from core.arm.check import check_job
@@ -16,4 +17,5 @@ def _check(folder: str, processor: str, progress: Progress) -> None:
 
 
 if __name__ == "__main__":
+    tempfile.tempdir = sys.argv[1]  # is removed in any case, also where this process is killed
     exit_immediately(serve(Path(sys.argv[1]), {"check": _check}))
