@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
@@ -49,6 +49,14 @@ _Staged: TypeAlias = dict[TargetId, tuple[StagedFile, ...]]
 """The files of each target that passed, complete in the output folder under temporary names."""
 
 _MakeResult: TypeAlias = UnverifiedArtifact | Refused | Failed
+
+
+@dataclass(frozen=True)
+class SampleFolders:
+    """The folder of the test samples, and that of the calibration samples where it is another one."""
+
+    test: ImageFolder | None
+    calibration: ImageFolder | None
 
 
 def _ignore(count: int) -> None:
@@ -109,29 +117,15 @@ def _run(
 ) -> Report:
     progress(0.0, say("Checking the model and the pictures"))
     check_output_folder(job.out)
-    samples, test_folder, calibration_folder = _split(job)
-    folders = [each for each in (test_folder, calibration_folder) if each is not None]
-    folder_problems = [problem for each in folders for problem in each.problems]
-    context = ConversionContext(
-        job.inspected or replace(inspect(job.source), dequantize=job.dequantize),
-        job.preprocessing,
-        split=samples,
-        folder=work,
-        inputs=job.inputs,
-        ncnn_tools=job.ncnn_tools,
-        ncnn_calibration=job.ncnn_calibration,
-    )
+    context, folders = open_context(job, work)
+    folder_problems = [problem for each in (folders.test, folders.calibration) if each for problem in each.problems]
     preflight = _preflight(job, context)
     allow_estimated(
         max((result.seconds or 0.0 for result in preflight), default=0.0),
         max((result.memory_bytes or 0.0 for result in preflight), default=0.0),
     )
-    task = context.task = recognize_task_of(job, context, test_folder)
-    points = task.point_count if isinstance(task, KeypointDetection) else None
-    samples = context.split = with_labels_for(task.name, samples, test_folder, calibration_folder, points=points)
-    if samples.crop is not None:
-        job = replace(job, preprocessing=for_crops(job.preprocessing))
-        context.preprocessing = job.preprocessing
+    task = recognize_task(job, context, folders)
+    job = replace(job, preprocessing=context.preprocessing)
 
     _allow_time(context)
     made = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made, at_target, crashes)
@@ -153,13 +147,51 @@ def _run(
         job,
         context.source,
         task=task,
-        split=samples,
+        split=context.split,
         skipped=context.reader.skipped,
         evaluation=evaluation,
         outcomes=tuple(outcomes),
         notes=(*folder_problems, *context.notes, *evaluation.notes),
         preflight=preflight,
     )
+
+
+def open_context(job: Job, work: Path) -> tuple[ConversionContext, SampleFolders]:
+    """What the targets of a job share, with its samples; its task is not known yet.
+
+    Args:
+        job: what to do.
+        work: folder for intermediate files.
+
+    Raises:
+        InputError: the source or the samples cannot be used.
+    """
+    samples, *folders = _split(job)
+    context = ConversionContext(
+        job.inspected or replace(inspect(job.source), dequantize=job.dequantize),
+        job.preprocessing,
+        split=samples,
+        folder=work,
+        inputs=job.inputs,
+        ncnn_tools=job.ncnn_tools,
+        ncnn_calibration=job.ncnn_calibration,
+    )
+    return context, SampleFolders(*folders)
+
+
+def recognize_task(job: Job, context: ConversionContext, folders: SampleFolders) -> AnyTask:
+    """Recognise the task, and fit the context to it: the labels that it uses, and which objects are cut out.
+
+    Raises:
+        OptionError: the outputs do not fit the task that the person chose.
+        SourceError: the source does not run.
+    """
+    task = context.task = recognize_task_of(job, context, folders.test)
+    points = task.point_count if isinstance(task, KeypointDetection) else None
+    context.split = with_labels_for(task.name, context.split, folders.test, folders.calibration, points=points)
+    if context.split.crop is not None:
+        context.preprocessing = for_crops(context.preprocessing)
+    return task
 
 
 def recognize_task_of(job: Job, context: ConversionContext, folder: ImageFolder | None = None) -> AnyTask:

@@ -11,6 +11,7 @@ from core.common.paths import output_stem
 from core.queue.supervisor import get_supervisor
 from core.report.schema import Report
 from pages.parts.paths.folder_opener import can_open, open_folder
+from pages.parts.results.arm_check import show_arm_check
 from pages.parts.results.gallery import show_gallery
 from pages.parts.results.gallery_entry import read_entries
 from pages.parts.results.headline import show_headline
@@ -42,6 +43,7 @@ def _page() -> None:
     _show_notes(done.report)
     st.subheader(t("At a glance"), anchor=False)
     show_table(done.report)
+    show_arm_check(done)
     st.subheader(t(chart_title(done.report)), anchor=False)
     show_chart(done.report)
     show_layers(done.report)

@@ -8,6 +8,7 @@ import streamlit as st
 from core.common.text import Text, say
 from core.setup import toolchain
 from pages.parts.pytorch.environment_card import show_environment
+from pages.parts.results.arm_card import show_arm_emulator
 from pages.parts.toolbox.installation import INSTALLATION
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
@@ -33,6 +34,7 @@ def _page() -> None:
         _check.clear()
         st.rerun()
     show_environment()
+    show_arm_emulator()
 
 
 @st.cache_data(show_spinner=False, ttl=600)

@@ -24,9 +24,12 @@ from core.preflight.estimate import duration_text
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report, SourceEntry
 from core.report.wording import (
     AGREEMENT_TITLES,
+    ARM_TITLE,
     SIMILARITY_TITLE,
     TRUTH_TITLES,
     agreement_metric,
+    arm_word,
+    is_tried_on_arm,
     light_word,
     points,
     truth_of,
@@ -144,6 +147,7 @@ def print_results_table(report: Report, console: ToolConsole) -> None:
         SIMILARITY_TITLE if metric is None else AGREEMENT_TITLES[metric],
         *(TRUTH_TITLES[figure.metric] for figure in truths),
         say("Time, 1 thread"),
+        *([ARM_TITLE] if is_tried_on_arm(report) else []),
     )
     source = _source_row(report.source, truths)
     outcomes = (_row(outcome, report, metric) for outcome in report.outcomes)
@@ -167,6 +171,7 @@ def _row(outcome: OutcomeEntry, report: Report, metric: AgreementName | None) ->
         _kept(comparison, metric),
         *(_right(truth_of(comparison.truth, figure.metric)) for figure in source.truth[:1]),
         _time(comparison.latency_ms, None if speed_up is None else 1 / speed_up),
+        *([word] if (word := arm_word(outcome)) is not None else []),
     )
 
 
@@ -223,6 +228,7 @@ def _print_outcome(outcome: OutcomeEntry, console: Console) -> None:
     console.print(target_by_id(outcome.target).title)
     for file in outcome.files:
         console.write(f"  {file}")
-    for text in (*words.notes, words.reason, words.next_step):
+    on_arm = None if outcome.arm is None else say("On ARM: {verdict}", verdict=outcome.arm.words)
+    for text in (*words.notes, words.reason, words.next_step, on_arm):
         if text:
             console.print(text, indent=2)

@@ -4,12 +4,14 @@
     python tools/env_config.py --check              only check
     python tools/env_config.py --openmmlab          make the environment for PyTorch models of OpenMMLab as well
     python tools/env_config.py --remove-openmmlab   remove that environment again
+    python tools/env_config.py --arm                fetch the emulated ARM processor as well (Linux)
+    python tools/env_config.py --remove-arm         remove it again
     python tools/env_config.py --wheels DIR         install from a folder of wheels instead of the internet
     python tools/env_config.py --json               the result as JSON, for other programs
 
 Exit codes:
 
-    0    every needed part is ready (with --openmmlab, that environment as well)
+    0    every needed part is ready (with --openmmlab or --arm, that as well)
     1    a needed part is missing or broken
     2    the command line, or the folder of wheels, cannot be used
     3    installing or removing was tried and did not succeed; the reason is printed
@@ -51,7 +53,7 @@ from core.common.interrupt import STOPPED, raise_when_interrupted
 from core.common.progress import Progress, silent
 from core.common.text import say
 from core.common.unexpected_errors import as_readable_error
-from core.setup import environment, openmmlab, own_python, toolchain
+from core.setup import arm, environment, openmmlab, own_python, toolchain
 from core.setup.console_progress import console_progress
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,7 +94,7 @@ def _prepare_own_python(options: argparse.Namespace, console: Console) -> EdgePr
         Why that did not work; it is printed already.
     """
     own, plan = environment.Environment(ROOT), environment.InstallPlan(environment.RUN, options.wheels)
-    if options.check or options.remove_openmmlab or environment.is_ready(own, plan):
+    if options.check or options.remove_openmmlab or options.remove_arm or environment.is_ready(own, plan):
         return None
     try:
         environment.prepare(own, plan, progress=_progress(options, console))
@@ -104,7 +106,12 @@ def _prepare_own_python(options: argparse.Namespace, console: Console) -> EdgePr
 
 def _report(options: argparse.Namespace, console: Console, error: EdgePressError | None = None) -> int:
     """Print the table, or JSON; return the exit code."""
-    components = (*toolchain.check(), toolchain.openmmlab(is_wanted=options.openmmlab))
+    emulated_arm = toolchain.emulated_arm(is_wanted=options.arm)
+    components = (
+        *toolchain.check(),
+        toolchain.openmmlab(is_wanted=options.openmmlab),
+        *([] if emulated_arm is None else [emulated_arm]),
+    )
     code = _code(components, error)
     if options.json:
         print(json.dumps(_as_data(code, components, error), indent=2))
@@ -123,8 +130,12 @@ def _repair(options: argparse.Namespace, console: Console) -> EdgePressError | N
     steps: list[Callable[[], object]] = [lambda: toolchain.complete(progress, wheels=options.wheels)]
     if options.remove_openmmlab:
         steps = [openmmlab.remove]
+    if options.remove_arm:
+        steps = [arm.remove]
     if options.openmmlab:
         steps.append(lambda: openmmlab.create(progress, wheels=options.wheels))
+    if options.arm:
+        steps.append(lambda: arm.create(progress, wheels=options.wheels))
     errors = []
     for step in steps:
         try:
@@ -158,6 +169,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         help="make the environment for PyTorch models of OpenMMLab too (1.6 GB, on Linux up to 6 GB); with "
         "--check: count it as needed",
     )
+    kind.add_argument("--remove-arm", action="store_true", help="remove the emulated ARM processor")
+    parser.add_argument(
+        "--arm",
+        action="store_true",
+        help="fetch an emulated ARM processor too (Linux; 250 MB), for --check-arm of export_quantize.py; with "
+        "--check: count it as needed",
+    )
     parser.add_argument(
         "--wheels",
         type=Path,
@@ -170,6 +188,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.openmmlab and options.remove_openmmlab:
         parser.error("--openmmlab and --remove-openmmlab exclude each other")
+    if options.arm and options.remove_arm:
+        parser.error("--arm and --remove-arm exclude each other")
     return options
 
 

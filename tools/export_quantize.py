@@ -30,6 +30,7 @@ if __name__ == "__main__":
 
     require_packages(Path(__file__).resolve().parent.parent)
 
+from core.arm.check import check_on_arm
 from core.common.console import Console
 from core.common.errors import EdgePressError, OptionError
 from core.common.interrupt import STOPPED, raise_when_interrupted
@@ -56,6 +57,7 @@ from core.queue.store import JobStore
 from core.queue.supervisor import run_in_foreground
 from core.report.make_report import outcome_entry
 from core.report.schema import read_report
+from core.setup import arm
 from core.targets import TARGET_IDS, in_order
 from tools.console import JobProgress, ToolConsole, print_notes, print_preflight, print_results_table
 from tools.result_file import check_result_file, write_result
@@ -64,16 +66,18 @@ _INFERENCE_SECONDS = 300.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0 only when every target was converted."""
+    """Run the command; return 0 only when every target was converted, and is right on ARM if that was asked."""
     options = _parser().parse_args(arguments)
     raise_when_interrupted()
     try:
         _check_paths(options)
         recover(JobStore(home()))
         check_result_file(options.json)
+        if options.check_arm is not None:
+            arm.require()
         job = _job(options)
         print_preflight(job.preflight, Console(sys.stderr))
-        data = _convert(job)
+        data, is_checked = _convert(job, options.check_arm)
         report = read_report(data)
     except KeyboardInterrupt:
         Console(sys.stderr).print(say("Stopped."))
@@ -92,7 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OptionError as exc:
         Console(sys.stderr).error(exc)
         return 2
-    return 0 if len(report.converted) == len(report.outcomes) else 1
+    is_right = is_checked and all(outcome.arm is None or outcome.arm.status == "right" for outcome in report.outcomes)
+    return 0 if is_right and len(report.converted) == len(report.outcomes) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -140,6 +145,16 @@ def _parser() -> argparse.ArgumentParser:
         "--dequantize",
         action="store_true",
         help="turn a model that is 8 bit already back to 32 bit first; its accuracy stays that of 8 bit",
+    )
+    parser.add_argument(
+        "--check-arm",
+        nargs="?",
+        choices=arm.PROCESSORS,
+        const=arm.PROCESSORS[0],
+        metavar="PROCESSOR",
+        help="also try the files on an emulated ARM processor, on ten test pictures at most (Linux; some minutes): "
+        f"{arm.PROCESSORS[0]} (default; Raspberry Pi 5, newer phones) or {arm.PROCESSORS[1]} (Raspberry Pi 4); get it "
+        f"once with {arm.COMMAND}",
     )
     _add_task_options(parser)
     how = parser.add_argument_group("preprocessing (what is left out is proposed from the model and the pictures)")
@@ -278,11 +293,16 @@ def _preprocessing(source: Source, options: argparse.Namespace, request: TaskReq
     return preprocessing
 
 
-def _convert(job: Job) -> dict[str, Any]:
-    """Run the job in a worker process, and wait for it."""
+def _convert(job: Job, processor: str | None) -> tuple[dict[str, Any], bool]:
+    """Run the job in a worker process, and wait for it; then try its files on ARM if that was asked for.
+
+    Returns:
+        The report, and whether its files were tried, if they were to be.
+    """
     store = JobStore(home())
     with JobProgress(ToolConsole(sys.stderr)) as progress:
         job_id, state = run_in_foreground(store, job, partial(_show_state, progress))
+    is_checked = state.status != "done" or processor is None or _check_on_arm(store.folder(job_id), processor)
     report = store.report(job_id)
     if state.status != "done" or report is None:
         raise EdgePressError(
@@ -290,7 +310,18 @@ def _convert(job: Job) -> dict[str, Any]:
             next_step=state.next_step or say("Start it again."),
             detail=state.detail,
         )
-    return report
+    return report, is_checked
+
+
+def _check_on_arm(folder: Path, processor: str) -> bool:
+    """Whether that worked; where it did not, the files that were made are as good as before."""
+    try:
+        with JobProgress(ToolConsole(sys.stderr)) as progress:
+            check_on_arm(folder, processor, progress=progress.update)
+    except EdgePressError as error:
+        Console(sys.stderr).error(error)
+        return False
+    return True
 
 
 def _show_state(progress: JobProgress, state: JobState) -> None:

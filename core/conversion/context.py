@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from core.conversion.normalize import NormalizedSource, normalize_source
 from core.conversion.prepare import PreparedModel, prepare_model, run_source
 from core.conversion.sensitivity import find_prediction_noise
 from core.conversion.to_ncnn import convert_to_ncnn
+from core.fp16.large_values import keep_large_in_32_bit
 from core.inputs.augmentation import augment, augmentation_count
 from core.inputs.dummy_inputs import find_dummy_inputs
 from core.inputs.fixed_inputs import fixed_inputs
@@ -184,7 +185,7 @@ class ConversionContext:
 
     @property
     def ncnn_model(self) -> NcnnModel:
-        """The float32 ncnn model, from which all ncnn targets are made.
+        """The float32 ncnn model, from which all ncnn targets are made; its large values stay in 32 bit on ARM, too.
 
         Raises:
             EdgePressError: the conversion failed; it is run once, and each further access raises the same error.
@@ -198,12 +199,17 @@ class ConversionContext:
         """The error is cached too, since a failing conversion takes as long as any."""
         # pnnx loses inputs that nothing reads, such as one that decided a branch.
         candidates = [without_unused_inputs(model) for model in (self.prepared.static, self.prepared.uncleaned)]
-        convert = partial(
-            convert_to_ncnn,
-            references=self._fixed_references,
-            synthetic=self._synthetic_references,
-            keeps_answers=self.keeps_answers,
-        )
+
+        def convert(models: Sequence[onnx.ModelProto], *, folder: Path) -> NcnnModel:
+            model = convert_to_ncnn(
+                models,
+                references=self._fixed_references,
+                synthetic=self._synthetic_references,
+                keeps_answers=self.keeps_answers,
+                folder=folder,
+            )
+            return keep_large_in_32_bit(model, [feeds for feeds, _ in self.references])
+
         count = samples_at_a_time((*self.source.inputs, *self.source.outputs))
         if count > 1:
             try:

@@ -12,6 +12,7 @@ import onnx
 from core.common.errors import ConversionError, VerificationError
 from core.common.text import say
 from core.conversion.batch import first_sample
+from core.fp16.large_values import FEATURE_MASK
 from core.isolation.predictor import IsolatedPredictor
 from core.metrics.reference_check import KeepsAnswers, ReferenceSamples, compare_outputs
 from core.ncnn.model import NcnnModel
@@ -33,8 +34,8 @@ _NEGLIGIBLE_DIFFERENCE = 1e-6
 _MAX_GROWTH, _ALLOWANCE_BYTES = 1.05, 1 << 16
 """Size of the weights over those of the source, up to which none of them is stored several times."""
 
-_NO_WINOGRAD = (31, str(1 << 6))
-"""ncnn's mask of features that a layer does without (``Layer::featmask``)."""
+_NO_WINOGRAD = 1 << 6
+"""In ncnn's mask of features that a layer does without."""
 
 _Road = Callable[[], NcnnModel]
 
@@ -112,7 +113,7 @@ def _with_rewrites(candidates: Sequence[onnx.ModelProto]) -> Iterator[onnx.Model
 
 def _without_winograd(model: NcnnModel) -> NcnnModel:
     def edit(_: int, layer: Layer, arrays: tuple[Array, ...]) -> tuple[Layer, tuple[Array, ...]]:
-        return (layer.with_param(*_NO_WINOGRAD) if layer.type == "Convolution" else layer), arrays
+        return (layer.with_param(FEATURE_MASK, str(_NO_WINOGRAD)) if layer.type == "Convolution" else layer), arrays
 
     return replace(model.edited(edit))
 

@@ -17,24 +17,22 @@ from core.evaluation.first_run import try_first_run
 from core.evaluation.latency import measure_latency
 from core.evaluation.layer_errors import measure_layers
 from core.evaluation.paired_comparison import Candidate, Metrics, SampleResult, run_paired
-from core.evaluation.verdict import failure, judge_agreement, judge_lost_outputs, judge_numbers
+from core.evaluation.verdict import failure, judge
 from core.inputs.samples import Sample
 from core.isolation.predictor import end_helper
-from core.job.comparison import AgreementName, Comparison, Latency, LayerDifference, TruthFigure
+from core.job.comparison import Comparison, Latency, LayerDifference, TruthFigure
 from core.job.crashes import AtTarget
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.metrics.similarity import least_cosine_through
 from core.onnx_model.boundary import SELECTING
+from core.onnx_model.source import Source
 from core.runtimes.source import open_source
 from core.targets.base import Target
 from core.tasks.base import AnyTask, TruthMetric
 
 _COMPARED, _LAYERS = 0.7, 0.8
 """Shares of the progress bar when the outputs are compared, and when the layers are; the rest is for the latency."""
-
-ORDER_FREE: frozenset[AgreementName] = frozenset({"box-f1", "mask-f1", "pose-f1"})
-"""Agreements of objects, whose rows may change places: numbers compared by position say nothing there."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +82,15 @@ class Evaluation:
             raise candidate.error
         metrics, outputs = candidate.metrics, candidate.metrics.similarity.compute()
         agreement = metrics.agreement.compute()
-        # Random inputs show nothing that a task could find; only of objects the order of the rows must not count.
-        if agreement is not None and (self.images or agreement.metric in ORDER_FREE):
-            light, verdict = judge_agreement(agreement, self.task.budget)
-            light, verdict = judge_lost_outputs(light, verdict, outputs, self.read)
-        else:
-            light, verdict = judge_numbers(
-                outputs, least, measured=self.images > 0, decodes=self.task.name != "tensors"
-            )
+        light, verdict = judge(
+            agreement,
+            outputs,
+            budget=self.task.budget,
+            least_cosine=least,
+            read=self.read,
+            measured=self.images > 0,
+            decodes=self.task.name != "tensors",
+        )
         if light == "failed":
             raise failure(verdict, outputs)
         comparison = Comparison(
@@ -162,11 +161,15 @@ def evaluate(
         layers=layers,
         task=task,
         images=count if context.has_test_samples else 0,
-        # What a model picks by value may change its place.
-        read=frozenset() if SELECTING & set(context.source.operators) else frozenset(metrics.read),
+        read=comparable_outputs(metrics, context.source),
         notes=tuple(_notes_on_samples(metrics)) if context.has_test_samples else (),
         normalized_cosine=context.normalized.cosine if artifacts else 1.0,
     )
+
+
+def comparable_outputs(metrics: Metrics, source: Source) -> frozenset[str]:
+    """The outputs that the task has decoded; none where the source picks by value, since rows may change places."""
+    return frozenset() if SELECTING & set(source.operators) else frozenset(metrics.read)
 
 
 def _notes_on_samples(metrics: Metrics) -> Iterator[Text]:

@@ -13,6 +13,9 @@ from core.tasks.base import Budget
 _KEPT_COSINE = 0.999
 """Without a task: cosine similarity from which numbers count as kept. It says nothing about accuracy."""
 
+ORDER_FREE: frozenset[AgreementName] = frozenset({"box-f1", "mask-f1", "pose-f1"})
+"""Agreements of objects, whose rows may change places: numbers compared by position say nothing there."""
+
 _FOUND: Mapping[AgreementName, Text] = {
     "top-1": say("the same class on {percent}% of the pictures ({low} to {high}%)"),
     "same-labels": say("{percent}% of the labels the same ({low} to {high}%)"),
@@ -38,6 +41,33 @@ def found(agreement: Agreement) -> Text:
             for name, share in (("percent", agreement.value), ("low", agreement.low), ("high", agreement.high))
         },
     )
+
+
+def judge(
+    agreement: Agreement | None,
+    outputs: Sequence[OutputDifference],
+    *,
+    budget: Budget,
+    least_cosine: float,
+    read: Collection[str],
+    measured: bool,
+    decodes: bool,
+) -> tuple[Light, Text]:
+    """The verdict: in the terms of the task where it found something, else by the numbers.
+
+    Args:
+        agreement: with the source's predictions, if anything was decoded.
+        outputs: differences of all outputs.
+        budget: of the task.
+        least_cosine: where numbers decide.
+        read: outputs that the task decodes and whose numbers can be compared by their places.
+        measured: whether there were test samples of the person's.
+        decodes: whether a task decodes the outputs.
+    """
+    # Random inputs show nothing that a task could find; only of objects the order of the rows must not count.
+    if agreement is not None and (measured or agreement.metric in ORDER_FREE):
+        return judge_lost_outputs(*judge_agreement(agreement, budget), outputs, read)
+    return judge_numbers(outputs, least_cosine, measured=measured, decodes=decodes)
 
 
 def judge_agreement(agreement: Agreement, budget: Budget) -> tuple[Light, Text]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import onnx
@@ -12,9 +13,12 @@ from core.runtimes.onnx import OnnxPredictor
 
 _EXCLUDED_OPERATORS = frozenset(
     {"ConstantOfShape", "EyeLike", "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike"}
-    | {"Bernoulli", "Multinomial", "Range", "CumSum", "Constant"}
+    | {"Bernoulli", "Multinomial", "Range", "CumSum", "Constant", "GlobalAveragePool", "GlobalLpPool"}
 )
-"""Their output type is written in an attribute, or their long sums need 32 bit."""
+"""Their output type is written in an attribute, or their long sums need 32 bit: on ARM, onnxruntime adds up in 16."""
+
+_MAX_POOLED = 16
+"""Values over which an average may be taken in fp16; there too, the sum is."""
 
 _SHAPE_USERS = frozenset({"Resize", "Upsample", "Range", "NonMaxSuppression", "TopK"})
 """Operators whose inputs after the first are sizes, scales or limits."""
@@ -98,6 +102,8 @@ def _is_allowed(node: onnx.NodeProto) -> bool:
     if node.domain not in ONNX_DOMAINS or node.op_type in _EXCLUDED_OPERATORS or any(subgraphs(node)):
         return False
     if "Sequence" in node.op_type or "Optional" in node.op_type:
+        return False
+    if node.op_type == "AveragePool" and math.prod(attributes(node)["kernel_shape"]) > _MAX_POOLED:
         return False
     return node.op_type != "Cast" or attributes(node)["to"] == TensorProto.FLOAT
 

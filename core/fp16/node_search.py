@@ -12,6 +12,7 @@ from core.common.errors import ConversionError
 from core.common.progress import Progress
 from core.common.text import say
 from core.fp16.candidates import fp16_candidates
+from core.fp16.large_values import nodes_with_large_values
 from core.fp16.onnx_writer import to_fp16
 from core.isolation.trial import agrees
 from core.metrics.reference_check import KeepsAnswers, ReferenceSamples
@@ -29,7 +30,8 @@ class Fp16Model:
     """Number of nodes that could compute in fp16 by their types."""
 
     kept: tuple[str, ...]
-    """Operators of those among them that stay in float32, because in fp16 the outputs changed, or there were none."""
+    """Operators of those among them that stay in float32: in fp16 the outputs changed, there were none, or values are
+    too large for it."""
 
 
 def search_fp16_nodes(
@@ -43,10 +45,10 @@ def search_fp16_nodes(
 ) -> Fp16Model:
     """Let as many nodes compute in fp16 as the outputs allow.
 
-    All candidates are tried first. Else, starting with all in float32, ever smaller groups of neighbours are put
-    into fp16 and left there if the outputs agree (delta debugging, Zeller 1999): about two trials for each halving
-    and for each node that must stay. (To start with the block list of onnxconverter-common saved no trials:
-    docs/calibration.md.)
+    Nodes with large values stay in float32, whatever the outputs are on this computer. All others are tried first.
+    Else, starting with all in float32, ever smaller groups of neighbours are put into fp16 and left there if the
+    outputs agree (delta debugging, Zeller 1999): about two trials for each halving and for each node that must stay.
+    (To start with the block list of onnxconverter-common saved no trials: docs/calibration.md.)
 
     Args:
         model: the clean model.
@@ -59,22 +61,27 @@ def search_fp16_nodes(
     Raises:
         ConversionError: weights in fp16 alone change the outputs too much.
     """
-    candidates = fp16_candidates(model)
+    large = nodes_with_large_values(model, [feeds for feeds, _ in references])
+    every = fp16_candidates(model)
+    candidates = tuple(index for index in every if index not in large)
 
     def agrees_without(in_float: Collection[int]) -> bool:
         trial = to_fp16(model, set(candidates).difference(in_float))
         return agrees(trial, references, least=least, keeps_answers=keeps_answers)
 
+    def found(in_float: Collection[int]) -> Fp16Model:
+        kept = sorted(set(every) - set(candidates).difference(in_float))
+        operators = tuple(model.graph.node[index].op_type for index in kept)
+        return Fp16Model(to_fp16(model, set(candidates).difference(in_float)), len(every), operators)
+
     if agrees_without(()):
-        return Fp16Model(to_fp16(model, candidates), len(candidates), ())
+        return found(())
     if not agrees_without(candidates):
         raise ConversionError(
             say("In 16 bit the model gives other answers, even where only its weights are stored so."),
             next_step=say("Use the 8 bit targets, which scale the numbers of each layer, or the original."),
         )
-    kept = _reduce(candidates, agrees_without, progress=progress, deadline=time.monotonic() + seconds)
-    operators = tuple(model.graph.node[index].op_type for index in kept)
-    return Fp16Model(to_fp16(model, set(candidates).difference(kept)), len(candidates), operators)
+    return found(_reduce(candidates, agrees_without, progress=progress, deadline=time.monotonic() + seconds))
 
 
 def _reduce(

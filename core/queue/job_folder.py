@@ -131,6 +131,17 @@ class JobFolder:
             return None
         return dict(found) if isinstance(found, Mapping) else None
 
+    def write_report(self, report: Any) -> None:
+        """Replace the report.
+
+        Args:
+            report: as :func:`core.common.serialization.to_data` makes it.
+
+        Raises:
+            OSError: the disk is full, or the folder is gone or read-only.
+        """
+        write_versioned(self.path / _REPORT, report, indent=2, durable=True)
+
     def gallery(self) -> list[dict[str, Any]]:
         """The test pictures with each model's predictions, most changed first."""
         try:

@@ -151,6 +151,35 @@ class ComparisonEntry:
     layers: tuple[LayerEntry, ...] = ()
 
 
+ArmStatus: TypeAlias = Literal["right", "wrong", "unknown"]
+
+
+@dataclass(frozen=True)
+class ArmEntry:
+    """What came of a file on an emulated ARM processor; how fast it was there says nothing, so it is not kept."""
+
+    processor: str
+    """One of :data:`core.setup.arm.PROCESSORS`."""
+
+    status: ArmStatus
+    """Whether it is as good there as here; ``unknown`` where there was no time to run it, or it is not there."""
+
+    verdict: str
+    words: Text
+    """The verdict, for translation."""
+
+    images: int
+    """Test samples on which it was run; 0 where synthetic samples took their place."""
+
+    agreement: Agreement | None = None
+    """On ARM, with the original on this computer."""
+
+    here: Agreement | None = None
+    """The same file on this computer, on the same samples."""
+
+    detail: str = ""
+
+
 @dataclass(frozen=True)
 class OutcomeEntry:
     """What became of one target; every entry has the same keys."""
@@ -173,6 +202,9 @@ class OutcomeEntry:
 
     integer_inputs: tuple[str, ...] = ()
     """Inputs that an ncnn file takes as 32-bit integers; it takes all others as 32-bit floats."""
+
+    arm: ArmEntry | None = None
+    """None where it was not tried on an emulated ARM processor."""
 
     def speed_up(self, source: SourceEntry) -> float | None:
         """How many times as fast as the source it is, on one thread."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from core.common.percent import percent
 from core.common.text import Text, say
 from core.job.comparison import Agreement, AgreementName, Light, TruthFigure, TruthName
-from core.report.schema import ComparisonEntry, Report
+from core.report.schema import ArmStatus, ComparisonEntry, OutcomeEntry, Report
 
 AGREEMENT_TITLES: Mapping[AgreementName, Text] = {
     "top-1": say("Same answers"),
@@ -78,7 +78,25 @@ def light_word(comparison: ComparisonEntry) -> Text:
     return _LIGHTS[comparison.light]
 
 
+ARM_TITLE = say("On ARM")
+ARM_HELP = say(
+    "Whether the file is as good on an emulated ARM processor as on this computer, on some of the test pictures. How "
+    "fast it is there, the emulator cannot tell."
+)
+ARM_WORDS: Mapping[ArmStatus, Text] = {"right": say("right"), "wrong": say("wrong"), "unknown": say("not tried")}
+
+
 _LIGHTS: Mapping[Light, Text] = {"look": say("take a look"), "failed": say("failed")}
+
+
+def is_tried_on_arm(report: Report) -> bool:
+    """Whether any of its files was tried on an emulated ARM processor."""
+    return any(outcome.arm is not None for outcome in report.outcomes)
+
+
+def arm_word(outcome: OutcomeEntry) -> Text | None:
+    """What came of a file on ARM in a word; None where it was not tried."""
+    return None if outcome.arm is None else ARM_WORDS[outcome.arm.status]
 
 
 def agreement_metric(report: Report) -> AgreementName | None:

@@ -65,13 +65,34 @@ class NcnnPredictor:
         Raises:
             ConversionError: ncnn refused the input, failed, or gave an output of another size.
         """
-        runs = [self._run_sample(sample) for sample in self._samples(feeds)]
-        return {name: self._with_source_shape(name, [outputs[name] for outputs in runs]) for name in self.outputs}
+        return self.from_blobs([self._run_sample(blobs) for blobs in self.to_blobs(feeds)])
 
-    def _run_sample(self, feeds: Feeds) -> dict[str, Tensor]:
+    def to_blobs(self, feeds: Feeds) -> list[dict[str, Tensor]]:
+        """What ncnn is fed in each of its runs: blob -> tensor in the shape and type that it takes there.
+
+        Raises:
+            ConversionError: an input is missing, or does not fit into ncnn.
+        """
+        return [self._blobs(sample) for sample in self._samples(feeds)]
+
+    def from_blobs(self, runs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """The source's outputs from the output blobs of those runs.
+
+        Raises:
+            ConversionError: an output has another size than the source's.
+        """
+        blobs = self._model.outputs
+        return {name: self._with_source_shape(name, [run[blobs[name]] for run in runs]) for name in self.outputs}
+
+    @property
+    def output_blobs(self) -> tuple[str, ...]:
+        """The blobs from which the outputs are made."""
+        return tuple(self._model.outputs.values())
+
+    def _run_sample(self, blobs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         with self._net.create_extractor() as extractor:
-            self._feed(extractor, feeds)
-            return {name: np.array(_extract(extractor, blob)) for name, blob in self._model.outputs.items()}
+            self._feed(extractor, blobs)
+            return {blob: np.array(_extract(extractor, blob)) for blob in self.output_blobs}
 
     def _samples(self, feeds: Feeds) -> list[Feeds]:
         """The feeds of each sample, where all inputs hold the same number of samples along their first axis."""
@@ -106,7 +127,7 @@ class NcnnPredictor:
         places = {top: index for index, layer in enumerate(self._model.param.layers) for top in layer.tops}
         with self._net.create_extractor() as extractor:
             extractor.set_light_mode(True)  # frees blobs once the next layer has read them
-            self._feed(extractor, self._samples(feeds)[0])
+            self._feed(extractor, self.to_blobs(feeds)[0])
             for blob in sorted(blobs, key=lambda blob: places.get(blob, 0)):
                 yield blob, np.array(_extract(extractor, blob), copy=False)
 
@@ -114,16 +135,19 @@ class NcnnPredictor:
         """Release the memory."""
         self._net.clear()
 
-    def _feed(self, extractor: Any, feeds: Feeds) -> None:
+    def _blobs(self, feeds: Feeds) -> dict[str, Tensor]:
+        missing = [name for name in self._model.inputs if name not in feeds]
+        if missing:
+            raise _failed(f"input {missing[0]} was not given")
+        return {blob: self._fitted(name, feeds[name], blob) for name, blob in self._model.inputs.items()}
+
+    def _feed(self, extractor: Any, blobs: Mapping[str, Tensor]) -> None:
         """Set the inputs, as copies in ncnn's own memory.
 
         ncnn does not keep numpy's memory alive, and a first layer that works in place (an activation, a
         normalisation) would crash on it.
         """
-        for name, blob in self._model.inputs.items():
-            if name not in feeds:
-                raise _failed(f"input {name} was not given")
-            tensor = self._fitted(name, feeds[name], blob)
+        for blob, tensor in blobs.items():
             if extractor.input(blob, self._ncnn.Mat(tensor).clone()) != 0:
                 raise _failed(f"input {blob}")
 

@@ -100,7 +100,7 @@ class OnnxPredictor:
         """
         import onnxruntime as ort
 
-        typed = {name: self._typed(name, tensor) for name, tensor in feeds.items() if name in self._types}
+        typed = self.typed(feeds)
         options = ort.RunOptions()
         options.log_severity_level = _LOG_FATAL_ONLY
         try:
@@ -115,6 +115,14 @@ class OnnxPredictor:
                 detail=_first_lines(exc),
             ) from exc
         return dict(zip(self._outputs, results, strict=True))
+
+    def typed(self, feeds: Feeds) -> dict[str, Tensor]:
+        """Its inputs among the feeds, in the element types that it takes.
+
+        Raises:
+            ConversionError: a number does not fit into the type.
+        """
+        return {name: self._typed(name, tensor) for name, tensor in feeds.items() if name in self._types}
 
     def _typed(self, name: str, tensor: Tensor) -> Tensor:
         dtype = self._types[name]

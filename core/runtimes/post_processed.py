@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.runtimes.onnx import OnnxPredictor
@@ -24,6 +24,7 @@ class PostProcessedPredictor:
 
     def __init__(self, head: Predictor, tail: Path, outputs: Sequence[str], *, threads: int = 0) -> None:
         self._head = head
+        self._tail_path = tail
         self._tail = OnnxPredictor(tail, threads=threads)
         self._outputs = tuple(outputs)
 
@@ -31,6 +32,10 @@ class PostProcessedPredictor:
     def outputs(self) -> tuple[str, ...]:
         """Output names, in the order of the source."""
         return self._outputs
+
+    def with_head(self, change: Callable[[Predictor], Predictor]) -> PostProcessedPredictor:
+        """The same post-processing behind another predictor, made from this one's."""
+        return PostProcessedPredictor(change(self._head), self._tail_path, self._outputs, threads=1)
 
     def run(self, feeds: Feeds) -> dict[str, Tensor]:
         """Run one inference.

@@ -19,7 +19,7 @@ from core.common.paths import PROJECT_ROOT
 from core.common.progress import Progress, portion, silent
 from core.common.text import Text, say
 from core.pnnx.program import find_pnnx
-from core.setup import installer
+from core.setup import arm, installer
 from core.setup import openmmlab as openmmlab_environment
 from core.setup.command import run_captured
 from core.setup.computer import unsupported_python, untested_python
@@ -87,6 +87,8 @@ _PACKAGES: tuple[_Package, ...] = (
 )
 
 _OPENMMLAB: Mapping[str, ComponentStatus] = {"ready": "ready", "absent": "missing", "unfinished": "broken"}
+
+_ARM: Mapping[arm.ArmStatus, ComponentStatus] = {"ready": "ready", "absent": "missing", "outdated": "broken"}
 
 _OFFICIAL_TOOLS = ("ncnn2table", "ncnn2int8")
 
@@ -156,6 +158,25 @@ def openmmlab(*, is_wanted: bool = False) -> Component:
     }
     purpose = say("turning PyTorch models of OpenMMLab into ONNX")
     return Component("openmmlab", "OpenMMLab", None, purpose, status, notes[status], optional=not is_wanted)
+
+
+def emulated_arm(*, is_wanted: bool = False) -> Component | None:
+    """The emulated ARM processor, which EdgePress is complete without; None where this computer cannot have it.
+
+    Args:
+        is_wanted: whether it counts as needed all the same; then why it cannot be had is its note.
+    """
+    reasons = arm.unavailable()
+    if reasons is not None and not is_wanted:
+        return None
+    status: ComponentStatus = _ARM[arm.status()]
+    notes: Mapping[ComponentStatus, Text] = {
+        "ready": say("{size} MB in {folder}", size=round(arm.size() / 1e6), folder=str(arm.folder())),
+        "missing": say("Make it with: {command}", command=arm.COMMAND) if reasons is None else reasons[0],
+        "broken": say("It was made for another version of EdgePress. Renew it with: {command}", command=arm.COMMAND),
+    }
+    purpose = say("trying files on ARM without a board")
+    return Component("arm", "ARM emulator", None, purpose, status, notes[status], optional=not is_wanted)
 
 
 def _keys(components: Iterable[Component], status: ComponentStatus) -> list[str]:

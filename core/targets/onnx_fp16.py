@@ -70,8 +70,8 @@ def _notes(found: Fp16Model) -> tuple[Text, ...]:
         return (say("The weights are stored in 16 bit, and everything is computed in 32 bit."),)
     return (
         say(
-            "{count} of {all} steps are computed in 32 bit, because 16 bit changed the answers or did not run: "
-            "{operators}.",
+            "{count} of {all} steps are computed in 32 bit, because 16 bit changed the answers, cannot hold their "
+            "values, or did not run: {operators}.",
             count=len(found.kept),
             all=found.candidates,
             operators=", ".join(

@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-from core.common.errors import Cancelled, EdgePressError
+from core.common.errors import Cancelled
 from core.common.text import Text, say
 from core.setup import openmmlab
 from pages.parts.pytorch.background_tasks import OPENMMLAB_INSTALLATION
@@ -16,13 +16,13 @@ from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.progress import watch_task
+from pages.parts.widgets.removal import offer_removal
 
 _STATES: Mapping[openmmlab.EnvironmentStatus, tuple[Text, str, Literal["gray", "orange", "green"]]] = {
     "absent": (say("not installed"), ":material/more_horiz:", "gray"),
     "unfinished": (say("not complete"), ":material/build:", "orange"),
     "ready": (say("ready"), ":material/check:", "green"),
 }
-_REMOVING = "openmmlab-removing"
 
 
 def show_environment(*, is_quiet: bool = False) -> bool:
@@ -79,7 +79,7 @@ def _offer(*, is_partial: bool) -> None:
             OPENMMLAB_INSTALLATION.start()
             st.rerun()
         if is_partial:
-            _offer_removal()
+            offer_removal("openmmlab", _remove)
 
 
 def _show_last_error(*, is_partial: bool) -> None:
@@ -104,7 +104,7 @@ def _show_ready() -> None:
                     folder=plain(openmmlab.folder()),
                 )
             )
-        _offer_removal()
+        offer_removal("openmmlab", _remove)
 
 
 @st.cache_data(show_spinner=False, ttl=600)
@@ -112,31 +112,7 @@ def _size(folder: str) -> int:  # noqa: ARG001 - the cache's key
     return openmmlab.size()
 
 
-def _offer_removal() -> None:
-    """Two clicks, since getting it again takes minutes."""
-    if not st.session_state.get(_REMOVING):
-        st.button(
-            t("Remove"), key="openmmlab-remove", icon=":material/delete:", on_click=_confirm_removal, args=(True,)
-        )
-        return
-    with st.container(horizontal=True, gap="small", width="content"):
-        st.button(t("Keep it"), key="openmmlab-keep", on_click=_confirm_removal, args=(False,))
-        if st.button(t("Really remove it"), key="openmmlab-really", icon=":material/delete:", type="primary"):
-            _remove()
-
-
-def _confirm_removal(is_asked: bool) -> None:
-    st.session_state[_REMOVING] = is_asked
-
-
 def _remove() -> None:
-    _confirm_removal(False)
     OPENMMLAB_INSTALLATION.forget()
-    try:
-        with st.spinner(t("Removing")):
-            openmmlab.remove()
-    except EdgePressError as exc:
-        show_error(exc)
-        return
+    openmmlab.remove()
     _size.clear()
-    st.rerun()

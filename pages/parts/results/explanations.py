@@ -63,3 +63,8 @@ def speed(result: OutcomeEntry, source: SourceEntry) -> Text | None:
     if ratio > 1:
         return say("{times} as fast as the original on this computer.", times=number_format.times(ratio))
     return say("Slower than the original on this computer: {times} its speed.", times=number_format.times(ratio))
+
+
+def on_arm(result: OutcomeEntry) -> Text | None:
+    """What came of it on an emulated ARM processor; None where it was not tried."""
+    return None if result.arm is None else say("On ARM: {verdict}", verdict=result.arm.words)

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import streamlit as st
 
 from core.common.text import Text, say
-from core.report.schema import OutcomeEntry
+from core.report.schema import ArmStatus, OutcomeEntry
 from core.report.wording import light_word
 from pages.parts.widgets.language import t
 
@@ -34,6 +34,10 @@ _KINDS: Mapping[str, tuple[_Color, str, str]] = {
     "look": ("orange", "visibility", "△"),
     "failed": ("red", "error", "✕"),
 }
+
+
+ARM_LETTERS: Mapping[ArmStatus, str] = {"right": "✓", "wrong": "✕", "unknown": "–"}
+"""Before the word that says what came of a file on ARM."""
 
 
 def sign(result: OutcomeEntry) -> Sign:

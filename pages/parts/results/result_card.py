@@ -61,7 +61,11 @@ def _show_figures(result: OutcomeEntry, report: Report) -> None:
     time = t("{time} a run", time=number_format.milliseconds(None if latency is None else latency.median_one_thread))
     times = number_format.times(result.speed_up(report.source))
     _figure(speed, t("Speed"), times, time, explanations.SPEED_HELP)
-    sentences = (*explanations.truths(result, report.source), explanations.speed(result, report.source))
+    sentences = (
+        *explanations.truths(result, report.source),
+        explanations.speed(result, report.source),
+        explanations.on_arm(result),
+    )
     st.markdown("\n".join(f"- {plain(t(sentence))}" for sentence in sentences if sentence is not None))
 
 
@@ -123,6 +127,9 @@ def _technical(result: OutcomeEntry) -> str:
             latency = comparison.latency_ms
             lines.append(f"1 thread: {number_format.milliseconds(latency.median_one_thread)}")
             lines.append(f"{latency.threads} threads: {number_format.milliseconds(latency.median_all_threads)}")
+        if result.arm is not None:
+            lines.append(f"{result.arm.processor}: {result.arm.status} ({result.arm.images})")
+            lines.append(result.arm.detail)
         lines.append(f"conversion: {result.seconds:.1f} s")
     return "\n".join(lines)
 

@@ -14,18 +14,22 @@ from core.report.schema import OutcomeEntry, Report
 from core.report.wording import (
     AGREEMENT_HELP,
     AGREEMENT_TITLES,
+    ARM_HELP,
+    ARM_TITLE,
+    ARM_WORDS,
     SIMILARITY_HELP,
     SIMILARITY_TITLE,
     TRUTH_HELP,
     TRUTH_TITLES,
     agreement_metric,
+    is_tried_on_arm,
     short_difference,
     truth_of,
     with_interval,
 )
 from core.targets import target_by_id
 from pages.parts.results import explanations
-from pages.parts.results.light import sign
+from pages.parts.results.light import ARM_LETTERS, sign
 from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.served_files import theme
@@ -51,6 +55,7 @@ def show_table(report: Report) -> None:
             t(SIMILARITY_HELP if metric is None else AGREEMENT_HELP[metric]),
         ),
         **_truth_headings(report),
+        **({"arm": (t(ARM_TITLE), t(ARM_HELP))} if is_tried_on_arm(report) else {}),
         "size": (t("Size"), t(explanations.SHARE_HELP)),
         "speed": (t("Speed"), t(explanations.SPEED_HELP)),
     }
@@ -79,6 +84,7 @@ def _original_row(report: Report) -> dict[str, Any]:
         "kept": number_format.NOTHING,
         "right": percent(source.truth[0].value) if source.truth else number_format.NOTHING,
         "difference": "",
+        "arm": "",
         "size": number_format.size(source.size_bytes),
         "speed": number_format.times(1.0),
     }
@@ -91,9 +97,15 @@ def _row(result: OutcomeEntry, report: Report, metric: AgreementName | None) -> 
         "status": f"{shown.letter} {t(shown.word)}",
         "kept": _kept(result, metric),
         **_right(result, report.source.truth),
+        "arm": _arm(result),
         "size": _size(result, report),
         "speed": number_format.times(result.speed_up(report.source)),
     }
+
+
+def _arm(result: OutcomeEntry) -> str:
+    status = None if result.arm is None else result.arm.status
+    return number_format.NOTHING if status is None else f"{ARM_LETTERS[status]} {t(ARM_WORDS[status])}"
 
 
 def _size(result: OutcomeEntry, report: Report) -> str:

@@ -42,9 +42,7 @@ def wide_net(tmp_path):
     ids=["stored", "ultralytics", "given"],
 )
 def test_a_run_that_takes_all_memory_is_not_begun(wide_net, metadata, size):
-    with pytest.raises(
-        InputError, match=r"(8192|4096) pixels, one run of this model takes about \d+\.?\d* GB"
-    ):
+    with pytest.raises(InputError, match=r"(8192|4096) pixels, one run of this model takes about \d+\.?\d* GB"):
         infer_preprocessing(wide_net(**metadata), size=size)
 
 
