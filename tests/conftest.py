@@ -6,7 +6,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Tests that take minutes run only where they are asked for by their marker.
     """
-    if "openmmlab" not in config.getoption("markexpr"):
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("openmmlab")])
-        items[:] = [item for item in items if not item.get_closest_marker("openmmlab")]
+    for marker in ("openmmlab", "arm"):
+        if marker not in config.getoption("markexpr"):
+            config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(marker)])
+            items[:] = [item for item in items if not item.get_closest_marker(marker)]
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

@@ -6,16 +6,17 @@ ncnn computes in 32 bit. On ARM both compute in 16 bit, and what lies beyond 655
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
 from core.common.errors import ConversionError
 from core.fp16.candidates import float_tensors
 from core.ncnn.model import NcnnModel
-from core.ncnn.param import Layer
+from core.ncnn.param import Layer, parse_layer
 from core.ncnn.weights import Array
 from core.onnx_model.graph import copy_model, set_outputs
 from core.runtimes.ncnn import NcnnPredictor
@@ -31,7 +32,11 @@ FEATURE_MASK = 31
 _IN_32_BIT = 1 << 0 | 1 << 1
 """Neither arithmetic nor storage in 16 bit."""
 
-_LARGEST = "__largest_of_"
+_LARGEST_FP16 = float(np.finfo(np.float16).max)
+_MASKING = frozenset({"Where", "Pad", "Max", "Min"})
+"""Operators whose extreme constants stand for infinity: a 16-bit file has the largest number in their place."""
+
+_PREFIX = "__magnitude_"
 
 
 def nodes_with_large_values(model: onnx.ModelProto, samples: Iterable[Feeds]) -> frozenset[int]:
@@ -50,42 +55,87 @@ def nodes_with_large_values(model: onnx.ModelProto, samples: Iterable[Feeds]) ->
 def _large_tensors(model: onnx.ModelProto, samples: Iterable[Feeds]) -> frozenset[str]:
     floats = float_tensors(model)
     names = [name for node in model.graph.node for name in node.output if name in floats]
-    probe = copy_model(model)
-    for name in reversed(names):  # onnxruntime runs the last of them first, and frees each tensor in between
-        probe.graph.node.append(helper.make_node("Abs", [name], [f"{_LARGEST}abs_{name}"]))
-        probe.graph.node.append(
-            helper.make_node("ReduceMax", [f"{_LARGEST}abs_{name}"], [f"{_LARGEST}{name}"], keepdims=0)
-        )
-    set_outputs(probe, [f"{_LARGEST}{name}" for name in names])
-    try:
-        predictor = OnnxPredictor(probe, threads=1, optimize=False)
-    except ConversionError:  # an operator that only the optimiser makes runnable
-        return frozenset()
     large: set[str] = set()
     try:
-        for sample in samples:
-            found = predictor.run(sample)
-            large |= {name for name in names if not found[f"{_LARGEST}{name}"] <= LIMIT}
-    except ConversionError:  # such as an empty tensor, which has no largest value
-        return frozenset(large)
-    finally:
-        predictor.close()
+        predictor = OnnxPredictor(_probe(model, names), threads=1, optimize=False)
+        try:
+            for sample in samples:
+                found = predictor.run(sample)
+                large |= {name for name in names if not found[f"{_PREFIX}{name}"] <= LIMIT}
+        finally:
+            predictor.close()
+    except ConversionError:  # an empty tensor has no largest value; some operators run only once they are optimised
+        pass
     return frozenset(large)
+
+
+def _probe(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
+    """The model with the largest magnitude of each tensor as its outputs, but for what stands for infinity."""
+    probe = copy_model(model)
+    masks = {name for node in probe.graph.node if node.op_type in _MASKING for name in node.input}
+    for tensor in probe.graph.initializer:
+        if tensor.name in masks and tensor.data_type == TensorProto.FLOAT:
+            values = np.clip(numpy_helper.to_array(tensor), -_LARGEST_FP16, _LARGEST_FP16)
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    for name, value in ((f"{_PREFIX}end", _LARGEST_FP16), (f"{_PREFIX}zero", 0.0)):
+        probe.graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), name))
+    for name in reversed(names):  # onnxruntime runs the last of them first, and frees each tensor in between
+        probe.graph.node.extend(_magnitude(name))
+    set_outputs(probe, [f"{_PREFIX}{name}" for name in names])
+    return probe
+
+
+def _magnitude(name: str) -> Iterator[onnx.NodeProto]:
+    part = {step: f"{_PREFIX}{step}_of_{name}" for step in ("abs", "below", "above", "other", "chosen")}
+    yield helper.make_node("Abs", [name], [part["abs"]])
+    yield helper.make_node("Less", [part["abs"], f"{_PREFIX}end"], [part["below"]])
+    yield helper.make_node("Greater", [part["abs"], f"{_PREFIX}end"], [part["above"]])
+    yield helper.make_node("Or", [part["below"], part["above"]], [part["other"]])
+    yield helper.make_node("Where", [part["other"], part["abs"], f"{_PREFIX}zero"], [part["chosen"]])
+    yield helper.make_node("ReduceMax", [part["chosen"]], [f"{_PREFIX}{name}"], keepdims=0)
 
 
 def keep_large_in_32_bit(model: NcnnModel, samples: Iterable[Feeds]) -> NcnnModel:
     """The same model, of which the layers that read or make large values compute in 32 bit wherever it runs.
+
+    ncnn does not convert a 16-bit blob for a layer that is to do without 16 bit, but reads past its end. So a Dropout
+    that changes nothing comes before each such layer: ncnn has it in 32 bit only, and converts what it reads.
 
     Args:
         model: in 32 bit; it was run before, so that it is known not to crash.
         samples: a few inputs.
     """
     large = {blob for sample in samples for blob in _large_blobs(model, sample)}
+    if not large:
+        return model
+    masked = [not large.isdisjoint((*layer.bottoms, *layer.tops)) for layer in model.param.layers]
+    in_32_bit = {
+        top
+        for layer, is_masked in zip(model.param.layers, masked, strict=True)
+        for top in layer.tops
+        if is_masked or layer.type == "Input"
+    }
+    layers: list[Layer] = []
+    weights: list[tuple[Array, ...]] = []
+    for layer, arrays, is_masked in zip(model.param.layers, model.weights, masked, strict=True):
+        if is_masked and layer.type != "Input":
+            entries = list(dict.fromkeys(blob for blob in layer.bottoms if blob not in in_32_bit))
+            layers += [_dropout(blob) for blob in entries]
+            weights += [()] * len(entries)
+            layer = _in_32_bit(layer).with_bottoms(
+                tuple(_copy_of(blob) if blob in entries else blob for blob in layer.bottoms)
+            )
+        layers.append(layer)
+        weights.append(arrays)
+    return replace(model, param=model.param.with_layers(layers), weights=tuple(weights))
 
-    def edit(_: int, layer: Layer, arrays: tuple[Array, ...]) -> tuple[Layer, tuple[Array, ...]]:
-        return (layer if large.isdisjoint((*layer.bottoms, *layer.tops)) else _in_32_bit(layer)), arrays
 
-    return model.edited(edit) if large else model
+def _dropout(blob: str) -> Layer:
+    return parse_layer(f"Dropout {_copy_of(blob)} 1 1 {blob} {_copy_of(blob)}")
+
+
+def _copy_of(blob: str) -> str:
+    return f"{blob}_in_32_bit"
 
 
 def _in_32_bit(layer: Layer) -> Layer:
@@ -93,7 +143,8 @@ def _in_32_bit(layer: Layer) -> Layer:
 
 
 def _large_blobs(model: NcnnModel, sample: Feeds) -> Iterator[str]:
-    blobs = [blob for layer in model.param.layers for blob in layer.tops]
+    # What lies around a picture for a maximum may be as small as it likes.
+    blobs = [blob for layer in model.param.layers if layer.type != "Padding" for blob in layer.tops]
     predictor = NcnnPredictor(model, {}, threads=1)
     try:
         for blob, values in predictor.extract(sample, blobs):

@@ -63,6 +63,13 @@ class Layer:
         text = f"{self.text[:begin]}{'' if matches else ' '}{key}={value}{self.text[end:]}"
         return replace(self, params={**self.params, key: value}, text=text)
 
+    def with_bottoms(self, bottoms: tuple[str, ...]) -> Layer:
+        """The same layer with other inputs, as many as it has."""
+        counts = f"{self.type} {self.name} {len(bottoms)} {len(self.tops)}"
+        params = self.text[_params_start(self.text, len(self.bottoms) + len(self.tops)) :].strip()
+        end = self.text[len(self.text.rstrip()) :]
+        return replace(self, bottoms=bottoms, text=" ".join((counts, *bottoms, *self.tops, params)).rstrip() + end)
+
 
 @dataclass(frozen=True)
 class Param:
@@ -75,6 +82,11 @@ class Param:
     def write(self) -> str:
         """The text of the file; for an unedited file, exactly the text that was read."""
         return "\n".join((*self.header, *(layer.text for layer in self.layers)))
+
+    def with_layers(self, layers: Sequence[Layer]) -> Param:
+        """The same file with other layers, and their counts in its header."""
+        counts = f"{len(layers)} {sum(len(layer.tops) for layer in layers)}"
+        return Param(tuple(layers), (self.header[0], counts))
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -106,7 +118,7 @@ def parse_param(text: str) -> Param:
     lines = _lines(text)
     if len(lines) < 2 or lines[0].strip() != MAGIC:
         raise damaged("the magic number 7767517 is missing")
-    layers = tuple(_parse_layer(line) for line in lines[2:])
+    layers = tuple(parse_layer(line) for line in lines[2:])
     try:
         layer_count, blob_count = (int(token) for token in lines[1].split())
     except ValueError as exc:
@@ -143,7 +155,12 @@ def _check_blobs(layers: Sequence[Layer], announced: int) -> None:
         raise damaged(f"{announced} blobs were announced, {len(written)} are there")
 
 
-def _parse_layer(line: str) -> Layer:
+def parse_layer(line: str) -> Layer:
+    """One layer from its line.
+
+    Raises:
+        ConversionError: the line does not follow the format.
+    """
     tokens = line.split()
     try:
         bottom_count, top_count = int(tokens[2]), int(tokens[3])
