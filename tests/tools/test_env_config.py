@@ -10,7 +10,7 @@ import pytest
 from copies import copy_into
 from core.common.errors import ToolError
 from core.common.text import say
-from core.setup import openmmlab, toolchain
+from core.setup import arm, openmmlab, toolchain
 
 TOOL = Path(__file__).parents[2] / "tools" / "env_config.py"
 FULL = ToolError(say("The disk is full."), next_step=say("Done."))
@@ -20,6 +20,7 @@ FULL = ToolError(say("The disk is full."), next_step=say("Done."))
 def no_openmmlab(tmp_path, monkeypatch):
     """No environment for PyTorch, whatever this computer has."""
     monkeypatch.setenv("EDGEPRESS_OPENMMLAB", str(tmp_path / "openmmlab"))
+    monkeypatch.setenv("EDGEPRESS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("EDGEPRESS_LANGUAGE", "en")
 
 
@@ -88,6 +89,32 @@ def test_openmmlab_counts_only_where_it_is_asked_for(env_config, all_there):
     assert all_there == []
 
 
+def test_the_emulated_processor_counts_only_where_it_is_asked_for(env_config, all_there, monkeypatch, capsys):
+    monkeypatch.setattr(arm, "unavailable", lambda: None)
+    assert env_config.main(["--check"]) == 0
+    assert "ARM emulator" in capsys.readouterr().out
+    assert env_config.main(["--check", "--arm"]) == 1
+    assert all_there == []
+
+
+def test_where_it_cannot_be_had_it_is_not_listed_but_explained_if_asked_for(env_config, all_there, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert env_config.main(["--check"]) == 0
+    assert "ARM emulator" not in capsys.readouterr().out
+    assert env_config.main(["--check", "--arm"]) == 1
+    assert "on Linux only" in capsys.readouterr().out
+
+
+def test_it_is_fetched_and_removed_on_demand(env_config, all_there, monkeypatch, tmp_path):
+    calls = []
+    monkeypatch.setattr(arm, "status", lambda: "ready")
+    monkeypatch.setattr(arm, "create", lambda _, wheels: calls.append(("create", wheels)))
+    monkeypatch.setattr(arm, "remove", lambda: calls.append(("remove",)))
+    assert env_config.main(["--arm", "--wheels", str(tmp_path)]) == 0
+    assert env_config.main(["--remove-arm"]) == 0
+    assert calls == [("create", tmp_path), ("remove",)]
+
+
 def test_check_installs_nothing(env_config, all_there, monkeypatch):
     monkeypatch.setattr(toolchain, "check", lambda: (component("missing"),))
     assert env_config.main(["--check"]) == 1
@@ -142,7 +169,12 @@ def test_ctrl_c_ends_it_without_a_traceback(env_config, all_there, monkeypatch, 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--remove-openmmlab", "--openmmlab"], ["--check", "--remove-openmmlab"], ["--no-such-option"]],
+    [
+        ["--remove-openmmlab", "--openmmlab"],
+        ["--arm", "--remove-arm"],
+        ["--check", "--remove-openmmlab"],
+        ["--no-such-option"],
+    ],
 )
 def test_a_command_line_that_makes_no_sense_ends_with_two(env_config, arguments):
     with pytest.raises(SystemExit) as ended:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.setup import arm
 from core.targets import TARGET_IDS
 from quantized import quantized
 from small import conv_net, pictures
@@ -159,3 +160,16 @@ def test_ctrl_c_in_the_first_moments_leaves_no_traceback(tmp_path):
             _, stderr = process.communicate(timeout=60)
         assert process.returncode in (130, -signal.SIGINT), (process.returncode, stderr)
         assert "Traceback" not in stderr
+
+
+def test_a_check_on_arm_without_the_emulator_is_refused_before_anything_is_made(run, tmp_path):
+    done = run("net.onnx", "--type", "onnx_fp16", "--check-arm", "--json", "r.json", *SETTINGS)
+    assert done.returncode == 2 and not list(tmp_path.glob("net_*")) and "Traceback" not in done.stderr
+    reason = "The emulated ARM processor is not there yet." if arm.unavailable() is None else arm.unavailable()[0]
+    assert (str(reason) in done.stderr and arm.COMMAND in done.stderr) or arm.unavailable() is not None
+    assert json.loads((tmp_path / "r.json").read_text())["outcomes"][0]["status"] == "failed"
+
+
+def test_a_processor_that_cannot_be_emulated_is_no_choice(run):
+    done = run("net.onnx", "--check-arm", "z80")
+    assert done.returncode == 2 and "cortex-a72" in done.stderr
