@@ -78,9 +78,20 @@ def _without_smallest(weights: Iterable[_Weight], float_budget: float) -> list[_
 
 
 def _store(weight: _Weight) -> None:
-    graph, name = weight.graph, weight.tensor.name
     integers, scales = quantize_per_channel(numpy_helper.to_array(weight.tensor), axis=weight.axis)
-    graph.initializer.remove(weight.tensor)
+    weight.graph.initializer.remove(weight.tensor)
+    add_dequantized(weight.graph, weight.tensor.name, integers, scales)
+
+
+def add_dequantized(graph: onnx.GraphProto, name: str, integers: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
+    """Add a tensor that onnxruntime computes from its 8-bit integers once, when it loads the file.
+
+    Args:
+        graph: is changed.
+        name: of the tensor.
+        integers: its values divided by the scales.
+        scales: in a shape that broadcasts to it.
+    """
     graph.initializer.append(numpy_helper.from_array(integers, f"{name}_int8"))
     graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scale"))
     graph.node.insert(0, helper.make_node("Mul", [f"{name}_float", f"{name}_scale"], [name], name=f"{name}_mul"))
