@@ -111,8 +111,10 @@ def _notes(made: StaticModel) -> tuple[Text, ...]:
             count=made.weight_only,
         ),
         plural(
-            "{count} layer stayed in 32 bit, because 8 bit changed the answers too much there.",
-            "{count} layers stayed in 32 bit, because 8 bit changed the answers too much there.",
+            "{count} layer is stored in 16 bit and computed in 32 bit, because 8 bit changed the answers too much "
+            "there.",
+            "{count} layers are stored in 16 bit and computed in 32 bit, because 8 bit changed the answers too much "
+            "there.",
             count=made.in_float,
         ),
     )

@@ -28,9 +28,9 @@ from core.quantization.onnx.layers import QuantizableLayer
 from core.quantization.onnx.quantize_weights import QuantizedWeights, round_for_float, round_weights
 from core.quantization.onnx.sensitivity import noise_of_ranges, select_precisions
 from core.quantization.onnx.switched_model import FLOAT, W8A32
-from core.quantization.onnx.weight_only import add_dequantized
+from core.quantization.onnx.weight_only import add_dequantized, add_in_16_bit
 from core.runtimes.onnx import OnnxPredictor
-from core.runtimes.predictor import Feeds
+from core.runtimes.predictor import Feeds, Tensor
 
 _LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
@@ -52,7 +52,7 @@ class StaticModel:
     """Layers with 8-bit weights that are computed in float."""
 
     in_float: int = 0
-    """Layers that stayed in float as a whole."""
+    """Layers that are computed in float with weights of 16 bit, or in float as they were."""
 
 
 def quantize_static(
@@ -126,7 +126,9 @@ def _quantize_within(
         prevent_weight_quantization(quantized, [*precisions, *failing])
     stored = {layer.node: values for layer, values in weight_only.items() if precisions.get(layer.node) == W8A32}
     _store_weights(quantized, stored)
-    return StaticModel(quantized, len(stored), sum(precision == FLOAT for precision in precisions.values()))
+    in_float = [node for node, precision in precisions.items() if precision == FLOAT]
+    _store_in_16_bit(quantized, in_float, floats)
+    return StaticModel(quantized, len(stored), len(in_float))
 
 
 def _store_weights(quantized: onnx.ModelProto, weights: Mapping[str, QuantizedWeights]) -> None:
@@ -145,6 +147,20 @@ def _store_weights(quantized: onnx.ModelProto, weights: Mapping[str, QuantizedWe
             graph.initializer.append(numpy_helper.from_array(values.bias, node.input[2]))
     for name, values in weights.items():
         add_dequantized(graph, f"{name}__weights", values.integers, np.asarray(values.scales, np.float32))
+    _remove_unused(graph)
+
+
+def _store_in_16_bit(quantized: onnx.ModelProto, nodes: Collection[str], floats: Mapping[str, Tensor]) -> None:
+    """Store the weights of layers that are in float in half of the bytes: what is rounded there is below all noise."""
+    graph = quantized.graph
+    for node in [node for node in graph.node if node.name in nodes]:
+        name = f"{node.name}__weights"
+        if node.input[1] in floats and add_in_16_bit(graph, name, floats[node.input[1]]):
+            node.input[1] = name
+    _remove_unused(graph)
+
+
+def _remove_unused(graph: onnx.GraphProto) -> None:
     used = {name for node in all_nodes(graph) for name in node.input} | {value.name for value in graph.output}
     for index in reversed(range(len(graph.initializer))):
         if graph.initializer[index].name not in used:

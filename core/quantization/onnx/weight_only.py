@@ -100,6 +100,27 @@ def add_dequantized(graph: onnx.GraphProto, name: str, integers: NDArray[np.int8
     )
 
 
+def add_in_16_bit(graph: onnx.GraphProto, name: str, values: NDArray[np.float32]) -> bool:
+    """Add a tensor that onnxruntime computes from 16-bit floats once, when it loads the file.
+
+    Args:
+        graph: is changed.
+        name: of the tensor.
+        values: it approximates, to 11 significant bits.
+
+    Returns:
+        False where they are too large or too small for that; nothing is added.
+    """
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
+    if not np.allclose(half.astype(np.float32), values, rtol=2**-10, atol=2**-14 * float(np.abs(values).max())):
+        return False
+    graph.initializer.append(numpy_helper.from_array(half, f"{name}_half"))
+    cast = helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT, name=f"{name}_cast")
+    graph.node.insert(0, cast)
+    return True
+
+
 def quantize_per_channel(weights: NDArray[np.float32], *, axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Symmetric 8-bit integers in -127 to 127, with a scale for each channel of ``axis``.
 
