@@ -102,7 +102,7 @@ def by_us(model: onnx.ModelProto, context: ConversionContext, method: Any) -> on
     count = context.calibration_count
     feeds = context.calibration_feeds(silent)
     statistics = collect_statistics(model, feeds, operators=QUANTIZED_OPERATORS, count=count)
-    return quantize_static(model, statistics, method=method)[0]
+    return quantize_static(model, statistics, method=method).model
 
 
 def by_onnxruntime(model: onnx.ModelProto, context: ConversionContext) -> onnx.ModelProto:

@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 
 from core.onnx_model.external_data import load_structure
+from core.onnx_model.graph import copy_model
 from core.onnx_model.shapes import MAX_SHAPE_ELEMENTS, SIDE, Shapes, assume_sizes, drop_data, infer_shapes, known_shapes
 
 _MAC_OPERATORS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN"})
@@ -47,6 +48,20 @@ def _cached_cost(path: Path, _changed: int, size: tuple[int, int]) -> Cost:
         macs=sum(_macs_or_0(node, shapes) for node in graph.node if node.op_type in _MAC_OPERATORS),
         activations=sum(math.prod(shapes[name]) for node in graph.node for name in node.output if name in shapes),
     )
+
+
+def macs_by_node(model: onnx.ModelProto) -> dict[str, int]:
+    """Multiply-accumulates of each node with weights, by its name; 0 where shapes are not known before it runs.
+
+    Args:
+        model: is not changed.
+    """
+    copy = copy_model(model)
+    drop_data(copy.graph)
+    assume_sizes(copy.graph, (SIDE, SIDE))
+    graph = infer_shapes(copy).graph
+    shapes = dict(known_shapes(graph))
+    return {node.name: _macs_or_0(node, shapes) for node in graph.node if node.op_type in _MAC_OPERATORS}
 
 
 def _macs_or_0(node: onnx.NodeProto, shapes: Shapes) -> int:

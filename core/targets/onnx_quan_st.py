@@ -16,7 +16,7 @@ from core.onnx_model.normalize.effective import effective_operators
 from core.onnx_model.source import Source
 from core.quantization.onnx.calibration import collect_statistics
 from core.quantization.onnx.layers import add_biases, name_nodes
-from core.quantization.onnx.static import QUANTIZED_OPERATORS, quantize_static
+from core.quantization.onnx.static import QUANTIZED_OPERATORS, StaticModel, quantize_static
 from core.targets.base import Effort
 from core.targets.onnx_target import OnnxTarget, save, tail_notes
 
@@ -79,12 +79,12 @@ class OnnxQuanSt(OnnxTarget):
             held_out=None if noise is None else noise.samples,
         )
         progress(0.7, say("Writing 8 bit weights"))
-        quantized, excluded = quantize_static(model, statistics, noise=noise)
-        if not any(_is_8_bit_weight(tensor) for tensor in quantized.graph.initializer):
+        made = quantize_static(model, statistics, noise=noise)
+        if not any(_is_8_bit_weight(tensor) for tensor in made.model.graph.initializer):
             raise _nothing_to_compute()
         (name,) = self.file_names(context.stem)
-        notes = (*context.calibration_notes, *_notes(excluded), *tail_notes(context.cut))
-        return Artifact(self.id, (save(context.attach_tail(quantized), folder / name),), notes=notes)
+        notes = (*context.calibration_notes, *_notes(made), *tail_notes(context.cut))
+        return Artifact(self.id, (save(context.attach_tail(made.model), folder / name),), notes=notes)
 
 
 def _is_8_bit_weight(tensor: onnx.TensorProto) -> bool:
@@ -101,13 +101,21 @@ def _nothing_to_compute() -> TargetRefused:
     )
 
 
-def _notes(excluded: int) -> tuple[Text, ...]:
-    if not excluded:
-        return ()
-    return (
+def _notes(made: StaticModel) -> tuple[Text, ...]:
+    notes = (
         plural(
-            "{count} layer stayed in 32 bit, because 8 bit changed the answers too much there.",
-            "{count} layers stayed in 32 bit, because 8 bit changed the answers too much there.",
-            count=excluded,
+            "{count} layer is stored in 8 bit and computed in 32 bit, because computing in 8 bit changed "
+            "the answers too much.",
+            "{count} layers are stored in 8 bit and computed in 32 bit, because computing in 8 bit changed "
+            "the answers too much.",
+            count=made.weight_only,
+        ),
+        plural(
+            "{count} layer is stored in 16 bit and computed in 32 bit, because 8 bit changed the answers too much "
+            "there.",
+            "{count} layers are stored in 16 bit and computed in 32 bit, because 8 bit changed the answers too much "
+            "there.",
+            count=made.in_float,
         ),
     )
+    return tuple(note for note in notes if note.values["count"])

@@ -54,6 +54,13 @@ class QuantizableLayer:
         flat = blocks.transpose(1, 0, 2).reshape(blocks.shape[1], -1)
         return flat.T if self.transposed else flat.reshape(self.shape)
 
+    def per_output(self, values: Tensor) -> Tensor:
+        """One value for each output channel, or one for all, in a shape that broadcasts to the file's weights."""
+        if values.size == 1:
+            return values.reshape(())
+        axis = 1 if self.transposed else 0
+        return values.reshape([-1 if index == axis else 1 for index in range(len(self.shape))])
+
     @property
     def outputs(self) -> int:
         """Number of output channels."""

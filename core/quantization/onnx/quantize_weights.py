@@ -10,6 +10,7 @@ import onnx
 from onnx import numpy_helper
 
 from core.quantization.observers.input_moments import InputMoments
+from core.quantization.observers.ranges import INT8_MAX
 from core.quantization.onnx.gptq import divide_by_scales, gptq_round
 from core.quantization.onnx.layers import QuantizableLayer
 from core.quantization.onnx.saturation import choose_wider_scales, weight_bounds
@@ -21,10 +22,21 @@ _COMPUTED_IN_8_BIT = frozenset({"Conv", "Gemm", "MatMul"})
 
 @dataclass(frozen=True)
 class QuantizedWeights:
-    """The values that a layer computes with in 8 bit, dequantised."""
+    """The weights and the bias that a layer computes with in 8 bit."""
 
-    weights: Tensor
+    integers: Tensor
+    """Of the weights, int8, in the shape of the file."""
+
+    scales: Tensor
+    """One for each output channel, or one for all, in a shape that broadcasts to the integers."""
+
     bias: Tensor | None
+    """Dequantised."""
+
+    @property
+    def weights(self) -> Tensor:
+        """Dequantised."""
+        return (self.integers * self.scales).astype(np.float32)
 
 
 def round_weights(
@@ -54,6 +66,39 @@ def round_weights(
             _reduce_to_7_bits(weights, bias, is_done=weights.tensor.name in in_7_bits)
             in_7_bits.add(weights.tensor.name)
     return requantized
+
+
+def round_for_float(
+    model: onnx.ModelProto, moments: Mapping[QuantizableLayer, InputMoments], floats: Mapping[str, Tensor]
+) -> dict[QuantizableLayer, QuantizedWeights]:
+    """Round the weights of each layer by GPTQ for float arithmetic, in which no sum saturates: they use all 8 bits.
+
+    Args:
+        model: in float.
+        moments: of the inputs of its layers.
+        floats: its initializers.
+    """
+    biases = {node.name: floats.get(node.input[2]) for node in model.graph.node if len(node.input) > 2}
+    return {
+        layer: _round_for_float(layer, moments[layer], floats[layer.weights], biases.get(layer.node))
+        for layer in moments
+    }
+
+
+def _round_for_float(
+    layer: QuantizableLayer, moments: InputMoments, exact: Tensor, bias: Tensor | None
+) -> QuantizedWeights:
+    blocks = layer.to_blocks(exact)
+    most = np.abs(exact.T if layer.transposed else exact).reshape(layer.outputs, -1).max(axis=1)
+    scales = np.where(most > 0, most / INT8_MAX, 1.0).astype(np.float32)
+    in_blocks = layer.per_block(scales)
+    rounded = gptq_round(blocks, in_blocks, moments.products if bias is None else moments.covariance)
+    if bias is not None:
+        errors = blocks - rounded * in_blocks[:, :, np.newaxis]
+        mean_error = np.einsum("boc,bc->bo", errors, moments.means)
+        added = mean_error.reshape(-1) if layer.groups > 1 else mean_error.sum(axis=0)
+        bias = (bias + np.nan_to_num(added, posinf=0.0, neginf=0.0)).astype(np.float32)
+    return QuantizedWeights(layer.from_blocks(rounded).astype(np.int8), layer.per_output(scales), bias)
 
 
 @dataclass(frozen=True)
@@ -133,8 +178,10 @@ def _requantize_layer(
         errors = blocks - rounded * scales[:, :, np.newaxis]
         mean_error = np.einsum("boc,bc->bo", errors, moments.means)
         _correct_bias(bias, mean_error.reshape(-1) if layer.groups > 1 else mean_error.sum(axis=0))
-    values = layer.from_blocks(rounded * scales[:, :, np.newaxis])
-    return QuantizedWeights(values, None if bias is None else numpy_helper.to_array(bias.tensor) * bias.scales)
+    corrected = None if bias is None else (numpy_helper.to_array(bias.tensor) * bias.scales).astype(np.float32)
+    return QuantizedWeights(
+        layer.from_blocks(rounded).astype(np.int8), layer.per_output(weights.scales), bias=corrected
+    )
 
 
 def _widen_scales(

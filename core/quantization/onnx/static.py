@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -14,7 +14,7 @@ from core.common.text import say
 from core.isolation.trial import measure_similarity
 from core.metrics.prediction_noise import PredictionNoise
 from core.metrics.reference_check import ReferenceSamples
-from core.onnx_model.graph import copy_model
+from core.onnx_model.graph import all_nodes, copy_model
 from core.quantization.observers.ranges import Range, RangeMethod
 from core.quantization.onnx.calibration import CalibrationStatistics
 from core.quantization.onnx.excluded_nodes import prevent_weight_quantization, with_following_activations
@@ -25,10 +25,12 @@ from core.quantization.onnx.ineligible_nodes import (
     matrix_stacks,
 )
 from core.quantization.onnx.layers import QuantizableLayer
-from core.quantization.onnx.quantize_weights import QuantizedWeights, round_weights
-from core.quantization.onnx.sensitivity import noise_of_ranges, select_nodes_to_exclude
+from core.quantization.onnx.quantize_weights import QuantizedWeights, round_for_float, round_weights
+from core.quantization.onnx.sensitivity import noise_of_ranges, select_precisions
+from core.quantization.onnx.switched_model import FLOAT, W8A32
+from core.quantization.onnx.weight_only import add_dequantized, add_in_16_bit
 from core.runtimes.onnx import OnnxPredictor
-from core.runtimes.predictor import Feeds
+from core.runtimes.predictor import Feeds, Tensor
 
 _LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
@@ -41,13 +43,25 @@ ever faster, and lost up to 3.5 dB. Relu and Clip are among them so that the ran
 range after its activation, into which onnxruntime folds it."""
 
 
+@dataclass(frozen=True)
+class StaticModel:
+    """An 8-bit model, and how many layers are not computed in 8 bit."""
+
+    model: onnx.ModelProto
+    weight_only: int = 0
+    """Layers with 8-bit weights that are computed in float."""
+
+    in_float: int = 0
+    """Layers that are computed in float with weights of 16 bit, or in float as they were."""
+
+
 def quantize_static(
     model: onnx.ModelProto,
     statistics: CalibrationStatistics,
     *,
     method: RangeMethod = "mean-square",
     noise: PredictionNoise | None = None,
-) -> tuple[onnx.ModelProto, int]:
+) -> StaticModel:
     """Quantise; where the outputs differ too much, once more without the layers that cause it.
 
     One layer that cannot be quantised, or with which the file does not run or loses its answers, stays in float.
@@ -59,9 +73,6 @@ def quantize_static(
         noise: how that of predictions is measured, where it counts instead of that of the outputs. Then full ranges
             are tried too: the high scores of a detector's few objects are what is cut off first.
 
-    Returns:
-        The 8-bit model, and how many layers stayed in float.
-
     Raises:
         ConversionError: no layer can be quantised.
     """
@@ -69,7 +80,7 @@ def quantize_static(
     check = _Check.of(model, statistics.held_out)
     try:
         made = _quantize_within(model, statistics, ranges, noise, ())
-        if check.passes(made[0]):
+        if check.passes(made.model):
             return made
         error = None
     # What comes from a single layer, in onnxruntime's quantiser or in the rounding, is of any type.
@@ -79,12 +90,12 @@ def quantize_static(
     failing = find_failing_nodes(nodes, lambda part: _works(model, statistics, ranges, check, set(nodes) - set(part)))
     if len(failing) < len(nodes) and (failing or made is None):
         try:
-            better, excluded = _quantize_within(model, statistics, ranges, noise, failing)
+            better = _quantize_within(model, statistics, ranges, noise, failing)
         except Exception as exc:  # noqa: BLE001 - likewise; the first model, if there is one, is judged as any other
             error = error or exc
         else:
-            if made is None or check.passes(better):
-                return better, excluded + _layer_count(model, failing)
+            if made is None or check.passes(better.model):
+                return replace(better, in_float=better.in_float + _layer_count(model, failing))
     if made is None:
         raise _not_quantized(error)
     return made
@@ -96,23 +107,64 @@ def _quantize_within(
     ranges: Mapping[str, Range],
     noise: PredictionNoise | None,
     failing: Sequence[str],
-) -> tuple[onnx.ModelProto, int]:
-    """Quantise all but the failing nodes, and those that are too sensitive; how many of the latter there are."""
+) -> StaticModel:
+    """Quantise all but the failing nodes; those that are too sensitive are computed in float."""
     floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     quantized = _quantize(model, ranges, failing)
     weights = round_weights(quantized, statistics.moments, floats)
-    best, excluded = ranges, []
+    best, precisions, weight_only = ranges, dict[str, int](), dict[QuantizableLayer, QuantizedWeights]()
     try:
         best = ranges if noise is None else _better_ranges(model, weights, statistics, ranges, noise)
-        excluded = select_nodes_to_exclude(model, weights, best, statistics.held_out, noise)
+        weight_only = round_for_float(model, {layer: statistics.moments[layer] for layer in weights}, floats)
+        precisions = select_precisions(model, weights, best, statistics.held_out, noise, weight_only=weight_only)
     except ConversionError:
         pass  # the model with switches does not run; the finished file is checked in any case
-    if excluded or best is not ranges:
-        quantized = _quantize(model, best, [*failing, *with_following_activations(model, excluded)])
+    if precisions or best is not ranges:
+        quantized = _quantize(model, best, [*failing, *with_following_activations(model, precisions)])
         round_weights(quantized, statistics.moments, floats)
-    if excluded or failing:
-        prevent_weight_quantization(quantized, [*excluded, *failing])
-    return quantized, len(excluded)
+    if precisions or failing:
+        prevent_weight_quantization(quantized, [*precisions, *failing])
+    stored = {layer.node: values for layer, values in weight_only.items() if precisions.get(layer.node) == W8A32}
+    _store_weights(quantized, stored)
+    in_float = [node for node, precision in precisions.items() if precision == FLOAT]
+    _store_in_16_bit(quantized, in_float, floats)
+    return StaticModel(quantized, len(stored), len(in_float))
+
+
+def _store_weights(quantized: onnx.ModelProto, weights: Mapping[str, QuantizedWeights]) -> None:
+    """Give layers that are in float the weights and biases that were rounded for 8 bit.
+
+    Args:
+        quantized: is changed.
+        weights: by the name of the node.
+    """
+    graph = quantized.graph
+    for node in [node for node in graph.node if node.name in weights]:
+        values = weights[node.name]
+        node.input[1] = f"{node.name}__weights"
+        if len(node.input) > 2 and values.bias is not None:
+            node.input[2] = f"{node.name}__bias"
+            graph.initializer.append(numpy_helper.from_array(values.bias, node.input[2]))
+    for name, values in weights.items():
+        add_dequantized(graph, f"{name}__weights", values.integers, np.asarray(values.scales, np.float32))
+    _remove_unused(graph)
+
+
+def _store_in_16_bit(quantized: onnx.ModelProto, nodes: Collection[str], floats: Mapping[str, Tensor]) -> None:
+    """Store the weights of layers that are in float in half of the bytes: what is rounded there is below all noise."""
+    graph = quantized.graph
+    for node in [node for node in graph.node if node.name in nodes]:
+        name = f"{node.name}__weights"
+        if node.input[1] in floats and add_in_16_bit(graph, name, floats[node.input[1]]):
+            node.input[1] = name
+    _remove_unused(graph)
+
+
+def _remove_unused(graph: onnx.GraphProto) -> None:
+    used = {name for node in all_nodes(graph) for name in node.input} | {value.name for value in graph.output}
+    for index in reversed(range(len(graph.initializer))):
+        if graph.initializer[index].name not in used:
+            del graph.initializer[index]
 
 
 def _works(

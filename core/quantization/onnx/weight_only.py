@@ -78,15 +78,47 @@ def _without_smallest(weights: Iterable[_Weight], float_budget: float) -> list[_
 
 
 def _store(weight: _Weight) -> None:
-    graph, name = weight.graph, weight.tensor.name
     integers, scales = quantize_per_channel(numpy_helper.to_array(weight.tensor), axis=weight.axis)
-    graph.initializer.remove(weight.tensor)
+    weight.graph.initializer.remove(weight.tensor)
+    add_dequantized(weight.graph, weight.tensor.name, integers, scales)
+
+
+def add_dequantized(graph: onnx.GraphProto, name: str, integers: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
+    """Add a tensor that onnxruntime computes from its 8-bit integers once, when it loads the file.
+
+    Args:
+        graph: is changed.
+        name: of the tensor.
+        integers: its values divided by the scales.
+        scales: in a shape that broadcasts to it.
+    """
     graph.initializer.append(numpy_helper.from_array(integers, f"{name}_int8"))
     graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scale"))
     graph.node.insert(0, helper.make_node("Mul", [f"{name}_float", f"{name}_scale"], [name], name=f"{name}_mul"))
     graph.node.insert(
         0, helper.make_node("Cast", [f"{name}_int8"], [f"{name}_float"], to=TensorProto.FLOAT, name=f"{name}_cast")
     )
+
+
+def add_in_16_bit(graph: onnx.GraphProto, name: str, values: NDArray[np.float32]) -> bool:
+    """Add a tensor that onnxruntime computes from 16-bit floats once, when it loads the file.
+
+    Args:
+        graph: is changed.
+        name: of the tensor.
+        values: it approximates, to 11 significant bits.
+
+    Returns:
+        False where they are too large or too small for that; nothing is added.
+    """
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
+    if not np.allclose(half.astype(np.float32), values, rtol=2**-10, atol=2**-14 * float(np.abs(values).max())):
+        return False
+    graph.initializer.append(numpy_helper.from_array(half, f"{name}_half"))
+    cast = helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT, name=f"{name}_cast")
+    graph.node.insert(0, cast)
+    return True
 
 
 def quantize_per_channel(weights: NDArray[np.float32], *, axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -100,7 +100,7 @@ def test_samples_that_cannot_be_decoded_cost_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("target", "module", "function"),
     [
-        ("onnx_quan_st", static, "select_nodes_to_exclude"),
+        ("onnx_quan_st", static, "select_precisions"),
         ("onnx_quan_st", static, "noise_of_ranges"),
         ("ncnn_quan", plan, "measure_sensitivity"),
     ],
@@ -108,9 +108,9 @@ def test_samples_that_cannot_be_decoded_cost_nothing(tmp_path):
 def test_both_quantisers_measure_it(tmp_path, monkeypatch, target, module, function):
     context, calls, real = context_of(tmp_path, topk_detector), [], getattr(module, function)
 
-    def recorded(*arguments):
+    def recorded(*arguments, **named):
         calls.append((arguments[-2], arguments[-1]))
-        return real(*arguments)
+        return real(*arguments, **named)
 
     monkeypatch.setattr(module, function, recorded)
     (tmp_path / "made").mkdir()

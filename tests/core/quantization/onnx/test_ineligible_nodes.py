@@ -34,7 +34,8 @@ def prepared(nodes, outputs, path, dtype=np.float32):
 
 
 def differences(model):
-    quantized, _ = quantize_static(model, collect_statistics(model, samples(), operators=QUANTIZED_OPERATORS, count=4))
+    statistics = collect_statistics(model, samples(), operators=QUANTIZED_OPERATORS, count=4)
+    quantized = quantize_static(model, statistics).model
     similarity = ModelSimilarity([value.name for value in model.graph.output])
     source, made = OnnxPredictor(model, threads=1), OnnxPredictor(quantized, threads=1)
     for sample in samples():

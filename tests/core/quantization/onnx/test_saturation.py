@@ -97,10 +97,9 @@ def bright(seed, count=6):
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_a_model_of_large_weights_is_accurate_and_has_no_pair_that_could_saturate(tmp_path, kernel):
     model = heavy(tmp_path / "net.onnx", kernel=kernel)
-    quantized, excluded = quantize_static(
-        model, collect_statistics(model, bright(0), operators=QUANTIZED_OPERATORS, count=6)
-    )
-    assert excluded == 0
+    result = quantize_static(model, collect_statistics(model, bright(0), operators=QUANTIZED_OPERATORS, count=6))
+    quantized = result.model
+    assert result.in_float == result.weight_only == 0
     source, made = OnnxPredictor(model, threads=1), OnnxPredictor(quantized, threads=1)
     similarity = ModelSimilarity(source.outputs)
     for sample in bright(9):
@@ -127,7 +126,8 @@ def test_weights_that_two_layers_share_get_7_bits(tmp_path):
     model = onnx.load(str(save(nodes, inputs, outputs, [shared], tmp_path / "net.onnx")))
     name_nodes(model)
     add_biases(model)
-    quantized, _ = quantize_static(model, collect_statistics(model, bright(0), operators=QUANTIZED_OPERATORS, count=6))
+    statistics = collect_statistics(model, bright(0), operators=QUANTIZED_OPERATORS, count=6)
+    quantized = quantize_static(model, statistics).model
     stored = [numpy_helper.to_array(one) for one in quantized.graph.initializer if one.data_type == TensorProto.INT8]
     (weights,) = [one for one in stored if one.ndim == 4]
     assert np.abs(weights).max() == 64
