@@ -81,11 +81,12 @@ class Watch:
     _done: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
+        self._before = _memory()  # of the tests that ran before
         threading.Thread(target=self._look_at_memory, daemon=True).start()
 
     def _look_at_memory(self) -> None:
         while not self._done.wait(0.1):
-            self.bytes = max(self.bytes, _memory())
+            self.bytes = max(self.bytes, _memory() - self._before)
 
     @contextmanager
     def file(self, name: str) -> Iterator[None]:
