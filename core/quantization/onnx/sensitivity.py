@@ -44,13 +44,13 @@ class _NoiseLimits:
 _OUTPUT_LIMITS = _NoiseLimits(
     acceptable=0.0025,
     target=0.0016,
-    budgets=((0.05, 0.003), (0.17, 0.01), (0.4, 0.0)),
+    budgets=((0.05, 0.0025), (0.17, 0.004), (0.4, 0.0)),
     work=((0.1, 0.002), (0.4, 0.0)),
 )
 """Of outputs: SQNRs of 26 and 28 dB. At 24 dB an efficientnet_lite0 kept 99.0% of its answers, at 26.2 dB 99.5%."""
 
 _PREDICTION_LIMITS = _NoiseLimits(
-    acceptable=0.002, target=0.001, budgets=((0.05, 0.004), (0.12, 0.01), (0.3, 0.0)), work=((0.1, 0.002), (0.4, 0.0))
+    acceptable=0.002, target=0.001, budgets=((0.05, 0.0015), (0.17, 0.003), (0.4, 0.0)), work=((0.1, 0.002), (0.4, 0.0))
 )
 """Of predictions. Objects on either side of the threshold are few and weigh little, but they are what F1 counts: with a
 noise ratio of 0.01 a YOLO26n kept 92.9% of its objects, with 0.001 98.2%."""
@@ -64,13 +64,14 @@ _COUNT_GROWTH = 1.5
 _MAX_REMAINING_NOISE = 0.7
 """Share of the noise that may remain for an exclusion to be worth its bytes."""
 
-_TIME_BUDGET = 15.0
-"""Seconds for the analysis, about; on a slow computer fewer samples are used."""
+_TIME_BUDGETS = (10.0, 30.0)
+"""Seconds for the analysis, about; on a slow computer fewer samples are used. The second one where predictions count:
+those on few samples hold few objects."""
 
 _QUICK_SAMPLES = 3
 """Samples that are enough to accept a model whose noise is low."""
 
-_EXPECTED_TRIALS = 15
+_EXPECTED_TRIALS = 25
 """Number of exclusions tried after the ranking, about."""
 
 
@@ -157,7 +158,7 @@ class _SwitchedModel:
         answer = self._answer(samples[0], self.all_in_float)
         if noise is not None:
             noise.measure(answer, answer)
-        affordable_runs = _TIME_BUDGET / (time.perf_counter() - start)
+        affordable_runs = _TIME_BUDGETS[noise is not None] / (time.perf_counter() - start)
         self.ranking_samples = max(1, int(affordable_runs / count))
         """Samples for which there is time with each layer alone."""
         self._samples = samples[: max(self.ranking_samples, int(affordable_runs / _EXPECTED_TRIALS))]
