@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.common.errors import EdgePressError
 from core.common.serialization import from_data, to_data
 from core.inputs.infer_preprocessing import infer_preprocessing
 from core.inputs.recognition import TaskRequest
 from core.onnx_model.cost import cost_of
+from core.onnx_model.damaged import damaged
 from core.onnx_model.source import Source
 from core.process.lifecycle import exit_immediately
 from core.process.subprocess_entry import serve
@@ -44,7 +46,13 @@ def infer(source: Any, images: str | None, test_images: str | None, size: Sequen
     """
     model = from_data(Source, source)
     pixels = None if size is None else (size[0], size[1])
-    needed = _COPIES * model.size_bytes + _BYTES_PER_VALUE * cost_of(model.path, pixels).activations
+    try:
+        activations = cost_of(model.path, pixels).activations
+    except EdgePressError:
+        raise
+    except Exception as exc:
+        raise damaged(model.path, exc) from exc
+    needed = _COPIES * model.size_bytes + _BYTES_PER_VALUE * activations
     limit_runs(_RUN_SECONDS, max(LEAST_BYTES, needed))
     return to_data(
         infer_preprocessing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import onnx
@@ -58,6 +59,7 @@ def inspect(path: Path) -> Source:
             next_step=say("Pick a file that was exported as ONNX."),
         )
     _check_counts(graph, path)
+    _check_ends(model, path)
     check_types((*graph.input, *graph.output))
     _check_values(graph, path)
     return Source(
@@ -112,6 +114,33 @@ def _check_counts(graph: onnx.GraphProto, path: Path) -> None:
                 ),
                 next_step=say("Use a model from a source that you trust, or export it again."),
             )
+
+
+def _check_ends(model: onnx.ModelProto, path: Path) -> None:
+    """Each node has the inputs and outputs that its operator needs; libraries count on that without a look."""
+    opset = max((entry.version for entry in model.opset_import if entry.domain in ONNX_DOMAINS), default=1)
+    for node in all_nodes(model.graph):
+        inputs, outputs = _fewest_ends(node.op_type, opset) if node.domain in ONNX_DOMAINS else (0, 1)
+        if len(node.input) < inputs or len(node.output) < outputs:
+            raise SourceError(
+                say(
+                    '"{name}" is damaged: its step "{node}" ({operator}) lacks inputs or outputs.',
+                    name=path.name,
+                    node=node.name,
+                    operator=node.op_type,
+                ),
+                next_step=say("Pick another file, or export or download the model again."),
+                detail=f"{len(node.input)} of {inputs} inputs, {len(node.output)} of {outputs} outputs",
+            )
+
+
+@cache
+def _fewest_ends(operator: str, opset: int) -> tuple[int, int]:
+    try:
+        schema = onnx.defs.get_schema(operator, opset)
+    except (onnx.defs.SchemaError, TypeError, OverflowError):  # an operator or an opset that nobody knows
+        return 0, 1
+    return schema.min_input, schema.min_output
 
 
 def _names(graph: onnx.GraphProto) -> Iterator[str]:

@@ -49,7 +49,11 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     for _ in range(_MAX_PASSES):
         try:
             inferred = shape_inference.infer_shapes(model, data_prop=longest_value(model.graph) <= _MAX_VALUES)
-        except (RuntimeError, ValueError):  # shapes that contradict each other, or more than 2 GB
+        except (
+            RuntimeError,
+            ValueError,
+            shape_inference.InferenceError,
+        ):  # shapes that contradict each other, or more than 2 GB
             return model
         found = _folded(inferred.graph, known)
         if not found:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from core.common.errors import ConversionError, EdgePressError, SourceError
-from core.common.text import say
 from core.job.preflight_result import PreflightResult
+from core.onnx_model.damaged import damaged
 from core.onnx_model.external_data import external_locations
 from core.onnx_model.inspect import inspect
 from core.onnx_model.source import Source
@@ -93,8 +93,4 @@ def _run(function: Callable[..., Any], path: Path, argument: Any, options: Mappi
         reason, next_step = messages.reading_ended(None, "memory", 0.0)
         raise SourceError(reason, next_step=next_step, detail=repr(exc)) from exc
     except Exception as exc:
-        raise SourceError(
-            say('"{name}" is damaged, or built in a way that ONNX does not allow.', name=path.name),
-            next_step=say("Pick another file, or export or download the model again."),
-            detail=repr(exc)[:2000],
-        ) from exc
+        raise damaged(path, exc) from exc

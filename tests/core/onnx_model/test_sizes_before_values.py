@@ -105,3 +105,18 @@ def test_what_no_runtime_loads_in_time_is_told(what, tmp_path):
     onnx.save(made, tmp_path / "m.onnx")
     with pytest.raises(SourceError, match=rf"has \d+ {what}"):
         inspect(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("missing", ["input", "output"])
+@pytest.mark.parametrize("operator", ["Relu", "Unknown"])
+def test_a_step_without_inputs_or_outputs_is_named(missing, operator, tmp_path):
+    made = model([helper.make_node(operator, ["x"], ["y"], "odd"), helper.make_node("Relu", ["x"], ["y"])])
+    if operator == "Unknown":
+        made.graph.node[0].domain = "f"
+    made.graph.node[0].ClearField(missing)
+    onnx.save(made, tmp_path / "m.onnx")
+    if (missing, operator) == ("input", "Unknown"):  # which may take none
+        inspect(tmp_path / "m.onnx")
+        return
+    with pytest.raises(SourceError, match=r'step "odd"|damaged'):
+        inspect(tmp_path / "m.onnx")
