@@ -10,11 +10,11 @@ from PIL import Image
 
 from core.common.errors import ConversionError, EdgePressError, ImagesError
 from core.common.foreign_files import check_regular
+from core.common.memory import limit_own_memory
 from core.common.pictures import MAX_BYTES, as_seen, open_picture
 from core.common.text import say
 from core.process import messages
 from core.process.helper_process import HelperProcess
-from core.process.lifecycle import limit_own_memory
 
 _SECONDS, _BYTES = 60.0, 1_300_000_000
 """Of decoding one picture; the memory includes the process itself."""

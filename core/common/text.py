@@ -74,6 +74,11 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def as_text(text: str | bytes) -> str:
+    """Text of a file of strangers, with escapes in the place of bytes that are no UTF-8."""
+    return text if isinstance(text, str) else text.decode("utf-8", errors="backslashreplace")
+
+
 def _shown(value: Any) -> Any:
     if isinstance(value, PurePath):
         return visible(str(value)).replace("\n", "\\n")

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from core.common.errors import ConversionError, ImagesError
+from core.common.memory import limit_own_memory
 from core.decoding import limit_decoding
 from core.inputs.example_folder import ExampleFolder, cut_out_objects, frames, look_into
 from core.onnx_model.source import Source
 from core.preprocessing import Preprocessing
 from core.process import messages
 from core.process.helper_process import HelperProcess
-from core.process.lifecycle import limit_own_memory
 
 _SECONDS, _SECONDS_FOR_ONE = 90.0, 10.0
 """Time for a folder, and for one picture in it: the job gives it more."""

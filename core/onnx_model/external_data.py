@@ -5,6 +5,7 @@ onnx's own reader takes a weight without a length to reach to the end of its fil
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from onnx import TensorProto
 from core.common.errors import SourceError
 from core.common.foreign_files import open_regular
 from core.common.path_rules import stays_inside
-from core.common.text import Text, say
+from core.common.text import Text, as_text, say
 from core.onnx_model.graph import all_graphs
 from core.onnx_model.inline_functions import inline_functions
 
@@ -30,6 +31,10 @@ _PARTS_OF_BYTES = {
     if (kind := getattr(TensorProto, name, None)) is not None
 }
 """Element types of which several share a byte -> bits; older versions of onnx lack some."""
+
+
+_SHOWN_LETTERS = 100
+"""Of a name in a message."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def external_locations(path: Path) -> frozenset[str]:
         return frozenset()
     tensors = external_tensors(model.graph)  # functions have none: their constants are written out
     entries = (entry for tensor in tensors for entry in tensor.external_data)
-    return frozenset(entry.value for entry in entries if entry.key == "location")
+    return frozenset(as_text(entry.value) for entry in entries if entry.key == "location")
 
 
 def external_part(tensor: TensorProto, path: Path) -> ExternalPart:
@@ -78,7 +83,7 @@ def external_part(tensor: TensorProto, path: Path) -> ExternalPart:
     Raises:
         SourceError: the file is missing or elsewhere, or does not hold these values.
     """
-    entries = {entry.key: entry.value for entry in tensor.external_data}
+    entries = {entry.key: as_text(entry.value) for entry in tensor.external_data}
     location = entries.get("location", "")
     file = _checked_file(location, path)
     try:
@@ -148,6 +153,8 @@ def _checked_file(location: str, path: Path) -> Path:
     if not stays_inside(location):
         raise _outside(location, path, folder)
     named = folder / location
+    if _is_too_long(named):
+        raise _damaged(path, location[:_SHOWN_LETTERS], f"a name of {len(location)} letters")
     if named.exists() and not named.resolve().is_relative_to(folder):
         raise _link(location, path, str(named.resolve()))
     if not named.is_file():
@@ -163,6 +170,14 @@ def _checked_file(location: str, path: Path) -> Path:
     if _has_names_elsewhere(file):
         raise _link(location, path, f"{file.stat().st_nlink} names (hard links)")
     return file
+
+
+def _is_too_long(file: Path) -> bool:
+    try:
+        file.lstat()
+    except OSError as exc:
+        return exc.errno == errno.ENAMETOOLONG
+    return False
 
 
 def _has_names_elsewhere(file: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -14,7 +15,7 @@ from onnx import TensorProto
 
 from core.common.errors import SourceError
 from core.common.paths import is_text
-from core.common.text import Text, say
+from core.common.text import Text, as_text, say
 from core.onnx_model.external_data import all_tensors, external_part, external_tensors
 from core.onnx_model.graph import ONNX_DOMAINS, all_graphs, all_nodes
 from core.onnx_model.inline_functions import count_inlined, inline_functions
@@ -31,6 +32,12 @@ _MOST_NODES = 2_000_000
 
 _MOST_ENDS, _MOST_TENSORS, _LONGEST_NAME = 1_000, 50_000, 5_000
 """Inputs or outputs, tensors of weights, letters in a name; onnxruntime takes minutes to load 200,000 tensors."""
+
+_MOST_INPUT_VALUES = 1_000_000_000
+"""Of one input, its free dimensions counted as one; 4 GB in 32 bit."""
+
+_SHOWN_LETTERS = 100
+"""Of a name in a message."""
 
 _MOST_VALUES = 100_000_000
 """Of one list that a graph computes from constants alone."""
@@ -58,13 +65,18 @@ def inspect(path: Path) -> Source:
             say('"{name}" is not an ONNX model, or it is empty.', name=path.name),
             next_step=say("Pick a file that was exported as ONNX."),
         )
+    _check_names(graph, path)
     _check_counts(graph, path)
+    _check_weights(graph, path)
     _check_ends(model, path)
     check_types((*graph.input, *graph.output))
     _check_values(graph, path)
+    inputs = _inputs(graph, path)
+    for tensor in inputs:
+        _check_input(tensor, path)
     return Source(
         path=path,
-        inputs=_inputs(graph, path),
+        inputs=inputs,
         outputs=tuple(_tensor(value) for value in graph.output),
         opset=_opset(model, path),
         operators=dict(Counter(_operator(node) for node in all_nodes(graph)).most_common()),
@@ -72,7 +84,7 @@ def inspect(path: Path) -> Source:
         parameters=sum(math.prod(tensor.dims) for tensor in weights),
         half_parameters=half,
         weight_dtypes=frozenset(_dtype(tensor.data_type) for tensor in weights),
-        metadata={entry.key: entry.value for entry in model.metadata_props},
+        metadata={as_text(entry.key): as_text(entry.value) for entry in model.metadata_props},
         modified_ns=path.stat().st_mtime_ns,
     )
 
@@ -134,6 +146,35 @@ def _check_ends(model: onnx.ModelProto, path: Path) -> None:
             )
 
 
+def _check_weights(graph: onnx.GraphProto, path: Path) -> None:
+    """Sizes of which no tensor has any, and two tensors of one name: which of them is meant, nobody knows."""
+    for part in all_graphs(graph):
+        again = [name for name, count in Counter(tensor.name for tensor in part.initializer).items() if count > 1]
+        negative = [tensor.name for tensor in part.initializer if any(size < 0 for size in tensor.dims)]
+        for name, detail in ((again, "two tensors of one name"), (negative, "a size below zero")):
+            if name:
+                raise SourceError(
+                    say('"{name}" is damaged: its weights "{part}" fit no tensor.', name=path.name, part=name[0]),
+                    next_step=say("Pick another file, or export or download the model again."),
+                    detail=detail,
+                )
+
+
+def _check_input(tensor: TensorInfo, path: Path) -> None:
+    """Before anybody makes an example of it."""
+    count = math.prod(size for size in tensor.shape if isinstance(size, int))
+    if count > _MOST_INPUT_VALUES:
+        raise SourceError(
+            say(
+                'The input "{input}" of "{name}" takes {count} numbers, for which there is no memory.',
+                input=tensor.name,
+                name=path.name,
+                count=f"{count:.2g}",
+            ),
+            next_step=say("Export the model again with a smaller input."),
+        )
+
+
 @cache
 def _fewest_ends(operator: str, opset: int) -> tuple[int, int]:
     try:
@@ -143,12 +184,27 @@ def _fewest_ends(operator: str, opset: int) -> tuple[int, int]:
     return schema.min_input, schema.min_output
 
 
-def _names(graph: onnx.GraphProto) -> Iterator[str]:
+def _check_names(graph: onnx.GraphProto, path: Path) -> None:
+    """Names that are no text are bytes here, and nothing finds them."""
+    for name in _names(graph):
+        if not isinstance(name, str):
+            raise SourceError(
+                say(
+                    '"{name}" is damaged: the name "{part}" in it is no text.',
+                    name=path.name,
+                    part=as_text(name)[:_SHOWN_LETTERS],
+                ),
+                next_step=say("Pick another file, or export or download the model again."),
+            )
+
+
+def _names(graph: onnx.GraphProto) -> Iterator[str | bytes]:
     for part in all_graphs(graph):
         yield from (value.name for value in (*part.input, *part.output))
         yield from (tensor.name for tensor in part.initializer)
         for node in part.node:
-            yield from (node.name, node.op_type, *node.output)
+            yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+            yield from (attribute.name for attribute in node.attribute)
 
 
 def _check_values(graph: onnx.GraphProto, path: Path) -> None:
@@ -179,9 +235,12 @@ def _parse(path: Path) -> onnx.ModelProto:
     except OSError as exc:  # a folder above it may not be entered; the whole path is too long
         raise _cannot_be_opened(path, exc) from exc
     if not is_file:
-        raise SourceError(
-            say('There is no file "{path}".', path=path), next_step=say("Check the path, or pick the model again.")
+        reason = (
+            say('"{path}" is not a file, but a folder or something else.', path=path)
+            if os.path.lexists(path)
+            else say('There is no file "{path}".', path=path)
         )
+        raise SourceError(reason, next_step=say("Check the path, or pick the model again."))
     if not is_text(str(path)):
         raise SourceError(
             say('The name of "{path}" is not valid text, so the libraries cannot open it.', path=path),
@@ -279,7 +338,7 @@ def _dimension(dim: onnx.TensorShapeProto.Dimension) -> Dimension:
     # Some exporters write 0 or -1 for "any size".
     if dim.HasField("dim_value") and dim.dim_value > 0:
         return int(dim.dim_value)
-    return str(dim.dim_param) or "?"
+    return as_text(dim.dim_param) or "?"
 
 
 def _dtype(elem_type: int) -> str:

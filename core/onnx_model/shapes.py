@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
-from core.onnx_model.graph import ONNX_DOMAINS, replace_nodes
+from core.common.memory import at_most_more
+from core.onnx_model.graph import ONNX_DOMAINS, all_graphs, replace_nodes
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 """Tensor name -> its sizes."""
@@ -21,10 +22,34 @@ Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 PartialShape: TypeAlias = tuple[int | None, ...]
 """Sizes of a tensor, None where they are free."""
 
-_NOT_FOLDED = frozenset({"If", "Loop", "Scan", "RandomNormal", "RandomUniform", "Bernoulli", "Multinomial"})
+_ELEMENTWISE = frozenset(
+    {"Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Clip", "Div", "Equal", "Exp", "Floor", "Greater"}
+    | {"GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Log", "Max", "Mean", "Min", "Mod", "Mul"}
+    | {"Neg", "Not", "Or", "Pow", "Reciprocal", "Round", "Sign", "Sqrt", "Sub", "Sum", "Where", "Xor"}
+)
+"""Operators whose results have the size to which their inputs are broadcast."""
+
+_MOVING = frozenset(
+    {"ArgMax", "ArgMin", "Concat", "Constant", "CumSum", "Flatten", "Gather", "GatherElements"}
+    | {"GatherND", "NonZero", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape"}
+    | {"ScatterElements", "ScatterND", "Shape", "Size", "Slice", "Squeeze", "Transpose", "Unsqueeze"}
+)
+"""Operators whose results have no more numbers than their inputs together, or than these multiplied."""
+
+_GROWING = frozenset({"ConstantOfShape", "Expand", "Range", "Tile"})
+"""Operators that make any number of numbers out of a few."""
+
+_FOLDED = _ELEMENTWISE | _MOVING | _GROWING
+
 _MAX_PASSES = 40
 _MAX_VALUES = 100_000
 """Of one tensor, that onnx's shape inference may write out while it follows sizes; real ones have a few dozen."""
+
+_MAX_BYTES = 100_000_000
+"""Memory that it may take for that, since lists grow in more ways than are counted here."""
+
+_INFERENCE_ERRORS = (RuntimeError, ValueError, MemoryError, shape_inference.InferenceError)
+"""Shapes that contradict each other, damaged nodes, more than 2 GB, or too much memory."""
 
 MAX_SHAPE_ELEMENTS = 64
 """Size up to which a constant may be a shape that later shapes are computed from."""
@@ -48,12 +73,8 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     known: dict[str, NDArray[Any]] = {}
     for _ in range(_MAX_PASSES):
         try:
-            inferred = shape_inference.infer_shapes(model, data_prop=longest_value(model.graph) <= _MAX_VALUES)
-        except (
-            RuntimeError,
-            ValueError,
-            shape_inference.InferenceError,
-        ):  # shapes that contradict each other, or more than 2 GB
+            inferred = _inferred(model)
+        except _INFERENCE_ERRORS:
             return model
         found = _folded(inferred.graph, known)
         if not found:
@@ -65,11 +86,25 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     return inferred
 
 
+def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
+    """With the values of sizes followed through the graph, where these are short lists, and without otherwise."""
+    inferred: onnx.ModelProto = shape_inference.infer_shapes(model)
+    if longest_value(inferred.graph) > _MAX_VALUES:
+        return inferred
+    with suppress(*_INFERENCE_ERRORS), at_most_more(_MAX_BYTES + 2 * inferred.ByteSize()):
+        return shape_inference.infer_shapes(inferred, data_prop=True)
+    return inferred
+
+
 def longest_value(graph: onnx.GraphProto) -> float:
     """How many numbers onnx would write out for one tensor, where it follows the values of sizes through the graph.
 
     A Range of three small constants may stand for ten billion numbers, and so may a chain of Concats.
     """
+    return max(map(_longest_of_one, all_graphs(graph)), default=0)
+
+
+def _longest_of_one(graph: onnx.GraphProto) -> float:
     constants = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) <= 1}
     for node in graph.node:
         if node.op_type == "Constant" and node.output:
@@ -153,15 +188,38 @@ def _read_sizes(node: onnx.NodeProto, sizes: PartialShape, given: list[NDArray[A
 def _value(node: onnx.NodeProto, shapes: Shapes, values: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
     if node.op_type == "Shape" and node.input[0] in shapes and not node.attribute:
         return np.array(shapes[node.input[0]], np.int64)
-    if node.domain not in ONNX_DOMAINS or len(node.output) != 1 or node.op_type in _NOT_FOLDED:
+    if node.domain not in ONNX_DOMAINS or len(node.output) != 1 or node.op_type not in _FOLDED:
         return None
     if not all(name in values for name in node.input if name):
         return None
+    given = {name: values[name] for name in node.input if name}
     try:
-        (value,) = ReferenceEvaluator(node).run(None, {name: values[name] for name in node.input if name})
+        if _result_size(node, list(given.values())) > _MAX_VALUES:
+            return None
+        (value,) = ReferenceEvaluator(node).run(None, given)
     except Exception:  # noqa: BLE001 - the reference evaluator raises anything; the value stays unknown
         return None
     return np.asarray(value)
+
+
+def _result_size(node: onnx.NodeProto, given: list[NDArray[Any]]) -> float:
+    """How many numbers a node makes, before it makes them.
+
+    Raises:
+        ValueError, IndexError, ZeroDivisionError: its inputs do not fit it.
+    """
+    if node.op_type == "ConstantOfShape":
+        return math.prod(map(int, given[0].flat))
+    if node.op_type == "Expand":
+        return math.prod(np.broadcast_shapes(given[0].shape, tuple(map(int, given[1].flat))))
+    if node.op_type == "Tile":
+        return given[0].size * math.prod(map(int, given[1].flat))
+    if node.op_type == "Range":
+        start, limit, step = (float(value.item()) for value in given)
+        return abs((limit - start) / step)
+    if node.op_type in _ELEMENTWISE:
+        return math.prod(np.broadcast_shapes(*(value.shape for value in given)))
+    return 0
 
 
 def drop_data(graph: onnx.GraphProto) -> None:

@@ -24,6 +24,9 @@ _QUANTIZED_OPERATORS = frozenset(
 _MOST_SIDES_CHARACTERS, _MOST_NAMES_CHARACTERS, _MOST_NAMES, _MOST_NAME_CHARACTERS = 100, 2_000_000, 100_000, 200
 """Of sizes and class names in the metadata: longer ones are none, and would take gigabytes to read."""
 
+_NO_LITERAL = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
+"""What reading a Python literal raises; TypeError for a list as a key."""
+
 _MOST_STORED_PIXELS = 4096 * 4096
 """Of a stored preprocessing: with more, each picture would take a gigabyte. By hand a larger size can be set."""
 
@@ -159,7 +162,7 @@ class Source:
 
         try:
             sides = ast.literal_eval(self.metadata.get("imgsz", "")[:_MOST_SIDES_CHARACTERS])
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+        except _NO_LITERAL:
             return None
         sides = [sides] * 2 if isinstance(sides, int) else sides
         if isinstance(sides, (list, tuple)) and len(sides) == 2 and all(isinstance(side, int) for side in sides):
@@ -225,7 +228,7 @@ def _names_from_json(text: str) -> tuple[str, ...]:
         return ()
     try:
         names = ast.literal_eval(text) if not text.lstrip().startswith("[") else json.loads(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except _NO_LITERAL:
         return ()
     if isinstance(names, dict):
         if not all(isinstance(key, int) for key in names):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.common.errors import ConversionError, EdgePressError, SourceError
+from core.common.memory import limit_own_memory
 from core.job.preflight_result import PreflightResult
 from core.onnx_model.damaged import damaged
 from core.onnx_model.external_data import external_locations
@@ -16,7 +17,6 @@ from core.onnx_model.source import Source
 from core.preflight.preflight import check_targets
 from core.process import messages
 from core.process.helper_process import HelperProcess
-from core.process.lifecycle import limit_own_memory
 
 _SECONDS, _BYTES_PER_SECOND = 20.0, 20e6
 """Time for any file, and how much of a large one is read in a second at least."""

@@ -55,17 +55,3 @@ def exit_immediately(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-def limit_own_memory(most: int) -> None:
-    """Where the system can, it refuses more memory at once; elsewhere whoever watches the process must end it.
-
-    Args:
-        most: bytes of all data of this process.
-    """
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_DATA, (most, resource.getrlimit(resource.RLIMIT_DATA)[1]))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from io import BytesIO
 
 import numpy as np
 import psutil
 import pytest
-from onnx import TensorProto, helper, numpy_helper, save
+from onnx import TensorProto, helper, numpy_helper
 
 from core.common.errors import SourceError
+from core.onnx_model.inspect import inspect
 from core.preflight import in_helper
 from core.preflight.in_helper import check_targets_in_helper, inspect_in_helper
 from pages.parts.paths.uploads import save_model
@@ -122,7 +124,63 @@ def deep_names():
     return metadata(names="[" * 100_000)
 
 
+def constant_without_output():
+    return model([helper.make_node("Constant", [], [], value_float=1.0), helper.make_node("Neg", ["x"], ["y"])])
+
+
+def weights_twice():
+    ones = numpy_helper.from_array(np.ones(4, np.float32), "w")
+    return model([helper.make_node("Add", ["x", "w"], ["y"])], ones, ones)
+
+
+def weights_of_a_size_below_zero():
+    made = model([helper.make_node("Add", ["x", "w"], ["y"])], numpy_helper.from_array(np.ones(4, np.float32), "w"))
+    made.graph.initializer[0].dims[:] = [-4]
+    return made
+
+
+def names_with_lists_as_keys():
+    return metadata(names="{[]: 'a'}", imgsz="{[]: 1}")
+
+
+def huge_input():
+    graph = helper.make_graph(
+        [helper.make_node("Neg", ["x"], ["y"])], "g", [value("x", 1 << 20, 1 << 20)], [value("y")]
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def weights_in_a_file_of_a_long_name():
+    return outside("a" * 5000)
+
+
+def written(made, old, new):
+    """A model with some of its bytes exchanged, which onnx itself would not write."""
+    return made.SerializeToString().replace(old, new)
+
+
+def metadata_that_is_no_text():
+    return written(metadata(sixsix="value1"), b"value1", b"va\xff\xfe\x801")
+
+
+def weights_in_a_file_whose_name_is_no_text():
+    return written(outside("abcdef"), b"abcdef", b"ab\xff\xfe\x80f")
+
+
+def node_whose_name_is_no_text():
+    return written(model([helper.make_node("Neg", ["x"], ["y"], name="abcdef")]), b"abcdef", b"ab\xff\xfe\x80f")
+
+
 HOSTILE = [
+    constant_without_output,
+    weights_twice,
+    weights_of_a_size_below_zero,
+    names_with_lists_as_keys,
+    huge_input,
+    weights_in_a_file_of_a_long_name,
+    metadata_that_is_no_text,
+    weights_in_a_file_whose_name_is_no_text,
+    node_whose_name_is_no_text,
     range_bomb,
     doubling,
     nested_functions,
@@ -145,16 +203,54 @@ class Peak:
 
         def watched(process):
             found = seen(process)
+            if process.pid == os.getpid():  # this one, which holds the whole test run
+                return found
             self.bytes = max(self.bytes, found.rss)
             return found
 
         monkeypatch.setattr(psutil.Process, "memory_info", watched)
 
 
+def saved(made, path):
+    path.write_bytes(made if isinstance(made, bytes) else made.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (constant_without_output, "lacks inputs or outputs"),
+        (weights_twice, 'weights "w" fit no tensor'),
+        (weights_of_a_size_below_zero, 'weights "w" fit no tensor'),
+        (huge_input, "no memory"),
+        (weights_in_a_file_of_a_long_name, "does not hold the weights"),
+        (weights_in_a_file_whose_name_is_no_text, "which is missing"),
+        (node_whose_name_is_no_text, r'the name "ab\\xff\\xfe\\x80f" in it is no text'),
+    ],
+)
+def test_what_is_wrong_is_named(build, words, tmp_path):
+    with pytest.raises(SourceError, match=words):
+        inspect(saved(build(), tmp_path / "m.onnx"))
+
+
+@pytest.mark.parametrize("build", [metadata_that_is_no_text, names_with_lists_as_keys])
+def test_metadata_that_nobody_can_read_costs_no_model(build, tmp_path):
+    source = inspect(saved(build(), tmp_path / "m.onnx"))
+    assert source.class_names == () and source.training_size is None
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_called_like_a_model_but_is_no_file_is_told(kind, tmp_path):
+    if kind == "pipe" and not hasattr(os, "mkfifo"):
+        pytest.skip("named pipes of Unix")
+    (os.mkfifo if kind == "pipe" else os.mkdir)(tmp_path / "m.onnx")
+    with pytest.raises(SourceError, match="is not a file, but a folder or something else"):
+        inspect(tmp_path / "m.onnx")
+
+
 @pytest.mark.parametrize("build", HOSTILE)
 def test_a_hostile_model_is_an_answer_in_words(build, tmp_path, monkeypatch):
-    path = tmp_path / "m.onnx"
-    save(build(), str(path))
+    path = saved(build(), tmp_path / "m.onnx")
     peak, start = Peak(monkeypatch), time.monotonic()
     try:
         source = inspect_in_helper(path)

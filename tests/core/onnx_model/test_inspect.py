@@ -34,8 +34,8 @@ def test_a_truncated_model_is_refused_with_its_name(tmp_path, share):
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
-    for path in (tmp_path / "nowhere.onnx", tmp_path):
-        with pytest.raises(SourceError, match="no file"):
+    for path, words in ((tmp_path / "nowhere.onnx", "no file"), (tmp_path, "is not a file, but a folder")):
+        with pytest.raises(SourceError, match=words):
             inspect(path)
 
 
