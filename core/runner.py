@@ -175,6 +175,8 @@ def open_context(job: Job, work: Path) -> tuple[ConversionContext, SampleFolders
         inputs=job.inputs,
         ncnn_tools=job.ncnn_tools,
         ncnn_calibration=job.ncnn_calibration,
+        change=job.change,
+        keep=job.keep,
     )
     return context, SampleFolders(*folders)
 

@@ -43,6 +43,7 @@ from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import SampleCounts, read_folder
 from core.inputs.infer_in_subprocess import infer_in_subprocess
 from core.inputs.recognition import TaskRequest
+from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange, change_that_keeps
 from core.job.job import Job
 from core.job.outcome import Failed
 from core.job.task_name import TaskName
@@ -142,6 +143,14 @@ def _parser() -> argparse.ArgumentParser:
         help="how the ranges of ncnn_quan are chosen (default: min-max; ncnn's own tools always use kl)",
     )
     parser.add_argument(
+        "--keep",
+        type=_keep,
+        default=(DEFAULT_CHANGE, None),
+        metavar="PERCENT",
+        help="how many of the original's answers must stay: 99.5, 99, 97 or any percentage, or smallest for the "
+        "smallest files (default: 99 for most tasks)",
+    )
+    parser.add_argument(
         "--dequantize",
         action="store_true",
         help="turn a model that is 8 bit already back to 32 bit first; its accuracy stays that of 8 bit",
@@ -186,6 +195,19 @@ def _share(text: str) -> float:
     if not 0.0 < share < 1.0:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return share
+
+
+def _keep(text: str) -> tuple[AllowedChange, float | None]:
+    """``99.5`` is a percentage of the answers."""
+    if text == "smallest":
+        return "smallest", None
+    try:
+        percentage = float(text.removesuffix("%"))
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a percentage nor the word smallest") from exc
+    if not 50.0 <= percentage <= 100.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 50 and 100 percent")
+    return change_that_keeps(percentage / 100), percentage / 100
 
 
 def _named_value(text: str) -> tuple[str, str]:
@@ -242,6 +264,8 @@ def _job(options: argparse.Namespace) -> Job:
         class_names=request.class_names,
         ncnn_tools=_tools(options.ncnn_tools),
         ncnn_calibration=options.ncnn_calibration,
+        change=options.keep[0],
+        keep=options.keep[1],
         dequantize=options.dequantize,
         model=source,
         preflight=check_targets_in_helper(

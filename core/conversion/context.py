@@ -28,6 +28,7 @@ from core.inputs.images import ARRAY_SUFFIXES, ImageReader, Split
 from core.inputs.object_crops import CropRule
 from core.inputs.samples import Sample, load_samples
 from core.inputs.synthetic import SYNTHETIC_SAMPLES, disturbed, random_arrays, synthetic_images
+from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
 from core.job.outcome import PostProcessing
 from core.labels.base import Labels
 from core.metrics.prediction_noise import PredictionNoise
@@ -45,7 +46,7 @@ from core.preprocessing import Placement, Preprocessing
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor, all_finite
 from core.runtimes.source import open_source
-from core.tasks.base import AnyTask
+from core.tasks.base import AnyTask, Budget
 from core.tasks.predictions import Prediction
 
 _REFERENCE_SAMPLES = 4
@@ -63,6 +64,8 @@ class ConversionContext:
         inputs: inputs that are the same for every sample, as in :func:`core.inputs.fixed_inputs.fixed_inputs`.
         ncnn_tools: quantiser for ncnn, as in :class:`core.job.job.Job`.
         ncnn_calibration: its calibration method, likewise.
+        change: how much the answers may change, likewise.
+        keep: share of the answers that must stay, likewise.
 
     Raises:
         OptionError: there is no input of a given name, or the value does not fit it; or the preprocessing gives numbers
@@ -79,6 +82,8 @@ class ConversionContext:
         inputs: Mapping[str, str] | None = None,
         ncnn_tools: str = "own",
         ncnn_calibration: str = "min-max",
+        change: AllowedChange = DEFAULT_CHANGE,
+        keep: float | None = None,
     ) -> None:
         self.source = source
         self.preprocessing = preprocessing
@@ -86,6 +91,8 @@ class ConversionContext:
         self.folder = folder
         self.ncnn_tools = ncnn_tools
         self.ncnn_calibration = ncnn_calibration
+        self.change = change
+        self._keep = keep
         self.reader = ImageReader()
         self.fixed = fixed_inputs(source, inputs or {})
         """Inputs that are the same for every sample."""
@@ -99,6 +106,10 @@ class ConversionContext:
 
         self._completion: Feeds | None = None
         self._variety: Variety | None = None
+
+    def budget_of(self, task: AnyTask) -> Budget:
+        """How much of the source's answers must stay in this job."""
+        return task.budget.allowing(self.change, self._keep)
 
     @property
     def stem(self) -> str:
@@ -270,7 +281,7 @@ class ConversionContext:
         for (sample, before), made in zip(self._reference_predictions, outputs, strict=True):
             metric.update(before, self._predict(self.task, sample.feeds, made, sample.placement))
         agreement = metric.compute()
-        return agreement is None or agreement.high >= self.task.budget.keeps
+        return agreement is None or agreement.high >= self.budget_of(self.task).keeps
 
     @cached_property
     def _reference_predictions(self) -> Sequence[tuple[Sample, Prediction]]:

@@ -29,7 +29,7 @@ from core.onnx_model.boundary import SELECTING
 from core.onnx_model.source import Source
 from core.runtimes.source import open_source
 from core.targets.base import Target
-from core.tasks.base import AnyTask, TruthMetric
+from core.tasks.base import AnyTask, Budget, TruthMetric
 
 _COMPARED, _LAYERS = 0.7, 0.8
 """Shares of the progress bar when the outputs are compared, and when the layers are; the rest is for the latency."""
@@ -58,6 +58,9 @@ class Evaluation:
     latencies: Mapping[TargetId, Latency]
     layers: Mapping[TargetId, tuple[LayerDifference, ...]]
     task: AnyTask
+    budget: Budget
+    """How much of the source's answers must stay."""
+
     images: int
     """Test samples used; 0 where synthetic samples took their place."""
 
@@ -85,7 +88,7 @@ class Evaluation:
         light, verdict = judge(
             agreement,
             outputs,
-            budget=self.task.budget,
+            budget=self.budget,
             least_cosine=least,
             read=self.read,
             measured=self.images > 0,
@@ -160,6 +163,7 @@ def evaluate(
         latencies=latencies,
         layers=layers,
         task=task,
+        budget=context.budget_of(task),
         images=count if context.has_test_samples else 0,
         read=comparable_outputs(metrics, context.source),
         notes=tuple(_notes_on_samples(metrics)) if context.has_test_samples else (),

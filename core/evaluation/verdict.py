@@ -76,19 +76,21 @@ def judge_agreement(agreement: Agreement, budget: Budget) -> tuple[Light, Text]:
     A file fails only where even the upper end of the interval is below the floor, so that one picture of three cannot
     condemn it.
     """
-    same = found(agreement)
+    same, aim = found(agreement), percent(budget.keeps)
     if agreement.high < budget.floor:
         return "failed", say("It gives too few of the original's answers: {same}.", same=same)
     if agreement.value >= budget.keeps:
         return "keeps", say("Keeps the original's answers: {same}.", same=same)
     if agreement.high >= budget.keeps:
         return "look", plural(
-            "Look at what changed: {same}. One picture is too few to tell whether that is chance.",
-            "Look at what changed: {same}. {count} pictures are too few to tell whether that is chance.",
+            "Look at what changed: {same}. The aim was {aim}; one picture is too few to tell whether that is chance.",
+            "Look at what changed: {same}. The aim was {aim}; {count} pictures are too few to tell whether that is "
+            "chance.",
             count=agreement.samples,
             same=same,
+            aim=aim,
         )
-    return "look", say("Look at what changed: {same}.", same=same)
+    return "look", say("Look at what changed: {same}. The aim was {aim}.", same=same, aim=aim)
 
 
 def judge_lost_outputs(

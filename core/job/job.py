@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
 from core.job.preflight_result import PreflightResult
 from core.job.target_id import TargetId
 from core.job.task_name import TaskName
@@ -47,6 +48,12 @@ class Job:
 
     ncnn_calibration: str = "min-max"
     """How activation ranges are chosen for 8 bit in ncnn: a method of :mod:`core.quantization.observers.abs_max`."""
+
+    change: AllowedChange = DEFAULT_CHANGE
+    """How much the answers may change."""
+
+    keep: float | None = None
+    """Share of the answers that must stay, 0 to 1, if the person gave one; None: what ``change`` means for the task."""
 
     dequantize: bool = False
     """Whether a source that is quantised already is turned back into 32 bit first."""

@@ -31,7 +31,7 @@ from core.report.schema import (
     TaskEntry,
     Texts,
 )
-from core.tasks.base import AnyTask
+from core.tasks.base import AnyTask, Budget
 
 
 def make_report(
@@ -62,7 +62,7 @@ def make_report(
     return Report(
         source=_source_entry(source, evaluation),
         preprocessing=job.preprocessing,
-        task=_task_entry(task, split),
+        task=_task_entry(task, evaluation.budget, split),
         images=ImagesEntry(
             calibration=split.calibration_count,
             test=evaluation.images if split.crop is not None else len(split.test),
@@ -90,13 +90,13 @@ def _source_entry(source: Source, evaluation: Evaluation) -> SourceEntry:
     )
 
 
-def _task_entry(task: AnyTask, split: Split) -> TaskEntry:
+def _task_entry(task: AnyTask, budget: Budget, split: Split) -> TaskEntry:
     return TaskEntry(
         name=task.name,
         reason=str(task.reason),
         words=task.reason,
         options=task.options,
-        budget=task.budget,
+        budget=budget,
         class_names=task.class_names,
         labels=None if split.labels is None else str(split.labels.description),
         labels_words=None if split.labels is None else split.labels.description,

@@ -57,6 +57,7 @@ def _quantize(context: ConversionContext, model: NcnnModel, progress: Progress) 
         count=context.calibration_count,
         method=method_named(context.ncnn_calibration),
         noise=noise,
+        change=context.change,
         progress=portion(progress, 0.6, 1.0),
     )
     return plan.apply(model), _kept_notes(len(plan.keep_float), len(plan.layers))

@@ -50,6 +50,7 @@ class OnnxQuanDy(OnnxTarget):
             context.references,
             max_bytes=context.size_to_reduce - context.tail_bytes,
             scratch=folder / name,
+            change=context.change,
             progress=progress,
         )
         if best is None:

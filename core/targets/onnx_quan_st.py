@@ -79,7 +79,7 @@ class OnnxQuanSt(OnnxTarget):
             held_out=None if noise is None else noise.samples,
         )
         progress(0.7, say("Writing 8 bit weights"))
-        made = quantize_static(model, statistics, noise=noise)
+        made = quantize_static(model, statistics, noise=noise, change=context.change)
         if not any(_is_8_bit_weight(tensor) for tensor in made.model.graph.initializer):
             raise _nothing_to_compute()
         (name,) = self.file_names(context.stem)

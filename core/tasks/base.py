@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from core.common.text import Text, say
+from core.job.allowed_change import AllowedChange
 from core.job.comparison import Agreement, TruthFigure
 from core.job.task_name import TaskName as TaskName
 from core.onnx_model.source import Source
@@ -70,6 +71,10 @@ class TaskOptions:
     """Least score of an object, a point or a decision, 0 to 1; None for the task's own default."""
 
 
+_ALLOWED: Mapping[AllowedChange, float] = {"nothing": 1 / 6, "hardly": 1 / 3, "little": 1.0, "smallest": 1.0}
+"""Change that is allowed, as a share of what a task's own budget allows: of 3%, for instance, 0.5% and 1%."""
+
+
 @dataclass(frozen=True)
 class Budget:
     """How much of the source's answers must stay, as shares of the agreement, 0 to 1."""
@@ -79,6 +84,16 @@ class Budget:
 
     floor: float
     """Below, a file is of no use and is not handed out."""
+
+    def allowing(self, change: AllowedChange, keep: float | None = None) -> Budget:
+        """The budget where a person says how much may change; a task's own one allows a little.
+
+        Args:
+            change: what quantisers are to work for.
+            keep: share of the answers that must stay, where the person said so.
+        """
+        keeps = 1.0 - _ALLOWED[change] * (1.0 - self.keeps) if keep is None else keep
+        return Budget(keeps, min(self.floor, keeps))
 
 
 class AgreementMetric(Protocol[P_contra]):

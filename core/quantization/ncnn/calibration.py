@@ -86,53 +86,57 @@ def measure_sensitivity(
     Args:
         model: in 32 bit.
         ranges: index of a layer -> abs-max of its input; 0 for a Gemm, which needs none.
-        samples: a few inputs.
+        samples: a few inputs, of which as many are used as there is time for.
         noise: how that of predictions is measured; None for that of the outputs.
 
     Returns:
-        Index of the layer -> power of the quantisation error over power of the output (1/SQNR), averaged over all
-        outputs and samples; infinity where an output is not finite.
+        Index of the layer -> as :meth:`NoiseMeter.ratio`.
     """
     if not samples:
         return {}
-    samples = _affordable(model, samples, len(ranges))
-    if noise is not None:
-        return _sensitivity_of_predictions(model, ranges, samples, noise)
-    expected = _outputs(model, samples)
-    powers = [max(float(np.square(values).sum()), _MIN_POWER) for values in expected]
-    sensitivity = {}
-    for index, abs_max in ranges.items():
-        outputs = _outputs(quantize_layer(model, index, abs_max), samples)
-        ratios = [
-            float(np.square(output - values).sum()) / power
-            for output, values, power in zip(outputs, expected, powers, strict=True)
-        ]
-        sensitivity[index] = sum(ratios) / len(ratios) if np.isfinite(ratios).all() else math.inf
-    return sensitivity
+    meter = NoiseMeter(model, affordable(model, samples, len(ranges)), noise)
+    return {index: meter.ratio(quantize_layer(model, index, abs_max)) for index, abs_max in ranges.items()}
 
 
-def _affordable(model: NcnnModel, samples: Sequence[Feeds], layers: int) -> Sequence[Feeds]:
+def affordable(model: NcnnModel, samples: Sequence[Feeds], layers: int) -> Sequence[Feeds]:
     """As many of the samples as there is time for with each layer, but a few in any case."""
     run_model(model, samples[:1], threads=0)  # the first run is slower than the others
     start = time.perf_counter()
     run_model(model, samples[:1], threads=0)
-    affordable = int(_TIME_BUDGET / (time.perf_counter() - start) / max(1, layers))
-    return samples[: max(_LEAST_SAMPLES, affordable)]
+    count = int(_TIME_BUDGET / (time.perf_counter() - start) / max(1, layers))
+    return samples[: max(_LEAST_SAMPLES, count)]
 
 
-def _sensitivity_of_predictions(
-    model: NcnnModel, ranges: Mapping[int, float], samples: Sequence[Feeds], noise: PredictionNoise
-) -> dict[int, float]:
-    expected = list(_predictions(model, samples, noise))
-    sensitivity = {}
-    for index, abs_max in ranges.items():
-        total = NoiseSum(noise)
-        for before, made in zip(
-            expected, _predictions(quantize_layer(model, index, abs_max), samples, noise), strict=True
-        ):
-            total.update(before, made)
-        sensitivity[index] = total.ratio
-    return sensitivity
+class NoiseMeter:
+    """Measures how far models are from one in 32 bit, on a few samples.
+
+    Args:
+        model: in 32 bit.
+        samples: inputs.
+        noise: how that of predictions is measured; None for that of the outputs.
+    """
+
+    def __init__(self, model: NcnnModel, samples: Sequence[Feeds], noise: PredictionNoise | None) -> None:
+        self._samples = samples
+        self._noise = noise
+        self._predictions: list[Any] = [] if noise is None else list(_predictions(model, samples, noise))
+        self._outputs = _outputs(model, samples) if noise is None else []
+
+    def ratio(self, made: NcnnModel) -> float:
+        """Power of the quantisation error over power of the output (1/SQNR), averaged over all outputs and samples.
+
+        Of predictions both powers are summed over the samples first. Infinity where a value is not finite.
+        """
+        if self._noise is not None:
+            total = NoiseSum(self._noise)
+            for before, after in zip(self._predictions, _predictions(made, self._samples, self._noise), strict=True):
+                total.update(before, after)
+            return total.ratio
+        ratios = [
+            float(np.square(output - values).sum()) / max(float(np.square(values).sum()), _MIN_POWER)
+            for output, values in zip(_outputs(made, self._samples), self._outputs, strict=True)
+        ]
+        return sum(ratios) / len(ratios) if np.isfinite(ratios).all() else math.inf
 
 
 def _predictions(model: NcnnModel, samples: Sequence[Feeds], noise: PredictionNoise) -> Iterator[Any]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from core.common.progress import Progress, silent
 from core.common.text import say
+from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
 from core.metrics.prediction_noise import PredictionNoise
 from core.ncnn.model import NcnnModel
-from core.quantization.ncnn.calibration import measure_ranges, measure_sensitivity
+from core.quantization.ncnn.calibration import NoiseMeter, measure_ranges, measure_sensitivity
 from core.quantization.ncnn.int8 import quantizable_layers, quantizable_without_range, to_int8
-from core.quantization.ncnn.mixed_precision import by_rule, by_sensitivity
+from core.quantization.ncnn.mixed_precision import SIZE_BUDGETS, by_rule, by_sensitivity
 from core.quantization.observers.abs_max import AbsMaxMethod
 from core.runtimes.predictor import Feeds
 
@@ -21,6 +22,10 @@ _SENSITIVITY_SAMPLES = 6
 
 _MAX_RANKED_LAYERS = 80
 """Layers in the sensitivity analysis, one run each: it takes less time than measuring ranges on 240 samples."""
+
+
+_ENOUGH: Mapping[AllowedChange, float] = {"nothing": 0.001, "hardly": 0.002, "little": 0.004, "smallest": 1.0}
+"""Noise ratio of the whole model at which no more layers stay in 16 bit than fit into a size budget."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ def plan_quantization(
     count: int,
     method: AbsMaxMethod = "min-max",
     noise: PredictionNoise | None = None,
+    change: AllowedChange = DEFAULT_CHANGE,
     progress: Progress = silent,
 ) -> QuantizationPlan:
     """Measure ranges on all samples, then the sensitivity to each layer on a few of them.
@@ -65,6 +71,7 @@ def plan_quantization(
         count: number of samples, so that those for the sensitivity analysis are spread over all of them.
         method: how the ranges are chosen.
         noise: how that of predictions is measured, where it counts instead of that of the outputs.
+        change: how much the answers may change.
         progress: callback, called when the sensitivity analysis begins.
     """
     measured = quantizable_layers(model)
@@ -76,10 +83,22 @@ def plan_quantization(
     if not layers:
         return QuantizationPlan(ranges, {}, layers, frozenset())
     progress(0.0, say("Measuring how sensitive each layer is to 8 bit"))
-    kept = by_rule(model, layers)
-    sensitivity = measure_sensitivity(model, _layers_to_rank(model, layers, ranges=ranges, kept=kept), samples, noise)
-    keep_float = by_sensitivity(model, layers, kept=kept, sensitivity=sensitivity)
-    return QuantizationPlan(ranges, sensitivity, layers, keep_float)
+    kept = by_rule(model, layers, SIZE_BUDGETS[change][0])
+    ranked = _layers_to_rank(model, layers, ranges=ranges, kept=kept)
+    sensitivity = measure_sensitivity(model, ranked, samples, noise)
+    *smaller, last = (
+        QuantizationPlan(
+            ranges,
+            sensitivity,
+            layers,
+            by_sensitivity(model, layers, kept=kept, sensitivity=sensitivity, budget=budget),
+        )
+        for budget in SIZE_BUDGETS[change]
+    )
+    if not smaller or not samples:
+        return last
+    meter = NoiseMeter(model, samples, noise)
+    return next((plan for plan in smaller if meter.ratio(plan.apply(model)) <= _ENOUGH[change]), last)
 
 
 def _copying_some(feeds: Iterable[Feeds], *, to: list[Feeds], numbers: Collection[int]) -> Iterator[Feeds]:

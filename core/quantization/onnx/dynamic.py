@@ -11,6 +11,7 @@ import onnx
 from core.common.progress import Progress
 from core.common.text import say
 from core.isolation.trial import measure_similarity
+from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
 from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.serialize import byte_size
 from core.quantization.onnx.matrix_products import quantize_matrix_products
@@ -52,8 +53,13 @@ _SCHEMES = (
 )
 """From the smallest and fastest to the most accurate; tried in this order."""
 
-_SUFFICIENT_COSINE = 0.99
-"""Cosine similarity from which no further scheme is tried."""
+_SUFFICIENT_COSINES: Mapping[AllowedChange, float] = {
+    "nothing": 0.9992,
+    "hardly": 0.99875,
+    "little": 0.997,
+    "smallest": 0.99,
+}
+"""Cosine similarity from which no further scheme is tried: of noise at 28, 26 and 22 dB, and at 17."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class DynamicModel:
     """Whether other nodes were quantised dynamically."""
 
     cosine: float
-    """Cosine similarity of the worst output over the reference samples; 1 from 0.99 on, -1 where an output is lost."""
+    """Of the worst output over the reference samples; 1 where it is sufficient, -1 where an output is lost."""
 
 
 def quantize_dynamic(
@@ -77,6 +83,7 @@ def quantize_dynamic(
     *,
     max_bytes: int,
     scratch: Path,
+    change: AllowedChange = DEFAULT_CHANGE,
     progress: Progress,
 ) -> DynamicModel | None:
     """Try the schemes in turn until one is accurate enough; else take the most accurate.
@@ -86,6 +93,7 @@ def quantize_dynamic(
         references: inputs with the source's outputs.
         max_bytes: size that the result must stay below.
         scratch: a temporary file.
+        change: how much the answers may change.
         progress: callback, called at every scheme.
 
     Returns:
@@ -94,16 +102,18 @@ def quantize_dynamic(
     found: list[DynamicModel] = []
     for index, scheme in enumerate(_SCHEMES):
         progress(index / len(_SCHEMES), say("Quantising the weights, recipe {number}", number=index + 1))
-        quantized = _apply(scheme, fresh_model(), references, scratch)
+        quantized = _apply(scheme, fresh_model(), references, scratch, _SUFFICIENT_COSINES[change])
         if quantized is not None:
             found.append(quantized)
-            if quantized.cosine >= _SUFFICIENT_COSINE:
+            if quantized.cosine >= 1.0:
                 break
     smaller = [quantized for quantized in found if byte_size(quantized.model) < max_bytes]
     return max(smaller, key=lambda quantized: quantized.cosine, default=None)
 
 
-def _apply(scheme: _Scheme, model: onnx.ModelProto, references: ReferenceSamples, scratch: Path) -> DynamicModel | None:
+def _apply(
+    scheme: _Scheme, model: onnx.ModelProto, references: ReferenceSamples, scratch: Path, sufficient: float
+) -> DynamicModel | None:
     """None if the scheme changes nothing, or its model does not run."""
     if scheme.dynamic:
         try:
@@ -118,7 +128,5 @@ def _apply(scheme: _Scheme, model: onnx.ModelProto, references: ReferenceSamples
     if differences is None:
         return None
     # A model that loses an output must not win by its direction alone.
-    cosine = min(
-        1.0 if one.is_within(_SUFFICIENT_COSINE) else -1.0 if one.is_lost else one.cosine for one in differences
-    )
+    cosine = min(1.0 if one.is_within(sufficient) else -1.0 if one.is_lost else one.cosine for one in differences)
     return DynamicModel(model, count, bool(scheme.dynamic), cosine)

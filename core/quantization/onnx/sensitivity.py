@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
 from core.job.comparison import NEGLIGIBLE_DIFFERENCE, OutputDifference
 from core.metrics.prediction_noise import NoiseSum, PredictionNoise
 from core.metrics.similarity import ModelSimilarity
@@ -41,17 +42,41 @@ class _NoiseLimits:
     """Likewise the shares of all multiply-accumulates that may be computed in float, with weights of 8 bit."""
 
 
-_OUTPUT_LIMITS = _NoiseLimits(
-    acceptable=0.0025,
-    target=0.0016,
-    budgets=((0.05, 0.0025), (0.17, 0.004), (0.4, 0.0)),
-    work=((0.1, 0.002), (0.4, 0.0)),
-)
-"""Of outputs: SQNRs of 26 and 28 dB. At 24 dB an efficientnet_lite0 kept 99.0% of its answers, at 26.2 dB 99.5%."""
+_OUTPUT_LIMITS: Mapping[AllowedChange, _NoiseLimits] = {
+    "nothing": _NoiseLimits(
+        acceptable=0.0013,
+        target=0.0008,
+        budgets=((0.05, 0.0013), (0.17, 0.002), (0.4, 0.0)),
+        work=((0.1, 0.001), (0.4, 0.0)),
+    ),
+    "hardly": _NoiseLimits(
+        acceptable=0.0025,
+        target=0.0016,
+        budgets=((0.05, 0.0025), (0.17, 0.004), (0.4, 0.0)),
+        work=((0.1, 0.002), (0.4, 0.0)),
+    ),
+    "little": _NoiseLimits(acceptable=0.01, target=0.004, budgets=((0.05, 0.01), (0.17, 0.03), (0.3, 0.0))),
+    "smallest": _NoiseLimits(acceptable=0.03, target=0.01, budgets=()),
+}
+"""Of outputs: SQNRs of 29 and 31 dB, 26 and 28, 20 and 24, 15 and 20. At 24 dB an efficientnet_lite0 kept 99.0% of its
+answers, at 26.2 dB 99.5%."""
 
-_PREDICTION_LIMITS = _NoiseLimits(
-    acceptable=0.002, target=0.001, budgets=((0.05, 0.0015), (0.17, 0.003), (0.4, 0.0)), work=((0.1, 0.002), (0.4, 0.0))
-)
+_PREDICTION_LIMITS: Mapping[AllowedChange, _NoiseLimits] = {
+    "nothing": _NoiseLimits(
+        acceptable=0.001,
+        target=0.0005,
+        budgets=((0.05, 0.0008), (0.17, 0.0015), (0.4, 0.0)),
+        work=((0.1, 0.001), (0.4, 0.0)),
+    ),
+    "hardly": _NoiseLimits(
+        acceptable=0.002,
+        target=0.001,
+        budgets=((0.05, 0.0015), (0.17, 0.003), (0.4, 0.0)),
+        work=((0.1, 0.002), (0.4, 0.0)),
+    ),
+    "little": _NoiseLimits(acceptable=0.004, target=0.002, budgets=((0.05, 0.004), (0.17, 0.01), (0.3, 0.0))),
+    "smallest": _NoiseLimits(acceptable=0.02, target=0.01, budgets=()),
+}
 """Of predictions. Objects on either side of the threshold are few and weigh little, but they are what F1 counts: with a
 noise ratio of 0.01 a YOLO26n kept 92.9% of its objects, with 0.001 98.2%."""
 
@@ -83,6 +108,7 @@ def select_precisions(
     noise: PredictionNoise | None = None,
     *,
     weight_only: Mapping[QuantizableLayer, QuantizedWeights] | None = None,
+    change: AllowedChange = DEFAULT_CHANGE,
 ) -> dict[str, int]:
     """The layers that should not compute in 8 bit, where the quantisation error of the whole model is too large.
 
@@ -97,6 +123,7 @@ def select_precisions(
         samples: a few inputs, which GPTQ has not used.
         noise: how that of predictions is measured; None for that of the outputs.
         weight_only: layer -> the values of 8 bit with which it is computed in float; the same if None.
+        change: how much the answers may change. Where only the size counts, no weights are stored in 16 bit.
 
     Returns:
         Name of the node -> :data:`FLOAT` or :data:`W8A32`; none where 8 bit is accurate enough or nothing helps.
@@ -110,6 +137,7 @@ def select_precisions(
         macs = macs_by_node(model)
         search = _Search(
             switched,
+            (_OUTPUT_LIMITS if noise is None else _PREDICTION_LIMITS)[change],
             np.array([math.prod(layer.shape) for layer in layers], np.float64),
             np.array([macs.get(layer.node, 0) for layer in layers], np.float64),
         )
@@ -150,7 +178,6 @@ class _SwitchedModel:
     ) -> None:
         self._predictor = predictor
         self._noise = noise
-        self.limits = _OUTPUT_LIMITS if noise is None else _PREDICTION_LIMITS
         self.all_in_float = np.full(count, FLOAT, np.int32)
         self.all_in_8_bit = np.full(count, W8A8, np.int32)
         self._answer(samples[0], self.all_in_float)  # the first run is slower than the others
@@ -222,13 +249,14 @@ class _Search:
 
     Args:
         switched: the model.
+        limits: of its noise.
         sizes: weights of each layer.
         macs: its multiply-accumulates.
     """
 
-    def __init__(self, switched: _SwitchedModel, sizes: Tensor, macs: Tensor) -> None:
+    def __init__(self, switched: _SwitchedModel, limits: _NoiseLimits, sizes: Tensor, macs: Tensor) -> None:
         self._switched = switched
-        self._limits = switched.limits
+        self._limits = limits
         self._sizes = sizes
         self._macs = macs
 

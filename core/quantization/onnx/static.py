@@ -12,6 +12,7 @@ from onnx import numpy_helper
 from core.common.errors import ConversionError
 from core.common.text import say
 from core.isolation.trial import measure_similarity
+from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
 from core.metrics.prediction_noise import PredictionNoise
 from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.graph import all_nodes, copy_model
@@ -61,6 +62,7 @@ def quantize_static(
     *,
     method: RangeMethod = "mean-square",
     noise: PredictionNoise | None = None,
+    change: AllowedChange = DEFAULT_CHANGE,
 ) -> StaticModel:
     """Quantise; where the outputs differ too much, once more without the layers that cause it.
 
@@ -72,6 +74,7 @@ def quantize_static(
         method: how ranges are chosen; the default was best over all models tried (docs/calibration.md).
         noise: how that of predictions is measured, where it counts instead of that of the outputs. Then full ranges
             are tried too: the high scores of a detector's few objects are what is cut off first.
+        change: how much the answers may change.
 
     Raises:
         ConversionError: no layer can be quantised.
@@ -79,7 +82,7 @@ def quantize_static(
     ranges = statistics.ranges_by(method)
     check = _Check.of(model, statistics.held_out)
     try:
-        made = _quantize_within(model, statistics, ranges, noise, ())
+        made = _quantize_within(model, statistics, ranges, noise, change, ())
         if check.passes(made.model):
             return made
         error = None
@@ -90,7 +93,7 @@ def quantize_static(
     failing = find_failing_nodes(nodes, lambda part: _works(model, statistics, ranges, check, set(nodes) - set(part)))
     if len(failing) < len(nodes) and (failing or made is None):
         try:
-            better = _quantize_within(model, statistics, ranges, noise, failing)
+            better = _quantize_within(model, statistics, ranges, noise, change, failing)
         except Exception as exc:  # noqa: BLE001 - likewise; the first model, if there is one, is judged as any other
             error = error or exc
         else:
@@ -106,6 +109,7 @@ def _quantize_within(
     statistics: CalibrationStatistics,
     ranges: Mapping[str, Range],
     noise: PredictionNoise | None,
+    change: AllowedChange,
     failing: Sequence[str],
 ) -> StaticModel:
     """Quantise all but the failing nodes; those that are too sensitive are computed in float."""
@@ -116,7 +120,9 @@ def _quantize_within(
     try:
         best = ranges if noise is None else _better_ranges(model, weights, statistics, ranges, noise)
         weight_only = round_for_float(model, {layer: statistics.moments[layer] for layer in weights}, floats)
-        precisions = select_precisions(model, weights, best, statistics.held_out, noise, weight_only=weight_only)
+        precisions = select_precisions(
+            model, weights, best, statistics.held_out, noise, weight_only=weight_only, change=change
+        )
     except ConversionError:
         pass  # the model with switches does not run; the finished file is checked in any case
     if precisions or best is not ranges:

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core.common.paths import home, output_stem
+from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
 from core.job.target_id import TargetId
 from core.job.task_name import TaskName
 from core.preprocessing import Preprocessing
@@ -33,6 +34,12 @@ class Draft:
 
     score: float | None = None
     """Least score of an object, a point or a decision, 0 to 1; None: the task's own."""
+
+    change: AllowedChange = DEFAULT_CHANGE
+    """How much the answers may change."""
+
+    keep: float | None = None
+    """Share of the answers that must stay, 0 to 1, where the person gave one."""
 
     dequantize: bool = False
     """Whether a model that is 8 bit already is turned back into 32 bit first."""

@@ -18,6 +18,7 @@ from core.preprocessing import Preprocessing
 from core.queue.supervisor import get_supervisor
 from core.targets import target_by_id
 from pages.parts.convert import draft
+from pages.parts.convert.allowed_change_form import chosen_change
 from pages.parts.convert.examples_step import Examples
 from pages.parts.convert.sample import is_sample
 from pages.parts.paths import uploads
@@ -96,6 +97,7 @@ def _submit(
     """
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     choices = draft.current()
+    change, keep = chosen_change()
     out = choices.out or draft.default_out(source.path, stamp)
     check_output_folder(out)
     return get_supervisor().submit(
@@ -108,6 +110,8 @@ def _submit(
             test_images=None if examples.test is None else examples.test.path,
             task=choices.task,
             score=choices.score,
+            change=change,
+            keep=keep,
             dequantize=source.dequantize,
             model=source,
             preflight=targets,

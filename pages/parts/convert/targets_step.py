@@ -16,6 +16,7 @@ from core.preflight.estimate import duration_text
 from core.preflight.in_helper import check_targets_in_helper
 from core.targets import target_by_id
 from pages.parts.convert import draft
+from pages.parts.convert.allowed_change_form import ask_allowed_change
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
@@ -46,6 +47,7 @@ def choose_targets(
     with st.container(border=True, key="step-targets"):
         step_heading(number, t("Files to make"))
         st.caption(t("Each file is loaded, run and compared with the original before you get it."))
+        ask_allowed_change()
         common = _common_notes(results)
         for note in common:
             show_note(plain(t(note)))

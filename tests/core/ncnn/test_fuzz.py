@@ -87,7 +87,7 @@ def read(text, data):
 def use(model):
     """Everything that is done with a model once it is read."""
     layers = (*quantizable_layers(model), *quantizable_without_range(model))
-    keep_float = by_rule(model, layers) if layers else ()
+    keep_float = by_rule(model, layers, 0.3) if layers else ()
     write_weights(to_int8(model, dict.fromkeys(layers, 1.0), keep_float=keep_float).weights)
     write_weights(to_fp16(model).weights)
     rows = weight_table(model, dict.fromkeys(layers, 2.0), "aciq").rows
