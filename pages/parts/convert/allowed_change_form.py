@@ -46,12 +46,13 @@ def ask_allowed_change() -> None:
             ),
         )
     keep = None if percentage is None else percentage / 100
+    titles = {name: t(title) for name, title in _TITLES.items()}
     with left:
         change = st.radio(
             t("How much may the answers change?"),
-            list(_TITLES),
-            list(_TITLES).index(choices.change),
-            format_func=lambda name: t(_TITLES[name]),
+            list(titles),
+            list(titles).index(choices.change),
+            format_func=titles.__getitem__,
             key="change",
             horizontal=True,
             disabled=keep is not None,

@@ -14,6 +14,7 @@ from core.job.preflight_result import PreflightResult
 from core.onnx_model.inspect import inspect
 from core.report.make_report import make_report, outcome_entry
 from core.report.schema import OutcomeEntry, Texts, read_report
+from core.tasks.base import Budget
 from core.tasks.classification import Classification
 from small import PREPROCESSING, conv_net
 
@@ -21,6 +22,7 @@ LATENCY = Latency(1.0, 2.0, 0.5, 0.7, threads=2)
 AGREEMENT = Agreement("top-1", 0.9, 0.6, 1.0, 7, 7, {"probability_drift": 0.1})
 TRUTH = (TruthFigure("top-1", 0.5, 4, -0.25, -0.5, 0.0),)
 LAYERS = (LayerDifference("conv", "Conv", "8 bit", math.inf, 1.0),)
+BUDGET = Budget(keeps=0.99, floor=0.5)
 TASK = Classification("scores", names=("cat", "dog"))
 NOTE, REASON, STEP = say("starting"), say("The disk is full."), say("Done.")
 
@@ -86,13 +88,13 @@ def test_the_whole_report_holds_what_was_measured_and_reads_back(converted, tmp_
         task=TASK,
         split=Split((Path("a"),), (Path("b"), Path("c")), duplicates=1),
         skipped={Path("b"): "damaged"},
-        evaluation=Evaluation(source_truth, LATENCY, {}, None, {}, {}, TASK, images=2),
+        evaluation=Evaluation(source_truth, LATENCY, {}, None, {}, {}, TASK, BUDGET, images=2),
         outcomes=(converted,),
         notes=(NOTE,),
         preflight=(PreflightResult("ncnn", "cannot", (), REASON, STEP),),
     )
     assert (made.source.truth, made.source.latency_ms) == (source_truth, LATENCY)
-    assert (made.task.name, made.task.class_names, made.task.budget) == ("classification", ("cat", "dog"), TASK.budget)
+    assert (made.task.name, made.task.class_names, made.task.budget) == ("classification", ("cat", "dog"), BUDGET)
     assert made.task.reason == str(made.task.words)
     assert (made.images.calibration, made.images.test, made.images.duplicates) == (1, 2, 1)
     assert [(one.file, one.why) for one in made.images.skipped] == [("b", "damaged")]

@@ -65,7 +65,7 @@ def test_a_model_that_is_accurate_in_8_bit_excludes_no_layer(tmp_path):
 
 
 def test_the_most_sensitive_layers_stay_in_float(tmp_path, monkeypatch):
-    limits = replace(sensitivity._OUTPUT_LIMITS, budgets=((0.8, 0.0),))
+    limits = {"hardly": replace(sensitivity._OUTPUT_LIMITS["hardly"], budgets=((0.8, 0.0),))}
     monkeypatch.setattr(sensitivity, "_OUTPUT_LIMITS", limits)
     model = chain(tmp_path / "net.onnx", outlier=300.0)
     made = static(model)
@@ -86,7 +86,7 @@ def test_the_most_sensitive_layers_stay_in_float(tmp_path, monkeypatch):
 
 def test_layers_are_computed_in_float_before_their_weights_stay_in_float(tmp_path, monkeypatch):
     """Activations alone are at fault: a sum of large numbers that cancel, of which 8 bit leaves nothing."""
-    work = replace(sensitivity._OUTPUT_LIMITS, work=((1.0, 0.0),))
+    work = {"hardly": replace(sensitivity._OUTPUT_LIMITS["hardly"], work=((1.0, 0.0),))}
     monkeypatch.setattr(sensitivity, "_OUTPUT_LIMITS", work)
     model = chain(tmp_path / "net.onnx", outlier=300.0)
     made = static(model)
