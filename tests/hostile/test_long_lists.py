@@ -4,6 +4,7 @@ prepared, and the one that reads models, stay small and answer in words.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -158,9 +159,9 @@ def test_a_long_list_costs_neither_memory_nor_time(place, build, tmp_path):
 
 def most_memory_of(path: Path) -> int:
     """Of any process that had to do with the model, in bytes: that of a fresh one, and of all that it started."""
-    done = subprocess.run(
-        [sys.executable, __file__, str(path)], cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=120
-    )
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
+    command = [sys.executable, __file__, str(path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 
