@@ -41,13 +41,13 @@ class _Scheme:
     """Of the rest, operator -> axis of the output channels of the weights that are stored in 8 bit."""
 
     float_share: float
-    """Share of all weights that may stay in float."""
+    """Share of all weights that are stored in 16 bit: the smallest tensors."""
 
 
 _SCHEMES = (
     _Scheme(_DYNAMIC_OPERATORS, _ALL_AXES, FLOAT_SHARE),
     _Scheme((), _ALL_AXES, FLOAT_SHARE),
-    _Scheme((), _ALL_AXES, 0.2),
+    *(_Scheme((), _ALL_AXES, share) for share in (0.05, 0.1, 0.2, 0.35, 0.6)),
     _Scheme((), OUTPUT_AXES, 0.1),
     _Scheme((), OUTPUT_AXES, 0.3),
 )

@@ -16,14 +16,20 @@ OUTPUT_AXES: Mapping[str, int] = {"Conv": 0, "ConvTranspose": 1}
 """Operator -> axis of the output channels in its weights, for what onnxruntime runs well this way."""
 
 FLOAT_SHARE = 0.02
-"""Share of all weights that may stay in float. The smallest tensors (first and depthwise convolutions)
+"""Share of all weights that are not stored in 8 bit, but in 16. The smallest tensors (first and depthwise convolutions)
 come first: they hold 2% of the bytes and cause more than half of the error."""
+
+
+_FEWEST_IN_16_BIT = 100
+"""Values; of fewer than these, the step that turns them back is larger than what they save."""
 
 
 def store_weights_as_int8(
     model: onnx.ModelProto, operators: Mapping[str, int] = OUTPUT_AXES, *, share: float = FLOAT_SHARE
 ) -> int:
-    """Replace weights by int8 tensors times one scale for each output channel, in subgraphs too.
+    """Replace weights by int8 tensors times one scale for each output channel, the smallest by 16-bit floats.
+
+    Those of subgraphs too.
 
     Cast and Mul of constants are folded by onnxruntime when it loads the file, so that the model
     runs as fast as in float; a DequantizeLinear would be computed in every run.
@@ -31,16 +37,18 @@ def store_weights_as_int8(
     Args:
         model: is changed.
         operators: operator -> axis of the output channels in its weights.
-        share: share of all weights that may stay in float; the smallest tensors do.
+        share: share of all weights that are not stored in 8 bit; the smallest tensors are not.
 
     Returns:
-        Number of weight tensors that were replaced.
+        Number of weight tensors that are stored in 8 bit.
     """
     weights = list(_weights(model.graph, operators))
     total = sum(_count(tensor) for graph in all_graphs(model.graph) for tensor in graph.initializer)
-    chosen = _without_smallest(weights, share * total)
+    smallest, chosen = _divide(weights, share * total)
     for weight in chosen:
         _store(weight)
+    for weight in smallest:
+        _store_in_16_bit(weight)
     return len(chosen)
 
 
@@ -67,20 +75,26 @@ def _axis(node: onnx.NodeProto, operators: Mapping[str, int]) -> int:
     return operators[node.op_type]
 
 
-def _without_smallest(weights: Iterable[_Weight], float_budget: float) -> list[_Weight]:
-    """All but the smallest, which together hold at most as many values as may stay in float."""
-    chosen = []
+def _divide(weights: Iterable[_Weight], float_budget: float) -> tuple[list[_Weight], list[_Weight]]:
+    """The smallest, which together hold at most as many values as may stay in float, and all others."""
+    smallest, others = list[_Weight](), list[_Weight]()
     for weight in sorted(weights, key=lambda weight: _count(weight.tensor)):
         float_budget -= _count(weight.tensor)
-        if float_budget < 0:
-            chosen.append(weight)
-    return chosen
+        (others if float_budget < 0 else smallest).append(weight)
+    return smallest, others
 
 
 def _store(weight: _Weight) -> None:
     integers, scales = quantize_per_channel(numpy_helper.to_array(weight.tensor), axis=weight.axis)
     weight.graph.initializer.remove(weight.tensor)
     add_dequantized(weight.graph, weight.tensor.name, integers, scales)
+
+
+def _store_in_16_bit(weight: _Weight) -> None:
+    if _count(weight.tensor) < _FEWEST_IN_16_BIT:
+        return
+    if add_in_16_bit(weight.graph, weight.tensor.name, numpy_helper.to_array(weight.tensor)):
+        weight.graph.initializer.remove(weight.tensor)
 
 
 def add_dequantized(graph: onnx.GraphProto, name: str, integers: NDArray[np.int8], scales: NDArray[np.float32]) -> None:

@@ -57,10 +57,20 @@ def test_a_channel_of_zeros_stays_one():
     assert not integers.any() and (scales == 1).all()
 
 
-def test_the_smallest_tensors_stay_in_float_within_their_share(tmp_path):
+def test_the_smallest_tensors_are_stored_in_16_bit_within_their_share(tmp_path):
     model = onnx.load(str(conv_net(tmp_path / "net.onnx", classes=200)))
     assert store_weights_as_int8(model, share=0.0) == 3
     model = onnx.load(str(conv_net(tmp_path / "net.onnx", classes=200)))
     assert store_weights_as_int8(model, share=0.04) == 1
     kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
-    assert kinds["w3_int8"] == TensorProto.INT8 and kinds["w1"] == kinds["w2"] == TensorProto.FLOAT
+    assert kinds["w3_int8"] == TensorProto.INT8
+    assert kinds["w1_half"] == kinds["w2_half"] == TensorProto.FLOAT16 and not {"w1", "w2"} & set(kinds)
+
+
+def test_a_handful_of_numbers_and_those_beyond_16_bit_stay_as_they_are():
+    few, large = np.ones((3, 3, 1, 1), np.float32), np.full((64, 8, 1, 1), 1e6, np.float32)
+    weights = [numpy_helper.from_array(values, name) for name, values in (("few", few), ("large", large))]
+    nodes = [helper.make_node("Conv", ["x", "few"], ["y"]), helper.make_node("Conv", ["a", "large"], ["b"])]
+    model = helper.make_model(helper.make_graph(nodes, "g", [], [], weights))
+    assert store_weights_as_int8(model, share=1.0) == 0
+    assert {tensor.name for tensor in model.graph.initializer} == {"few", "large"}
