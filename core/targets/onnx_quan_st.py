@@ -40,7 +40,7 @@ class OnnxQuanSt(OnnxTarget):
     needs_images = True
     least_cosine = 0.9
     bytes_per_weight = 1.02
-    effort = Effort(0.5, 0.8, 4, 4.5)
+    effort = Effort(2.0, 2.0, 300, 4.5)
 
     def file_names(self, stem: str) -> tuple[str, ...]:
         """One ONNX file."""

@@ -33,7 +33,7 @@ def ask_allowed_change() -> None:
     left, right = st.columns([3, 1], gap="large", vertical_alignment="bottom")
     with right:
         percentage = st.number_input(
-            t("Or exactly, in percent"),
+            t("Or exactly (%)"),
             50.0,
             100.0,
             None if choices.keep is None else 100 * choices.keep,
