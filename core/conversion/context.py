@@ -281,7 +281,7 @@ class ConversionContext:
         for (sample, before), made in zip(self._reference_predictions, outputs, strict=True):
             metric.update(before, self._predict(self.task, sample.feeds, made, sample.placement))
         agreement = metric.compute()
-        return agreement is None or agreement.high >= self.budget_of(self.task).keeps
+        return agreement is None or agreement.high >= self.task.budget.keeps
 
     @cached_property
     def _reference_predictions(self) -> Sequence[tuple[Sample, Prediction]]:
