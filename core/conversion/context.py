@@ -18,7 +18,7 @@ from core.conversion.batch import for_one_sample, samples_at_a_time
 from core.conversion.cut import cut_source, run_model
 from core.conversion.normalize import NormalizedSource, normalize_source
 from core.conversion.prepare import PreparedModel, prepare_model, run_source
-from core.conversion.sensitivity import find_prediction_noise
+from core.conversion.sensitivity import CandidateNoise, find_prediction_noise
 from core.conversion.to_ncnn import convert_to_ncnn
 from core.fp16.large_values import keep_large_in_32_bit
 from core.inputs.augmentation import augment, augmentation_count
@@ -348,6 +348,18 @@ class ConversionContext:
         try:
             feeds = self.calibration_feeds(silent)
             return find_prediction_noise(self.task.noise, predict, source, feeds, count=self.calibration_count)
+        finally:
+            source.close()
+
+    @cached_property
+    def candidate_noise(self) -> CandidateNoise | None:
+        """What whole ONNX candidates are judged by where there are examples; None where outputs are compared."""
+        noise = self.prediction_noise if self.can_calibrate else None
+        if noise is None:
+            return None
+        source = self._open_reference()
+        try:
+            return CandidateNoise(noise, source, self.calibration_feeds(silent))
         finally:
             source.close()
 

@@ -7,14 +7,53 @@ from collections.abc import Callable, Iterable
 from heapq import nlargest
 from typing import Any
 
-from core.metrics.prediction_noise import Outputs, PredictionNoise
+import onnx
+
+from core.common.errors import ConversionError
+from core.isolation.predictor import IsolatedPredictor
+from core.metrics.prediction_noise import NoiseSum, Outputs, PredictionNoise
+from core.onnx_model.serialize import serialize
+from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Predictor, all_finite
 from core.tasks.base import UNFIT
 from core.tasks.predictions import Prediction
 
 _SAMPLES = 16
+_TRIED_ON = 8
+"""Of those, the ones on which whole candidates are tried."""
+
 _LOOKED_AT = 50
 """Calibration inputs on which the source is run to find those samples."""
+
+
+class CandidateNoise:
+    """Measures how far the predictions of candidates are from the source's, on the samples that show most.
+
+    Args:
+        noise: how it is measured.
+        source: the model, or its head where it is cut.
+        feeds: the calibration inputs, taken one by one.
+    """
+
+    def __init__(self, noise: PredictionNoise, source: Predictor, feeds: Iterable[Feeds]) -> None:
+        self._noise = noise
+        numbers = set(noise.samples[:_TRIED_ON])
+        self._samples = [
+            (inputs, noise.predict(inputs, source.run(inputs)))
+            for number, inputs in enumerate(feeds)
+            if number in numbers
+        ]
+
+    def ratio(self, model: onnx.ModelProto) -> float:
+        """The noise ratio of an ONNX model; infinite where it does not run."""
+        total = NoiseSum(self._noise)
+        try:
+            predictor = IsolatedPredictor(OnnxPredictor, serialize(model), threads=1)
+            for inputs, expected in self._samples:
+                total.update(expected, self._noise.predict(inputs, predictor.run(inputs)))
+        except ConversionError:
+            return math.inf
+        return total.ratio
 
 
 def find_prediction_noise(

@@ -45,12 +45,14 @@ class OnnxQuanDy(OnnxTarget):
     def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
         """Quantise by the first scheme that is accurate enough."""
         (name,) = self.file_names(context.stem)
+        noise = context.candidate_noise
         best = quantize_dynamic(
             context.prepared.fresh,
             context.references,
             max_bytes=context.size_to_reduce - context.tail_bytes,
             scratch=folder / name,
             change=context.change,
+            noise_of=None if noise is None else noise.ratio,
             progress=progress,
         )
         if best is None:

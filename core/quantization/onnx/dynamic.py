@@ -12,6 +12,7 @@ from core.common.progress import Progress
 from core.common.text import say
 from core.isolation.trial import measure_similarity
 from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
+from core.job.comparison import OutputDifference
 from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.serialize import byte_size
 from core.quantization.onnx.matrix_products import quantize_matrix_products
@@ -47,7 +48,7 @@ class _Scheme:
 _SCHEMES = (
     _Scheme(_DYNAMIC_OPERATORS, _ALL_AXES, FLOAT_SHARE),
     _Scheme((), _ALL_AXES, FLOAT_SHARE),
-    *(_Scheme((), _ALL_AXES, share) for share in (0.05, 0.1, 0.2, 0.35, 0.6)),
+    *(_Scheme((), _ALL_AXES, share) for share in (0.05, 0.1, 0.2, 0.35)),
     _Scheme((), OUTPUT_AXES, 0.1),
     _Scheme((), OUTPUT_AXES, 0.3),
 )
@@ -61,6 +62,14 @@ _SUFFICIENT_COSINES: Mapping[AllowedChange, float] = {
 }
 """Cosine similarity from which no further scheme is tried: of noise at 28, 26 and 22 dB, and at 17."""
 
+_SUFFICIENT_NOISE: Mapping[AllowedChange, float] = {
+    "nothing": 0.0005,
+    "hardly": 0.001,
+    "little": 0.004,
+    "smallest": 0.02,
+}
+"""Likewise the noise ratio of the predictions, where that counts instead."""
+
 
 @dataclass(frozen=True)
 class DynamicModel:
@@ -73,8 +82,9 @@ class DynamicModel:
     is_dynamic: bool
     """Whether other nodes were quantised dynamically."""
 
-    cosine: float
-    """Of the worst output over the reference samples; 1 where it is sufficient, -1 where an output is lost."""
+    closeness: float
+    """Cosine similarity of the worst output over the reference samples, or 1 minus the noise ratio of the predictions;
+    1 where that is sufficient, -1 where an output is lost."""
 
 
 def quantize_dynamic(
@@ -84,6 +94,7 @@ def quantize_dynamic(
     max_bytes: int,
     scratch: Path,
     change: AllowedChange = DEFAULT_CHANGE,
+    noise_of: Callable[[onnx.ModelProto], float] | None = None,
     progress: Progress,
 ) -> DynamicModel | None:
     """Try the schemes in turn until one is accurate enough; else take the most accurate.
@@ -94,25 +105,41 @@ def quantize_dynamic(
         max_bytes: size that the result must stay below.
         scratch: a temporary file.
         change: how much the answers may change.
+        noise_of: the noise ratio of a model's predictions, where it counts instead of the similarity of the outputs.
         progress: callback, called at every scheme.
 
     Returns:
         None where no scheme gives a smaller model that runs.
     """
     found: list[DynamicModel] = []
+
+    def closeness(model: onnx.ModelProto, differences: Sequence[OutputDifference]) -> float:
+        """As in :class:`DynamicModel`. A model that loses an output must not win by its direction alone."""
+        if any(one.is_lost for one in differences):
+            return -1.0
+        if noise_of is not None:
+            ratio = noise_of(model)
+            return 1.0 if ratio <= _SUFFICIENT_NOISE[change] else 1.0 - ratio
+        sufficient = _SUFFICIENT_COSINES[change]
+        return min(1.0 if one.is_within(sufficient) else one.cosine for one in differences)
+
     for index, scheme in enumerate(_SCHEMES):
         progress(index / len(_SCHEMES), say("Quantising the weights, recipe {number}", number=index + 1))
-        quantized = _apply(scheme, fresh_model(), references, scratch, _SUFFICIENT_COSINES[change])
+        quantized = _apply(scheme, fresh_model(), references, scratch, closeness)
         if quantized is not None:
             found.append(quantized)
-            if quantized.cosine >= 1.0:
+            if quantized.closeness >= 1.0:
                 break
     smaller = [quantized for quantized in found if byte_size(quantized.model) < max_bytes]
-    return max(smaller, key=lambda quantized: quantized.cosine, default=None)
+    return max(smaller, key=lambda quantized: quantized.closeness, default=None)
 
 
 def _apply(
-    scheme: _Scheme, model: onnx.ModelProto, references: ReferenceSamples, scratch: Path, sufficient: float
+    scheme: _Scheme,
+    model: onnx.ModelProto,
+    references: ReferenceSamples,
+    scratch: Path,
+    closeness: Callable[[onnx.ModelProto, Sequence[OutputDifference]], float],
 ) -> DynamicModel | None:
     """None if the scheme changes nothing, or its model does not run."""
     if scheme.dynamic:
@@ -127,6 +154,4 @@ def _apply(
     differences = measure_similarity(model, references) if count or products else None
     if differences is None:
         return None
-    # A model that loses an output must not win by its direction alone.
-    cosine = min(1.0 if one.is_within(sufficient) else -1.0 if one.is_lost else one.cosine for one in differences)
-    return DynamicModel(model, count, bool(scheme.dynamic), cosine)
+    return DynamicModel(model, count, bool(scheme.dynamic), closeness(model, differences))

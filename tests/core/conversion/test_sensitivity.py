@@ -3,17 +3,18 @@
 import math
 
 import numpy as np
+import onnx
 import pytest
 
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.conversion.sensitivity import find_prediction_noise
-from core.inputs.images import read_folder, split
+from core.inputs.images import Split, read_folder, split
 from core.job.job import Job
 from core.onnx_model.inspect import inspect
 from core.preprocessing import Placement, Preprocessing
 from core.quantization.ncnn import plan
-from core.quantization.onnx import static
+from core.quantization.onnx import dynamic, static
 from core.runner import recognize_task_of
 from core.runtimes.onnx import OnnxPredictor
 from core.targets import target_by_id
@@ -95,6 +96,38 @@ def test_samples_that_cannot_be_decoded_cost_nothing(tmp_path):
     assert 0 not in noise.samples and len(noise.samples) == 11
     assert noise.measure(None, None) == (0.0, 0.0)  # not in float either
     assert noise.measure(noise.predict(calls[1], source.run(calls[1])), None)[0] == math.inf
+
+
+def test_candidates_are_measured_by_their_objects(tmp_path):
+    context = context_of(tmp_path, topk_detector)
+    exact = context.prepared.fresh()
+    coarse, broken = context.prepared.fresh(), context.prepared.fresh()
+    for tensor in coarse.graph.initializer:
+        if len(tensor.dims) > 1 and tensor.data_type == onnx.TensorProto.FLOAT:
+            values = onnx.numpy_helper.to_array(tensor)
+            step = np.abs(values).max() / 7  # 4 bit
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.rint(values / step) * step, tensor.name))
+    broken.graph.node[0].op_type = "Nothing"
+    ratios = [context.candidate_noise.ratio(model) for model in (exact, coarse, broken)]
+    assert ratios[0] < 1e-6 < ratios[1] < math.inf == ratios[2]
+
+
+def test_dynamic_8_bit_is_made_by_the_noise_of_objects(tmp_path, monkeypatch):
+    """The less it may change, the more weights are stored in 16 bit."""
+    context, halves = context_of(tmp_path, topk_detector), []
+    for number, limit in enumerate((1.0, 0.0)):
+        monkeypatch.setitem(dynamic._SUFFICIENT_NOISE, context.change, limit)
+        (tmp_path / str(number)).mkdir()
+        (file,) = target_by_id("onnx_quan_dy").make(context, tmp_path / str(number), silent).files
+        tensors = [one for one in onnx.load(file).graph.initializer if one.data_type == onnx.TensorProto.FLOAT16]
+        halves.append(sum(math.prod(one.dims) for one in tensors))
+    assert halves[0] < halves[1]
+
+
+def test_without_examples_candidates_have_no_objects_to_show(tmp_path):
+    context = context_of(tmp_path, topk_detector)
+    context.split = Split()
+    assert context.candidate_noise is None
 
 
 @pytest.mark.parametrize(

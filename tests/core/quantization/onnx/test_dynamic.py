@@ -33,7 +33,7 @@ def samples(shape, name, count=3):
 
 def test_matrix_products_are_quantized_dynamically(tmp_path):
     found = quantize(matrix_product(tmp_path / "m.onnx"), samples((4, 64), "x"), tmp_path / "scratch.onnx")
-    assert found.is_dynamic and found.weight_only == 0 and found.cosine == 1.0
+    assert found.is_dynamic and found.weight_only == 0 and found.closeness == 1.0
     assert "MatMulInteger" in {node.op_type for node in found.model.graph.node}
 
 
