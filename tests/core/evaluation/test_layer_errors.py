@@ -71,7 +71,7 @@ def test_16_bit_is_near_the_source_and_8_bit_less_so(measured):
 def test_the_precision_of_each_layer_is_that_of_its_weights(measured):
     precisions = {target: [layer.precision for layer in layers] for target, layers in measured.items() if layers}
     assert precisions["onnx_fp16"] == ["16 bit"] * 4 and precisions["onnx_quan_st"] == ["8 bit"] * 4
-    assert precisions["onnx_quan_dy"] == ["8 bit", "float", "8 bit", "8 bit"]  # the smallest one stays as it is
+    assert precisions["onnx_quan_dy"] == ["8 bit", "16 bit", "8 bit", "8 bit"]  # the smallest one
     assert precisions["ncnn_fp16"] == ["16 bit"] * 4
     assert precisions["ncnn_quan"] == ["16 bit", "16 bit", "8 bit", "8 bit"]
 
