@@ -25,38 +25,34 @@ def memory_text(size: float) -> Text:
 
 @contextmanager
 def at_most_more(more: int) -> Iterator[None]:
-    """Where the system can, it refuses this process more memory within, which becomes a MemoryError.
+    """On Linux, the system refuses this process more memory within, which becomes a MemoryError.
 
     Args:
         more: bytes besides what the process has.
     """
-    limit = own_memory_limit()
-    limit_own_memory(min(psutil.Process().memory_info().data + more, limit) if limit is not None else None)
-    try:
+    if sys.platform != "linux":  # elsewhere what a process has is counted in other ways
         yield
-    finally:
-        limit_own_memory(limit)
-
-
-def own_memory_limit() -> int | None:
-    """Bytes of all data that this process may have; None where the system knows no such limit."""
-    if sys.platform != "linux":
-        return None
-    import resource
-
-    most = resource.getrlimit(resource.RLIMIT_DATA)[0]
-    return sys.maxsize if most == resource.RLIM_INFINITY else most
-
-
-def limit_own_memory(most: int | None) -> None:
-    """Where the system can, it refuses more memory at once; elsewhere whoever watches the process must end it.
-
-    Args:
-        most: bytes of all data of this process; None sets no limit.
-    """
-    if sys.platform != "linux" or most is None:
         return
     import resource
 
+    before = soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = psutil.Process().memory_info().data + more
+    limit_own_memory(wanted if soft == resource.RLIM_INFINITY else min(wanted, soft))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def limit_own_memory(most: int) -> None:
+    """Where the system can, it refuses more memory at once; elsewhere whoever watches the process must end it.
+
+    Args:
+        most: bytes of all data of this process.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_DATA, (most, resource.getrlimit(resource.RLIMIT_DATA)[1]))

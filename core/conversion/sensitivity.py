@@ -11,7 +11,7 @@ import onnx
 
 from core.common.errors import ConversionError
 from core.isolation.predictor import IsolatedPredictor
-from core.metrics.prediction_noise import NoiseSum, Outputs, PredictionNoise
+from core.metrics.prediction_noise import Outputs, PredictionNoise
 from core.onnx_model.serialize import serialize
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Predictor, all_finite
@@ -46,14 +46,13 @@ class CandidateNoise:
 
     def ratio(self, model: onnx.ModelProto) -> float:
         """The noise ratio of an ONNX model; infinite where it does not run."""
-        total = NoiseSum(self._noise)
         try:
             predictor = IsolatedPredictor(OnnxPredictor, serialize(model), threads=1)
-            for inputs, expected in self._samples:
-                total.update(expected, self._noise.predict(inputs, predictor.run(inputs)))
+            return self._noise.ratio(
+                (expected, self._noise.predict(inputs, predictor.run(inputs))) for inputs, expected in self._samples
+            )
         except ConversionError:
             return math.inf
-        return total.ratio
 
 
 def find_prediction_noise(

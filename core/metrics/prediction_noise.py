@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -34,6 +34,13 @@ class PredictionNoise:
 
     shapes: Outputs
     """The outputs for one input, of which a runtime may need the shapes."""
+
+    def ratio(self, pairs: Iterable[tuple[Any, Any]]) -> float:
+        """Noise over power of pairs of predictions, in float and in 8 bit; as :attr:`NoiseSum.ratio`."""
+        total = NoiseSum(self)
+        for expected, made in pairs:
+            total.update(expected, made)
+        return total.ratio
 
 
 class NoiseSum:

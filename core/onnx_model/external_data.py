@@ -33,7 +33,7 @@ _PARTS_OF_BYTES = {
 """Element types of which several share a byte -> bits; older versions of onnx lack some."""
 
 
-_SHOWN_LETTERS = 100
+SHOWN_LETTERS = 100
 """Of a name in a message."""
 
 
@@ -154,7 +154,7 @@ def _checked_file(location: str, path: Path) -> Path:
         raise _outside(location, path, folder)
     named = folder / location
     if _is_too_long(named):
-        raise _damaged(path, location[:_SHOWN_LETTERS], f"a name of {len(location)} letters")
+        raise _damaged(path, location[:SHOWN_LETTERS], f"a name of {len(location)} letters")
     if named.exists() and not named.resolve().is_relative_to(folder):
         raise _link(location, path, str(named.resolve()))
     if not named.is_file():

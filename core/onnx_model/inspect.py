@@ -16,7 +16,7 @@ from onnx import TensorProto
 from core.common.errors import SourceError
 from core.common.paths import is_text
 from core.common.text import Text, as_text, say
-from core.onnx_model.external_data import all_tensors, external_part, external_tensors
+from core.onnx_model.external_data import SHOWN_LETTERS, all_tensors, external_part, external_tensors
 from core.onnx_model.graph import ONNX_DOMAINS, all_graphs, all_nodes
 from core.onnx_model.inline_functions import count_inlined, inline_functions
 from core.onnx_model.shapes import longest_value
@@ -35,9 +35,6 @@ _MOST_ENDS, _MOST_TENSORS, _LONGEST_NAME = 1_000, 50_000, 5_000
 
 _MOST_INPUT_VALUES = 1_000_000_000
 """Of one input, its free dimensions counted as one; 4 GB in 32 bit."""
-
-_SHOWN_LETTERS = 100
-"""Of a name in a message."""
 
 _MOST_VALUES = 100_000_000
 """Of one list that a graph computes from constants alone."""
@@ -192,7 +189,7 @@ def _check_names(graph: onnx.GraphProto, path: Path) -> None:
                 say(
                     '"{name}" is damaged: the name "{part}" in it is no text.',
                     name=path.name,
-                    part=as_text(name)[:_SHOWN_LETTERS],
+                    part=as_text(name)[:SHOWN_LETTERS],
                 ),
                 next_step=say("Pick another file, or export or download the model again."),
             )

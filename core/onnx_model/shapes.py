@@ -88,12 +88,10 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
     """With the values of sizes followed through the graph, where these are short lists, and without otherwise."""
-    inferred: onnx.ModelProto = shape_inference.infer_shapes(model)
-    if longest_value(inferred.graph) > _MAX_VALUES:
-        return inferred
-    with suppress(*_INFERENCE_ERRORS), at_most_more(_MAX_BYTES + 2 * inferred.ByteSize()):
-        return shape_inference.infer_shapes(inferred, data_prop=True)
-    return inferred
+    if longest_value(model.graph) <= _MAX_VALUES:
+        with suppress(*_INFERENCE_ERRORS), at_most_more(_MAX_BYTES + 2 * model.ByteSize()):
+            return shape_inference.infer_shapes(model, data_prop=True)
+    return shape_inference.infer_shapes(model)
 
 
 def longest_value(graph: onnx.GraphProto) -> float:

@@ -32,11 +32,6 @@ def check_types(values: Iterable[onnx.ValueInfoProto]) -> None:
         SourceError: one of them is not a tensor, or holds text or a number type that numpy lacks.
     """
     for value in values:
-        if not isinstance(value.name, str):  # protobuf gives bytes where a name is not UTF-8
-            raise SourceError(
-                say("The name of an input or output of the model is no text, so the file is damaged."),
-                next_step=say("Pick another file, or export or download the model again."),
-            )
         kind = value.type.WhichOneof("value")
         if kind in _OTHER_TYPES:
             raise _unsupported(value.name, _OTHER_TYPES[kind], _advice_for_tensors())

@@ -16,7 +16,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 
 from core.common.errors import EdgePressError
-from core.common.memory import at_most_more, own_memory_limit
+from core.common.memory import at_most_more
 from core.common.paths import PROJECT_ROOT
 from core.inputs.infer_in_subprocess import infer_in_subprocess
 from core.onnx_model.shapes import infer_shapes
@@ -190,10 +190,12 @@ def test_sizes_that_follow_from_short_lists_are_still_followed():
 
 
 def test_a_process_has_no_more_memory_than_it_may_and_afterwards_has_it_again():
-    before = own_memory_limit()
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
     with at_most_more(50_000_000), pytest.raises(MemoryError):
         bytearray(200_000_000)
-    assert own_memory_limit() == before and len(bytearray(200_000_000)) == 200_000_000
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before and len(bytearray(200_000_000)) == 200_000_000
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.metrics.prediction_noise import NoiseSum, PredictionNoise
+from core.metrics.prediction_noise import PredictionNoise
 from core.ncnn.model import NcnnModel
 from core.quantization.ncnn.int8 import quantize_layer
 from core.quantization.ncnn.outputs import run_model
@@ -94,11 +94,11 @@ def measure_sensitivity(
     """
     if not samples:
         return {}
-    meter = NoiseMeter(model, affordable(model, samples, len(ranges)), noise)
+    meter = NoiseMeter(model, _affordable(model, samples, len(ranges)), noise)
     return {index: meter.ratio(quantize_layer(model, index, abs_max)) for index, abs_max in ranges.items()}
 
 
-def affordable(model: NcnnModel, samples: Sequence[Feeds], layers: int) -> Sequence[Feeds]:
+def _affordable(model: NcnnModel, samples: Sequence[Feeds], layers: int) -> Sequence[Feeds]:
     """As many of the samples as there is time for with each layer, but a few in any case."""
     run_model(model, samples[:1], threads=0)  # the first run is slower than the others
     start = time.perf_counter()
@@ -121,6 +121,7 @@ class NoiseMeter:
         self._noise = noise
         self._predictions: list[Any] = [] if noise is None else list(_predictions(model, samples, noise))
         self._outputs = _outputs(model, samples) if noise is None else []
+        self._powers = [max(float(np.square(values).sum()), _MIN_POWER) for values in self._outputs]
 
     def ratio(self, made: NcnnModel) -> float:
         """Power of the quantisation error over power of the output (1/SQNR), averaged over all outputs and samples.
@@ -128,13 +129,11 @@ class NoiseMeter:
         Of predictions both powers are summed over the samples first. Infinity where a value is not finite.
         """
         if self._noise is not None:
-            total = NoiseSum(self._noise)
-            for before, after in zip(self._predictions, _predictions(made, self._samples, self._noise), strict=True):
-                total.update(before, after)
-            return total.ratio
+            made_predictions = _predictions(made, self._samples, self._noise)
+            return self._noise.ratio(zip(self._predictions, made_predictions, strict=True))
         ratios = [
-            float(np.square(output - values).sum()) / max(float(np.square(values).sum()), _MIN_POWER)
-            for output, values in zip(_outputs(made, self._samples), self._outputs, strict=True)
+            float(np.square(output - values).sum()) / power
+            for output, values, power in zip(_outputs(made, self._samples), self._outputs, self._powers, strict=True)
         ]
         return sum(ratios) / len(ratios) if np.isfinite(ratios).all() else math.inf
 

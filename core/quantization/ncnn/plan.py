@@ -86,19 +86,18 @@ def plan_quantization(
     kept = by_rule(model, layers, SIZE_BUDGETS[change][0])
     ranked = _layers_to_rank(model, layers, ranges=ranges, kept=kept)
     sensitivity = measure_sensitivity(model, ranked, samples, noise)
-    *smaller, last = (
-        QuantizationPlan(
-            ranges,
-            sensitivity,
-            layers,
-            by_sensitivity(model, layers, kept=kept, sensitivity=sensitivity, budget=budget),
-        )
-        for budget in SIZE_BUDGETS[change]
-    )
-    if not smaller or not samples:
-        return last
-    meter = NoiseMeter(model, samples, noise)
-    return next((plan for plan in smaller if meter.ratio(plan.apply(model)) <= _ENOUGH[change]), last)
+
+    def within(budget: float) -> QuantizationPlan:
+        keep_float = by_sensitivity(model, layers, kept=kept, sensitivity=sensitivity, budget=budget)
+        return QuantizationPlan(ranges, sensitivity, layers, keep_float)
+
+    *smaller, largest = SIZE_BUDGETS[change]
+    if smaller and samples:
+        meter = NoiseMeter(model, samples, noise)
+        for plan in map(within, smaller):
+            if meter.ratio(plan.apply(model)) <= _ENOUGH[change]:
+                return plan
+    return within(largest)
 
 
 def _copying_some(feeds: Iterable[Feeds], *, to: list[Feeds], numbers: Collection[int]) -> Iterator[Feeds]:

@@ -13,7 +13,7 @@ import onnx
 
 from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
 from core.job.comparison import NEGLIGIBLE_DIFFERENCE, OutputDifference
-from core.metrics.prediction_noise import NoiseSum, PredictionNoise
+from core.metrics.prediction_noise import PredictionNoise
 from core.metrics.similarity import ModelSimilarity
 from core.onnx_model.cost import macs_by_node
 from core.quantization.observers.ranges import Range
@@ -202,10 +202,8 @@ class _SwitchedModel:
         """
         pairs = self._pairs(self._samples[:samples], precisions)
         if self._noise is not None:
-            total = NoiseSum(self._noise)
-            for expected, made in pairs:
-                total.update(expected, made)
-            return total.ratio, total.ratio
+            ratio = self._noise.ratio(pairs)
+            return ratio, ratio
         similarity = ModelSimilarity(self._predictor.outputs)
         for expected, made in pairs:
             similarity.update(expected, made)
