@@ -38,7 +38,7 @@ def ask_allowed_change() -> None:
             100.0,
             None if choices.keep is None else 100 * choices.keep,
             0.5,
-            placeholder=t("as chosen"),
+            placeholder="–",
             key="keep",
             help=t(
                 "How many of the original's answers must stay, in the terms of the task (agreement): the same classes, "
