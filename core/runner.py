@@ -35,6 +35,7 @@ from core.report import transaction
 from core.report.gallery import Gallery
 from core.report.make_report import make_report
 from core.report.schema import Report
+from core.report.variants import keep_variants
 from core.runtimes.run_limit import allow_estimated
 from core.runtimes.source import open_source
 from core.targets import target_by_id
@@ -327,8 +328,9 @@ def _finish(
     if size > source.size_bytes:
         notes = (*notes, why_larger(size, source))
     finals = tuple(file.final for file in files)
-    artifact = replace(made.artifact, files=finals, cut=cut, notes=(*made.artifact.notes, *notes))
-    return Converted(artifact, comparison, made.seconds, size)
+    artifact = replace(made.artifact, files=finals, cut=cut, notes=(*made.artifact.notes, *notes), variants=())
+    chosen = Converted(artifact, comparison, made.seconds, size)
+    return replace(chosen, variants=keep_variants(chosen, made, evaluation, folder))
 
 
 def _kept(cut: PostProcessing | None, folder: Path) -> PostProcessing | None:

@@ -19,6 +19,7 @@ from pages.parts.results.layer_chart import show_layers
 from pages.parts.results.result_card import show_card
 from pages.parts.results.result_chart import chart_title, show_chart
 from pages.parts.results.result_table import show_table
+from pages.parts.results.variants import show_variants
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.job_choice import Done, choose_job
@@ -46,6 +47,7 @@ def _page() -> None:
     show_arm_check(done)
     st.subheader(t(chart_title(done.report)), anchor=False)
     show_chart(done.report)
+    show_variants(done)
     show_layers(done.report)
     st.subheader(t("The files"), anchor=False)
     _show_cards(done.report)
@@ -92,7 +94,7 @@ def _show_cards(report: Report) -> None:
 
 def _show_pictures(done: Done) -> None:
     store = get_supervisor().store
-    entries = read_entries(store.gallery(done.id))
+    entries = read_entries(store.gallery(done.id), done.report.converted)
     if not entries or not done.report.converted:
         return
     st.subheader(t("Picture by picture"), anchor=False)

@@ -20,6 +20,7 @@ from core.common.percent import percent
 from core.common.text import Language, Text, say
 from core.job.comparison import AgreementName, Latency, TruthFigure
 from core.job.preflight_result import PreflightResult
+from core.job.target_id import file_id
 from core.preflight.estimate import duration_text
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report, SourceEntry
 from core.report.wording import (
@@ -40,6 +41,7 @@ from core.targets import target_by_id
 _MEGABYTE = 1e6
 _ANY_WIDTH = 10_000  # a file or pipe has no right edge
 _BAR_WIDTH = 20
+_TAKE = "python tools/export_quantize.py --take {} FILE"
 
 
 class ToolConsole(Console):
@@ -154,6 +156,31 @@ def print_results_table(report: Report, console: ToolConsole) -> None:
     _print_rows([_translated(cells, console.language) for cells in (headings, source, *outcomes)], console.rich)
 
 
+def print_variants(job_id: str, report: Report, console: ToolConsole) -> None:
+    """The files that may take the place of those that are in use, and how; nothing where there are none."""
+    metric = agreement_metric(report)
+    rows = [
+        (
+            file_id(outcome.target, variant.number),
+            _size(variant.size_bytes, report.source.share(variant.size_bytes)),
+            light_word(variant.comparison),
+            _kept(variant.comparison, metric),
+            _relative_time(variant.comparison, report.source),
+        )
+        for outcome in report.outcomes
+        for variant in outcome.variants
+        if variant.number != outcome.variant
+    ]
+    if rows:
+        console.write("")
+        console.print(
+            say("More files to choose from; to put one in its place: {command}", command=_TAKE.format(job_id))
+        )
+        kept = SIMILARITY_TITLE if metric is None else AGREEMENT_TITLES[metric]
+        headings = (say("File"), say("Size"), say("Verdict"), kept, say("Time, 1 thread"))
+        _print_rows([_translated(cells, console.language) for cells in (headings, *rows)], console.rich)
+
+
 def _source_row(source: SourceEntry, truths: Sequence[TruthFigure]) -> Sequence[Text | str]:
     shares = (percent(figure.value) for figure in truths)
     return say("Original"), _size(source.size_bytes, 1.0), "", "", *shares, _time(source.latency_ms, 1.0)
@@ -163,14 +190,13 @@ def _row(outcome: OutcomeEntry, report: Report, metric: AgreementName | None) ->
     title, comparison, source = target_by_id(outcome.target).title, outcome.comparison, report.source
     if comparison is None:
         return title, "", say("not possible") if outcome.status == "refused" else say("failed")
-    speed_up = outcome.speed_up(source)
     return (
         title,
         _size(outcome.size_bytes, outcome.size_share(source)),
         light_word(comparison),
         _kept(comparison, metric),
         *(_right(truth_of(comparison.truth, figure.metric)) for figure in source.truth[:1]),
-        _time(comparison.latency_ms, None if speed_up is None else 1 / speed_up),
+        _relative_time(comparison, source),
         *([word] if (word := arm_word(outcome)) is not None else []),
     )
 
@@ -191,6 +217,11 @@ def _right(figure: TruthFigure | None) -> str:
 
 def _size(size: int | None, share: float | None) -> str:
     return "" if size is None or share is None else f"{size / _MEGABYTE:.2f} MB ({share:.0%})"
+
+
+def _relative_time(comparison: ComparisonEntry, source: SourceEntry) -> str:
+    speed_up = comparison.speed_up(source)
+    return _time(comparison.latency_ms, None if speed_up is None else 1 / speed_up)
 
 
 def _time(latency: Latency | None, ratio: float | None) -> str:

@@ -46,12 +46,14 @@ from core.inputs.recognition import TaskRequest
 from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange, change_that_keeps
 from core.job.job import Job
 from core.job.outcome import Failed
+from core.job.target_id import number_of, target_of
 from core.job.task_name import TaskName
 from core.labels.class_names import read_class_names
 from core.onnx_model.source import Source
 from core.preflight.in_helper import check_targets_in_helper, inspect_in_helper
 from core.preprocessing import Fit, Preprocessing
 from core.quantization.observers.abs_max import METHODS
+from core.queue.choose_variant import choose_variant
 from core.queue.recovery import recover
 from core.queue.state import JobState
 from core.queue.store import JobStore
@@ -60,7 +62,14 @@ from core.report.make_report import outcome_entry
 from core.report.schema import read_report
 from core.setup import arm
 from core.targets import TARGET_IDS, in_order
-from tools.console import JobProgress, ToolConsole, print_notes, print_preflight, print_results_table
+from tools.console import (
+    JobProgress,
+    ToolConsole,
+    print_notes,
+    print_preflight,
+    print_results_table,
+    print_variants,
+)
 from tools.result_file import check_result_file, write_result
 
 _INFERENCE_SECONDS = 300.0
@@ -74,11 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_paths(options)
         recover(JobStore(home()))
         check_result_file(options.json)
-        if options.check_arm is not None:
-            arm.require()
-        job = _job(options)
-        print_preflight(job.preflight, Console(sys.stderr))
-        data, is_checked = _convert(job, options.check_arm)
+        job_id, is_checked = _take(*options.take) if options.take else _convert(options)
+        data = JobStore(home()).report(job_id)
         report = read_report(data)
     except KeyboardInterrupt:
         Console(sys.stderr).print(say("Stopped."))
@@ -92,6 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = ToolConsole()
     print_results_table(report, console)
     print_notes(report, console)
+    print_variants(job_id, report, console)
     try:
         write_result(options.json, data)
     except OptionError as exc:
@@ -129,6 +136,13 @@ def _parser() -> argparse.ArgumentParser:
         "--type", nargs="+", choices=TARGET_IDS, default=["onnx_quan_dy", "onnx_quan_st"], help="what to make"
     )
     parser.add_argument("--out", type=Path, help="folder for the results (default: beside the model)")
+    parser.add_argument(
+        "--take",
+        nargs=2,
+        metavar=("JOB", "FILE"),
+        help="put another file of an earlier job in the place of the one that is there, both as they were printed at "
+        "the end of the job; nothing is converted",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the whole result to this file")
     parser.add_argument(
         "--ncnn-tools",
@@ -317,24 +331,40 @@ def _preprocessing(source: Source, options: argparse.Namespace, request: TaskReq
     return preprocessing
 
 
-def _convert(job: Job, processor: str | None) -> tuple[dict[str, Any], bool]:
+def _convert(options: argparse.Namespace) -> tuple[str, bool]:
     """Run the job in a worker process, and wait for it; then try its files on ARM if that was asked for.
 
     Returns:
-        The report, and whether its files were tried, if they were to be.
+        The job's id, and whether its files were tried, if they were to be.
     """
+    processor = options.check_arm
+    if processor is not None:
+        arm.require()
+    job = _job(options)
+    print_preflight(job.preflight, Console(sys.stderr))
     store = JobStore(home())
     with JobProgress(ToolConsole(sys.stderr)) as progress:
         job_id, state = run_in_foreground(store, job, partial(_show_state, progress))
     is_checked = state.status != "done" or processor is None or _check_on_arm(store.folder(job_id), processor)
-    report = store.report(job_id)
-    if state.status != "done" or report is None:
+    if state.status != "done" or store.report(job_id) is None:
         raise EdgePressError(
             state.reason or say("The conversion was stopped."),
             next_step=state.next_step or say("Start it again."),
             detail=state.detail,
         )
-    return report, is_checked
+    return job_id, is_checked
+
+
+def _take(job_id: str, file: str) -> tuple[str, bool]:
+    """Put another file of an earlier job in the place of the one that is in use."""
+    number = number_of(file)
+    if number is None:
+        raise OptionError(
+            say('"{file}" is not the name of one of the files to choose from.', file=file),
+            next_step=say("Take the job and the file as they are printed at the end of a conversion."),
+        )
+    choose_variant(JobStore(home()), job_id, target_of(file), number)
+    return job_id, True
 
 
 def _check_on_arm(folder: Path, processor: str) -> bool:

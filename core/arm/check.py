@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,6 +95,14 @@ def check_job(folder: Path, processor: str, progress: Progress = silent) -> None
             )
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    _write(job_folder, outcomes)
+
+
+def _write(job_folder: JobFolder, checked: Sequence[OutcomeEntry]) -> None:
+    """Put the findings into the report, but for files in the place of which another one was put in the meantime."""
+    report = read_report(job_folder.report())
+    found = {(one.target, one.variant): one.arm for one in checked}
+    outcomes = (replace(one, arm=found.get((one.target, one.variant), one.arm)) for one in report.outcomes)
     job_folder.write_report(to_data(replace(report, outcomes=tuple(outcomes))))
 
 

@@ -49,6 +49,9 @@ from core.runtimes.source import open_source
 from core.tasks.base import AnyTask, Budget
 from core.tasks.predictions import Prediction
 
+_MAX_BYTES_FOR_VARIANTS = 200_000_000
+"""Size of a source up to which variants are made: each is kept, and is in memory while files are compared."""
+
 _REFERENCE_SAMPLES = 4
 """Test samples on which candidates are compared with the source while they are made."""
 
@@ -141,6 +144,14 @@ class ConversionContext:
     def has_test_samples(self) -> bool:
         """Whether the test samples come from files, not synthetic ones."""
         return self.example.file is not None
+
+    @property
+    def makes_variants(self) -> bool:
+        """Whether a target makes a smaller file, and one that is closer to the source, for the person to pick from.
+
+        On synthetic samples nothing would tell them apart.
+        """
+        return self.has_test_samples and self.source.size_bytes <= _MAX_BYTES_FOR_VARIANTS
 
     @cached_property
     def can_calibrate(self) -> bool:

@@ -23,7 +23,7 @@ from core.isolation.predictor import end_helper
 from core.job.comparison import Comparison, Latency, LayerDifference, TruthFigure
 from core.job.crashes import AtTarget
 from core.job.outcome import Artifact
-from core.job.target_id import TargetId
+from core.job.target_id import FileId, TargetId, file_id
 from core.metrics.similarity import least_cosine_through
 from core.onnx_model.boundary import SELECTING
 from core.onnx_model.source import Source
@@ -41,8 +41,24 @@ class UnverifiedArtifact:
 
     target: Target
     artifact: Artifact
-    seconds: float
+    seconds: float = 0.0
     """Time it took to make."""
+
+    number: int = 0
+    """As in :func:`core.job.target_id.file_id`."""
+
+    @property
+    def id(self) -> FileId:
+        """By which its measurements are found."""
+        return file_id(self.target.id, self.number)
+
+    @property
+    def variants(self) -> tuple[UnverifiedArtifact, ...]:
+        """The files that may take its place."""
+        return tuple(
+            UnverifiedArtifact(self.target, artifact, number=number)
+            for number, artifact in enumerate(self.artifact.variants, start=1)
+        )
 
 
 @dataclass(frozen=True)
@@ -53,10 +69,12 @@ class Evaluation:
     """The source against the labels."""
 
     source_latency: Latency
-    candidates: Mapping[TargetId, Candidate]
+    candidates: Mapping[FileId, Candidate]
     source_truth: TruthMetric[Any] | None
-    latencies: Mapping[TargetId, Latency]
+    latencies: Mapping[FileId, Latency]
     layers: Mapping[TargetId, tuple[LayerDifference, ...]]
+    """Of the chosen files."""
+
     task: AnyTask
     budget: Budget
     """How much of the source's answers must stay."""
@@ -73,13 +91,18 @@ class Evaluation:
     normalized_cosine: float = 1.0
     """Of the normalised source with the source, where that was dequantised: no file made of it can be closer."""
 
-    def verify(self, target: Target) -> tuple[Comparison, tuple[Text, ...]]:
+    def verify(self, target: Target, number: int = 0) -> tuple[Comparison, tuple[Text, ...]]:
         """The measurements of one file, with warnings about them.
+
+        Args:
+            target: of the file.
+            number: as in :func:`core.job.target_id.file_id`.
 
         Raises:
             ConversionError: the file does not load, does not run, or differs too much from the source.
         """
-        candidate = self.candidates[target.id]
+        file = file_id(target.id, number)
+        candidate = self.candidates[file]
         least = least_cosine_through(self.normalized_cosine, target.least_cosine)
         if candidate.error is not None:
             raise candidate.error
@@ -101,8 +124,8 @@ class Evaluation:
             outputs=outputs,
             agreement=agreement,
             truth=() if metrics.truth is None else metrics.truth.compute(self.source_truth),
-            latency=self.latencies.get(target.id),
-            layers=self.layers.get(target.id, ()),
+            latency=self.latencies.get(file),
+            layers=self.layers.get(file, ()),
             light=light,
             verdict=verdict,
         )
@@ -122,7 +145,7 @@ def evaluate(
     """Run the source and all new files on every test sample, then measure the latency of each.
 
     Args:
-        artifacts: the new files.
+        artifacts: the new files, with those that may take their place.
         context: the source and the test samples.
         task: decodes outputs to predictions.
         on_sample: called with all predictions for each sample.
@@ -131,11 +154,12 @@ def evaluate(
         one_at_a_time: whether no two files run at the same time, so that ``at_target`` is entered for every run.
     """
     progress(0.0, say("Loading the new files"))
-    errors = {one.target.id: _try_first_run(one, context, at_target) for one in artifacts}
+    files = [file for one in artifacts for file in (one, *one.variants)]
+    errors = {one.id: _try_first_run(one, context, at_target) for one in files}
     end_helper()
     # One thread for each model: they run side by side, and results cannot depend on the number of cores.
     source = open_source(context.source.path, threads=1)
-    candidates = {one.target.id: _candidate(one, context, task, errors[one.target.id], at_target) for one in artifacts}
+    candidates = {one.id: _candidate(one, context, task, errors[one.id], at_target) for one in files}
     metrics = Metrics.empty(task, context.expected)
     samples = _counted(context, portion(progress, 0.0, _COMPARED))
     count = run_paired(
@@ -151,9 +175,10 @@ def evaluate(
         if predictor is not None:
             predictor.close()
 
-    remaining = [one for one in artifacts if candidates[one.target.id].error is None]
+    remaining = [one for one in files if candidates[one.id].error is None]
     progress(_COMPARED, say("Comparing layer by layer"))
-    layers = {} if one_at_a_time else measure_layers([(one.target, one.artifact) for one in remaining], context)
+    chosen = [(one.target, one.artifact) for one in remaining if not one.number]
+    layers = {} if one_at_a_time else measure_layers(chosen, context)
     latencies = _measure_latencies(remaining, candidates, context, at_target, portion(progress, _LAYERS, 1.0))
     return Evaluation(
         source=() if metrics.truth is None else metrics.truth.compute(),
@@ -224,11 +249,11 @@ def _counted(context: ConversionContext, progress: Progress) -> Iterator[Sample]
 
 def _measure_latencies(
     artifacts: Sequence[UnverifiedArtifact],
-    candidates: Mapping[TargetId, Candidate],
+    candidates: Mapping[FileId, Candidate],
     context: ConversionContext,
     at_target: AtTarget,
     progress: Progress,
-) -> dict[TargetId, Latency]:
+) -> dict[FileId, Latency]:
     """The latency of each file; one that does not run with all threads gets an error."""
     latencies = {}
     for index, one in enumerate(artifacts):
@@ -236,9 +261,9 @@ def _measure_latencies(
         try:
             open_predictor = partial(one.target.open, one.artifact, context.expected)
             with at_target(one.target.id):
-                latencies[one.target.id] = measure_latency(open_predictor, context.example.feeds)
+                latencies[one.id] = measure_latency(open_predictor, context.example.feeds)
         except Exception as exc:  # noqa: BLE001 - likewise
-            candidates[one.target.id].error = as_conversion_error(exc)
+            candidates[one.id].error = as_conversion_error(exc)
     return latencies
 
 

@@ -15,7 +15,7 @@ from core.common.text import say
 from core.common.unexpected_errors import as_conversion_error
 from core.inputs.samples import Sample
 from core.job.crashes import AtTarget
-from core.job.target_id import TargetId
+from core.job.target_id import FileId, target_of
 from core.metrics.similarity import ModelSimilarity
 from core.metrics.variety import Variety
 from core.runtimes.predictor import Predictor, Tensor, all_finite
@@ -81,7 +81,7 @@ class SampleResult:
 
     sample: Sample
     source: Prediction
-    candidates: Mapping[TargetId, CandidateResult] = field(default_factory=dict)
+    candidates: Mapping[FileId, CandidateResult] = field(default_factory=dict)
     """Of every candidate that has not failed."""
 
 
@@ -90,7 +90,7 @@ def run_paired(
     *,
     source: Predictor,
     metrics: Metrics,
-    candidates: Mapping[TargetId, Candidate],
+    candidates: Mapping[FileId, Candidate],
     task: AnyTask,
     on_sample: Callable[[SampleResult], None],
     at_target: AtTarget | None = None,
@@ -128,7 +128,7 @@ def run_paired(
             reference = _Reference(sample, outputs, prediction, task)
             run = partial(_run_candidate, reference, at_target or nullcontext)
             results = zip(candidates, pool.map(run, candidates, candidates.values()), strict=True)
-            on_sample(SampleResult(sample, prediction, {target: result for target, result in results if result}))
+            on_sample(SampleResult(sample, prediction, {file: result for file, result in results if result}))
             count += 1
     if left_out and not count:
         raise OptionError(
@@ -182,14 +182,14 @@ class _Reference:
 
 
 def _run_candidate(
-    reference: _Reference, at_target: AtTarget, target: TargetId, candidate: Candidate
+    reference: _Reference, at_target: AtTarget, file: FileId, candidate: Candidate
 ) -> CandidateResult | None:
     """The result of one candidate; None if it has failed, now or before."""
     if candidate.error is not None or candidate.predictor is None:
         return None
     metrics, cosine = candidate.metrics, None
     try:
-        with at_target(target):
+        with at_target(target_of(file)):
             outputs = candidate.predictor.run(reference.sample.feeds)
         if _check_outputs(reference.outputs, outputs, decodes=reference.task.name != "tensors"):
             cosine = metrics.similarity.update(reference.outputs, outputs)

@@ -49,10 +49,25 @@ class Artifact:
     integer_inputs: tuple[str, ...] = ()
     """Inputs of the source that an ncnn model takes as 32-bit integers; it takes all others as 32-bit floats."""
 
+    variants: tuple[Artifact, ...] = ()
+    """Further files of the target, which may take its place: smaller, or closer to the source."""
+
     @property
     def size_bytes(self) -> int:
         """All its files together."""
         return sum(path.stat().st_size for path in self.files)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of the files of a target between which the person may choose; it lies in the job's folder."""
+
+    number: int
+    """As in :func:`core.job.target_id.file_id`."""
+
+    artifact: Artifact
+    comparison: Comparison
+    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,9 @@ class Converted:
     seconds: float
     size_bytes: int
     """Of all its files together."""
+
+    variants: tuple[Variant, ...] = ()
+    """Itself first, then those that may take its place; empty where there are none."""
 
 
 @dataclass(frozen=True)

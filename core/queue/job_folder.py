@@ -24,6 +24,7 @@ _GALLERY = "gallery.json"
 _CANCEL = "cancel"
 _CRASHES = "crashes.json"
 _JOURNAL = "publish.json"
+_CHOOSING = "choosing"
 
 
 class JobFolder:
@@ -173,6 +174,23 @@ class JobFolder:
     def end_publishing(self) -> None:
         """Remove the journal, once the final state is written."""
         remove(self.path / _JOURNAL)
+
+    @property
+    def is_choosing(self) -> bool:
+        """Whether another variant of a file is being put in its place: see :mod:`core.queue.choose_variant`."""
+        return (self.path / _CHOOSING).exists()
+
+    def begin_choosing(self) -> None:
+        """Mark it, so that what a crash leaves is tidied up.
+
+        Raises:
+            OSError: the disk is full, or the folder is gone or read-only.
+        """
+        (self.path / _CHOOSING).touch()
+
+    def end_choosing(self) -> None:
+        """Remove the mark, once nothing is left to be tidied up."""
+        remove(self.path / _CHOOSING)
 
     def remove_leftovers(self) -> None:
         """Remove the temporary files of a worker that has ended; finished files stay, and those of a journal."""

@@ -62,7 +62,7 @@ def complete_publishing(folder: JobFolder) -> JobState | None:
     if not folder.is_publishing:
         return None
     state = folder.state()
-    if state.status != "done":
+    if state.status != "done" or folder.is_choosing:
         from core.report import transaction  # heavy, and hardly ever needed
 
         try:
@@ -72,7 +72,7 @@ def complete_publishing(folder: JobFolder) -> JobState | None:
             folder.end_publishing()
             return None
         folder.remove_leftovers()
-        state = folder.write_done(state)
+        state = state if state.status == "done" else folder.write_done(state)
     folder.end_publishing()
     return state
 
@@ -80,14 +80,19 @@ def complete_publishing(folder: JobFolder) -> JobState | None:
 def _is_settled(folder: JobFolder) -> bool:
     state = folder.state()
     is_waiting = state.status == "queued" and not folder.is_cancel_requested
-    return not folder.is_publishing and (is_waiting or not state.is_active)
+    is_writing = folder.is_publishing or folder.is_choosing
+    return not is_writing and (is_waiting or not state.is_active)
 
 
 def _end(folder: JobFolder) -> None:
     state = folder.state()
     if state.status == "running" and state.pid is not None:
         end_orphan(state.pid, folder.path)
-    if complete_publishing(folder) is not None:
+    is_complete = complete_publishing(folder) is not None
+    if folder.is_choosing:
+        folder.remove_leftovers()
+        folder.end_choosing()
+    if is_complete:
         return
     if state.status == "running":
         folder.remove_leftovers()

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.common.format_version import write_versioned
 from core.evaluation.paired_comparison import SampleResult
+from core.job.target_id import target_of
 from core.tasks.base import AnyTask
 from core.tasks.predictions import ClassTruth, TextTruth, Truth
 
@@ -69,13 +70,13 @@ class Gallery:
             "truth": _truth_text(result.sample.truth),
             "source": self._task.to_json(result.source),
             "answers": {
-                target: {
+                file: {
                     "prediction": self._task.to_json(one.prediction),
                     "agreement": one.agreement,
                     "cosine": one.cosine,
                     "changed": one.agreement < 1.0,
                 }
-                for target, one in result.candidates.items()
+                for file, one in result.candidates.items()
             },
         }
 
@@ -88,7 +89,7 @@ def _truth_text(truth: Truth | None) -> str | None:
 
 
 def _most_changed_first(entry: dict[str, Any]) -> tuple[float, float]:
-    """Sort key: the agreements of all models together, then the lowest cosine."""
-    answers = entry["answers"].values()
+    """Sort key: the agreements of all chosen files together, then the lowest cosine."""
+    answers = [answer for file, answer in entry["answers"].items() if file == target_of(file)]
     cosines = [answer["cosine"] for answer in answers if answer["cosine"] is not None]
     return sum(answer["agreement"] for answer in answers) / max(1, len(answers)), min(cosines, default=1.0)

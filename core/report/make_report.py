@@ -13,7 +13,7 @@ from core.evaluation.evaluate import Evaluation
 from core.inputs.images import Split
 from core.job.comparison import Comparison, LayerDifference, OutputDifference
 from core.job.job import Job
-from core.job.outcome import Converted, Failed, Outcome, Refused
+from core.job.outcome import Converted, Failed, Outcome, Refused, Variant
 from core.job.preflight_result import PreflightResult
 from core.onnx_model.source import Source
 from core.report.schema import (
@@ -30,6 +30,7 @@ from core.report.schema import (
     SourceEntry,
     TaskEntry,
     Texts,
+    VariantEntry,
 )
 from core.tasks.base import AnyTask, Budget
 
@@ -148,6 +149,19 @@ def _converted(outcome: Converted) -> OutcomeEntry:
         words=Texts(notes=artifact.notes),
         cut=artifact.cut,
         integer_inputs=artifact.integer_inputs,
+        variants=tuple(map(_variant_entry, outcome.variants)),
+    )
+
+
+def _variant_entry(variant: Variant) -> VariantEntry:
+    artifact = variant.artifact
+    return VariantEntry(
+        number=variant.number,
+        files=artifact.files,
+        size_bytes=variant.size_bytes,
+        comparison=_comparison_entry(variant.comparison),
+        notes=tuple(map(str, artifact.notes)),
+        words=Texts(notes=artifact.notes),
     )
 
 

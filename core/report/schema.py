@@ -57,6 +57,10 @@ class SourceEntry:
     truth: tuple[TruthFigure, ...] = ()
     """Against the labels; empty without."""
 
+    def share(self, size_bytes: int | None) -> float | None:
+        """The size of another file as a share of its own."""
+        return None if size_bytes is None or not self.size_bytes else size_bytes / self.size_bytes
+
 
 @dataclass(frozen=True)
 class TaskEntry:
@@ -150,6 +154,12 @@ class ComparisonEntry:
     truth: tuple[TruthFigure, ...] = ()
     layers: tuple[LayerEntry, ...] = ()
 
+    def speed_up(self, source: SourceEntry) -> float | None:
+        """How many times as fast as the source the file is, on one thread."""
+        if self.latency_ms is None or source.latency_ms is None or not self.latency_ms.median_one_thread:
+            return None
+        return source.latency_ms.median_one_thread / self.latency_ms.median_one_thread
+
 
 ArmStatus: TypeAlias = Literal["right", "wrong", "unknown"]
 
@@ -181,6 +191,20 @@ class ArmEntry:
 
 
 @dataclass(frozen=True)
+class VariantEntry:
+    """One of the files of a target between which the person may choose, in the job's folder."""
+
+    number: int
+    """0 for the one that EdgePress chose; by it its predictions are found (:func:`core.job.target_id.file_id`)."""
+
+    files: tuple[Path, ...]
+    size_bytes: int
+    comparison: ComparisonEntry
+    notes: tuple[str, ...]
+    words: Texts
+
+
+@dataclass(frozen=True)
 class OutcomeEntry:
     """What became of one target; every entry has the same keys."""
 
@@ -206,16 +230,19 @@ class OutcomeEntry:
     arm: ArmEntry | None = None
     """None where it was not tried on an emulated ARM processor."""
 
+    variants: tuple[VariantEntry, ...] = ()
+    """What this file was chosen from; empty where there was nothing to choose from."""
+
+    variant: int = 0
+    """Number of the one that this is."""
+
     def speed_up(self, source: SourceEntry) -> float | None:
         """How many times as fast as the source it is, on one thread."""
-        own = None if self.comparison is None else self.comparison.latency_ms
-        if own is None or source.latency_ms is None or not own.median_one_thread:
-            return None
-        return source.latency_ms.median_one_thread / own.median_one_thread
+        return None if self.comparison is None else self.comparison.speed_up(source)
 
     def size_share(self, source: SourceEntry) -> float | None:
         """Its size as a share of the source's."""
-        return None if self.size_bytes is None or not source.size_bytes else self.size_bytes / source.size_bytes
+        return source.share(self.size_bytes)
 
 
 @dataclass(frozen=True)

@@ -35,19 +35,29 @@ class _Journal:
     report: Report
     """As it is once all of them are published."""
 
+    otherwise: Report | None = None
+    """As it is where one cannot be put in its place; None: that target has failed, and the others are new."""
 
-def begin(folder: Path, staged: Mapping[TargetId, Sequence[StagedFile]], report: Report) -> None:
+
+def begin(
+    folder: Path,
+    staged: Mapping[TargetId, Sequence[StagedFile]],
+    report: Report,
+    *,
+    otherwise: Report | None = None,
+) -> None:
     """Write the journal; once this returns, the files will be published even if the computer is switched off.
 
     Args:
         folder: the job's folder.
         staged: files of each target, complete in the output folder under temporary names.
         report: names the files as if they were published.
+        otherwise: the report where one of them cannot be put in its place; None: that target has failed in it.
 
     Raises:
         OSError: the disk is full; nothing is changed.
     """
-    journal = _Journal({target: tuple(files) for target, files in staged.items()}, report)
+    journal = _Journal({target: tuple(files) for target, files in staged.items()}, report, otherwise)
     write_versioned(folder / JOURNAL, to_data(journal), durable=True)
 
 
@@ -71,8 +81,11 @@ def complete(folder: Path) -> Report:
                 commit(files)
         except ConversionError as exc:
             failed[target] = exc
-    outcomes = tuple(_with_failure(outcome, failed.get(outcome.target)) for outcome in journal.report.outcomes)
-    report = replace(journal.report, outcomes=outcomes)
+    if failed and journal.otherwise is not None:
+        report = journal.otherwise
+    else:
+        outcomes = tuple(_with_failure(outcome, failed.get(outcome.target)) for outcome in journal.report.outcomes)
+        report = replace(journal.report, outcomes=outcomes)
     write_versioned(folder / "report.json", to_data(report), indent=2, durable=True)
     return report
 

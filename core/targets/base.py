@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from core.common.progress import Progress
 from core.common.text import Text
@@ -114,3 +114,26 @@ class Target(Protocol):
         Raises:
             EdgePressError: it does not load, or its tensors cannot be found.
         """
+
+
+_Model = TypeVar("_Model")
+
+
+def write_with_variants(
+    write: Callable[[_Model, Path], Artifact], folder: Path, chosen: _Model, *others: _Model | None
+) -> Artifact:
+    """Write the files of a model, and those that may take their place, into folders in its folder.
+
+    Args:
+        write: writes the files of one model into a folder.
+        folder: of the target.
+        chosen: the model.
+        others: None where there is no such model.
+    """
+    variants = []
+    for number, other in enumerate(others):
+        if other is not None:
+            place = folder / f"variant-{number}"
+            place.mkdir(exist_ok=True)
+            variants.append(write(other, place))
+    return replace(write(chosen, folder), variants=tuple(variants))

@@ -14,9 +14,9 @@ from core.job.target_id import TargetId
 from core.ncnn.model import NcnnModel
 from core.quantization.ncnn.int8 import quantizable_layers, quantizable_without_range
 from core.quantization.ncnn.official_tools import quantize_with_official_tools
-from core.quantization.ncnn.plan import plan_quantization
+from core.quantization.ncnn.plan import QuantizationPlan, plan_quantization
 from core.quantization.observers.abs_max import method_named
-from core.targets.base import Effort
+from core.targets.base import Effort, write_with_variants
 from core.targets.ncnn_target import NcnnTarget
 
 
@@ -41,35 +41,43 @@ class NcnnQuan(NcnnTarget):
                 say("This model has no layer that ncnn can compute in 8 bit."),
                 next_step=say("Use the 16 bit target of ncnn instead."),
             )
-        quantize = _quantize if context.ncnn_tools == "own" else _quantize_with_official_tools
-        quantized, own_notes = quantize(context, model, portion(progress, 0.3, 0.95))
+        if context.ncnn_tools != "own":
+            return self._made_by_official_tools(context, model, folder, portion(progress, 0.3, 0.95))
+        plan = _plan(context, model, portion(progress, 0.3, 0.95))
         progress(0.95, say("Writing 8 bit weights"))
-        notes = (*context.calibration_notes, *own_notes, *notes_on_fp32_layers(quantized))
+
+        def write(one: QuantizationPlan, place: Path) -> Artifact:
+            quantized = one.apply(model)
+            kept = _kept_notes(len(one.keep_float), len(one.layers))
+            notes = (*context.calibration_notes, *kept, *notes_on_fp32_layers(quantized))
+            return self.write(context, quantized, place, notes)
+
+        return write_with_variants(write, folder, plan, plan.smaller, plan.closer)
+
+    def _made_by_official_tools(
+        self, context: ConversionContext, model: NcnnModel, folder: Path, progress: Progress
+    ) -> Artifact:
+        feeds = context.calibration_feeds(progress)
+        tools, work = context.ncnn_tools, context.folder / "ncnn-tools"
+        quantized = quantize_with_official_tools(model, feeds, choice=tools, folder=work)
+        note = say("ncnn's own tools measured the ranges (KL) and wrote the weights: {tools}", tools=tools)
+        notes = (*context.calibration_notes, note, *notes_on_fp32_layers(quantized))
         return self.write(context, quantized, folder, notes)
 
 
-def _quantize(context: ConversionContext, model: NcnnModel, progress: Progress) -> tuple[NcnnModel, tuple[Text, ...]]:
+def _plan(context: ConversionContext, model: NcnnModel, progress: Progress) -> QuantizationPlan:
     progress(0.0, say("Looking for the pictures that say most about 8 bit"))
     noise = context.prediction_noise
-    plan = plan_quantization(
+    return plan_quantization(
         model,
         context.calibration_feeds(portion(progress, 0.0, 0.6)),
         count=context.calibration_count,
         method=method_named(context.ncnn_calibration),
         noise=noise,
         change=context.change,
+        others=context.makes_variants,
         progress=portion(progress, 0.6, 1.0),
     )
-    return plan.apply(model), _kept_notes(len(plan.keep_float), len(plan.layers))
-
-
-def _quantize_with_official_tools(
-    context: ConversionContext, model: NcnnModel, progress: Progress
-) -> tuple[NcnnModel, tuple[Text, ...]]:
-    feeds = context.calibration_feeds(progress)
-    folder = context.folder / "ncnn-tools"
-    note = say("ncnn's own tools measured the ranges (KL) and wrote the weights: {tools}", tools=context.ncnn_tools)
-    return quantize_with_official_tools(model, feeds, choice=context.ncnn_tools, folder=folder), (note,)
 
 
 def _kept_notes(kept: int, layers: int) -> tuple[Text, ...]:

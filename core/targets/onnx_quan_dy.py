@@ -12,7 +12,7 @@ from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.onnx_model.source import Source
 from core.quantization.onnx.dynamic import DynamicModel, quantize_dynamic
-from core.targets.base import Effort
+from core.targets.base import Effort, write_with_variants
 from core.targets.onnx_target import OnnxTarget, save, tail_notes
 
 _MIN_WEIGHTS = 100
@@ -53,12 +53,17 @@ class OnnxQuanDy(OnnxTarget):
             scratch=folder / name,
             change=context.change,
             noise_of=None if noise is None else noise.ratio,
+            others=context.makes_variants,
             progress=progress,
         )
         if best is None:
             raise _nothing_to_store()
-        whole = context.attach_tail(best.model)
-        return Artifact(self.id, (save(whole, folder / name),), notes=(*_notes(best), *tail_notes(context.cut)))
+
+        def write(one: DynamicModel, place: Path) -> Artifact:
+            notes = (*_notes(one), *tail_notes(context.cut))
+            return Artifact(self.id, (save(context.attach_tail(one.model), place / name),), notes=notes)
+
+        return write_with_variants(write, folder, best, best.smaller, best.closer)
 
 
 def _nothing_to_store() -> TargetRefused:

@@ -17,7 +17,7 @@ from core.onnx_model.source import Source
 from core.quantization.onnx.calibration import collect_statistics
 from core.quantization.onnx.layers import add_biases, name_nodes
 from core.quantization.onnx.static import QUANTIZED_OPERATORS, StaticModel, quantize_static
-from core.targets.base import Effort
+from core.targets.base import Effort, write_with_variants
 from core.targets.onnx_target import OnnxTarget, save, tail_notes
 
 _BRANCHES = frozenset({"If", "Loop", "Scan"})
@@ -79,12 +79,16 @@ class OnnxQuanSt(OnnxTarget):
             held_out=None if noise is None else noise.samples,
         )
         progress(0.7, say("Writing 8 bit weights"))
-        made = quantize_static(model, statistics, noise=noise, change=context.change)
+        made = quantize_static(model, statistics, noise=noise, change=context.change, others=context.makes_variants)
         if not any(_is_8_bit_weight(tensor) for tensor in made.model.graph.initializer):
             raise _nothing_to_compute()
         (name,) = self.file_names(context.stem)
-        notes = (*context.calibration_notes, *_notes(made), *tail_notes(context.cut))
-        return Artifact(self.id, (save(context.attach_tail(made.model), folder / name),), notes=notes)
+
+        def write(one: StaticModel, place: Path) -> Artifact:
+            notes = (*context.calibration_notes, *_notes(one), *tail_notes(context.cut))
+            return Artifact(self.id, (save(context.attach_tail(one.model), place / name),), notes=notes)
+
+        return write_with_variants(write, folder, made, made.smaller, made.closer)
 
 
 def _is_8_bit_weight(tensor: onnx.TensorProto) -> bool:

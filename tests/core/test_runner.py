@@ -11,8 +11,10 @@ from core import runner
 from core.common.errors import ImagesError, InputError, SourceError
 from core.common.progress import silent
 from core.job.job import Job
+from core.job.target_id import file_id, target_of
 from core.onnx_model.inspect import inspect
 from core.preflight.preflight import check_targets
+from core.report.schema import read_report
 from core.runner import run_job
 from core.targets import TARGET_IDS
 from core.targets.onnx_quan_dy import OnnxQuanDy
@@ -106,11 +108,11 @@ def test_the_gallery_has_every_prediction_most_changed_first(tmp_path):
     run(job_for(tmp_path), tmp_path)
     gallery = json.loads((tmp_path / "job" / "gallery.json").read_text(encoding="utf-8"))["entries"]
     assert len(gallery) == 6
-    changes = [sum(answer["changed"] for answer in entry["answers"].values()) for entry in gallery]
+    changes = [sum(entry["answers"][target]["changed"] for target in TARGET_IDS) for entry in gallery]
     assert changes == sorted(changes, reverse=True)
     for entry in gallery:
         assert (tmp_path / "job" / "gallery" / entry["picture"]).stat().st_size > 0
-        assert set(entry["answers"]) == set(TARGET_IDS) and 0 < entry["source"]["score"] <= 1
+        assert {target_of(file) for file in entry["answers"]} == set(TARGET_IDS) and 0 < entry["source"]["score"] <= 1
 
 
 def test_a_result_that_differs_too_much_fails_and_leaves_no_file(tmp_path, monkeypatch):
@@ -233,3 +235,24 @@ def test_made_targets_are_counted_before_each_one_and_at_the_end(tmp_path):
     job, counts = job_for(tmp_path, targets=("onnx_quan_dy", "onnx_quan_st"), images=None), []
     run_job(job, tmp_path / "job", silent, on_targets_made=counts.append)
     assert counts == [0, 1, 2]
+
+
+def test_what_the_files_were_chosen_from_is_kept_in_the_jobs_folder(tmp_path):
+    report = read_report(run(job_for(tmp_path), tmp_path))
+    outcomes = [outcome for outcome in report.outcomes if outcome.variants]
+    assert outcomes and not (tmp_path / "job" / "work").exists()
+    gallery = json.loads((tmp_path / "job" / "gallery.json").read_text(encoding="utf-8"))["entries"]
+    for outcome in outcomes:
+        chosen, *others = outcome.variants
+        assert chosen.number == outcome.variant == 0 and others
+        assert [file.read_bytes() for file in chosen.files] == [file.read_bytes() for file in outcome.files]
+        assert chosen.comparison == outcome.comparison and chosen.words == outcome.words
+        for variant in outcome.variants:
+            assert sum(file.stat().st_size for file in variant.files) == variant.size_bytes
+            assert variant.comparison.agreement and variant.comparison.latency_ms
+            assert file_id(outcome.target, variant.number) in gallery[0]["answers"]
+
+
+def test_without_test_pictures_there_is_nothing_to_choose_from(tmp_path):
+    job = replace(job_for(tmp_path), images=None, targets=("onnx_quan_dy",))
+    assert not read_report(run(job, tmp_path)).outcomes[0].variants

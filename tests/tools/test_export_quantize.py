@@ -7,7 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from crash_points import content
+from variant_jobs import VARIANTS, finished_job
 
+from core.queue.store import JobStore
 from core.setup import arm
 from core.targets import TARGET_IDS
 from quantized import quantized
@@ -173,3 +176,32 @@ def test_a_check_on_arm_without_the_emulator_is_refused_before_anything_is_made(
 def test_a_processor_that_cannot_be_emulated_is_no_choice(run):
     done = run("net.onnx", "--check-arm", "z80")
     assert done.returncode == 2 and "cortex-a72" in done.stderr
+
+
+def test_another_file_of_a_job_can_be_taken(run, tmp_path):
+    job_id = finished_job(JobStore(tmp_path / "home"), tmp_path)
+    done = run("--take", job_id, "ncnn_quan#1", "--json", "taken.json")
+    assert done.returncode == 0, done.stderr
+    assert content(tmp_path / "out") == VARIANTS[1]
+    assert f"export_quantize.py --take {job_id} FILE" in done.stdout and "ncnn_quan " in done.stdout
+    assert json.loads((tmp_path / "taken.json").read_text())["outcomes"][0]["variant"] == 1
+    done = run("--take", job_id, "ncnn_quan", language="zh")
+    assert done.returncode == 0 and "ncnn_quan#1" in done.stdout and content(tmp_path / "out") == VARIANTS[0]
+
+
+@pytest.mark.parametrize(
+    ("job_id", "file", "reason"),
+    [
+        ("no-job", "ncnn_quan#1", "There is no such job."),
+        ("../..", "ncnn_quan#1", "There is no such job."),
+        (None, "ncnn_quan#7", "no longer in the job's folder"),
+        (None, "ncnn_quan#", "is not the name of one of the files"),
+        (None, "ncnn_quan#99999999999999999999", "is not the name of one of the files"),
+        (None, "#1", "no longer in the job's folder"),
+    ],
+)
+def test_what_cannot_be_taken_is_told(run, tmp_path, job_id, file, reason):
+    made = finished_job(JobStore(tmp_path / "home"), tmp_path)
+    done = run("--take", job_id or made, file)
+    assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr
+    assert content(tmp_path / "out") == VARIANTS[0]

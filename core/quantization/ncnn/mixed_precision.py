@@ -20,6 +20,9 @@ SIZE_BUDGETS: Mapping[AllowedChange, tuple[float, ...]] = {
 """Size of the 8-bit files, .param and .bin together, as a share of the 32-bit ones; the next one where the noise is too
 large."""
 
+CLOSER_BUDGET = 0.44
+"""Likewise of the file that is closer to the original than the last of those; in 16 bit it would be 0.5."""
+
 _SCALE_BYTES = 4
 
 _NEGLIGIBLE_NOISE_RATIO = 1e-6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.common.progress import Progress, silent
 from core.common.text import say
@@ -13,7 +13,7 @@ from core.metrics.prediction_noise import PredictionNoise
 from core.ncnn.model import NcnnModel
 from core.quantization.ncnn.calibration import NoiseMeter, measure_ranges, measure_sensitivity
 from core.quantization.ncnn.int8 import quantizable_layers, quantizable_without_range, to_int8
-from core.quantization.ncnn.mixed_precision import SIZE_BUDGETS, by_rule, by_sensitivity
+from core.quantization.ncnn.mixed_precision import CLOSER_BUDGET, SIZE_BUDGETS, by_rule, by_sensitivity
 from core.quantization.observers.abs_max import AbsMaxMethod
 from core.runtimes.predictor import Feeds
 
@@ -48,6 +48,12 @@ class QuantizationPlan:
     keep_float: frozenset[int]
     """Those that stay in 16 bit."""
 
+    smaller: QuantizationPlan | None = None
+    """That of the smallest file, where it is another one."""
+
+    closer: QuantizationPlan | None = None
+    """That of a larger file, closer to the original than was asked for."""
+
     def apply(self, model: NcnnModel) -> NcnnModel:
         """The model in 8 bit."""
         return to_int8(model, self.ranges, keep_float=self.keep_float)
@@ -61,6 +67,7 @@ def plan_quantization(
     method: AbsMaxMethod = "min-max",
     noise: PredictionNoise | None = None,
     change: AllowedChange = DEFAULT_CHANGE,
+    others: bool = False,
     progress: Progress = silent,
 ) -> QuantizationPlan:
     """Measure ranges on all samples, then the sensitivity to each layer on a few of them.
@@ -72,6 +79,7 @@ def plan_quantization(
         method: how the ranges are chosen.
         noise: how that of predictions is measured, where it counts instead of that of the outputs.
         change: how much the answers may change.
+        others: whether to plan a smaller and a larger file, too.
         progress: callback, called when the sensitivity analysis begins.
     """
     measured = quantizable_layers(model)
@@ -83,21 +91,31 @@ def plan_quantization(
     if not layers:
         return QuantizationPlan(ranges, {}, layers, frozenset())
     progress(0.0, say("Measuring how sensitive each layer is to 8 bit"))
-    kept = by_rule(model, layers, SIZE_BUDGETS[change][0])
+    budgets = SIZE_BUDGETS[change]
+    kept = by_rule(model, layers, budgets[0])
     ranked = _layers_to_rank(model, layers, ranges=ranges, kept=kept)
     sensitivity = measure_sensitivity(model, ranked, samples, noise)
 
     def within(budget: float) -> QuantizationPlan:
-        keep_float = by_sensitivity(model, layers, kept=kept, sensitivity=sensitivity, budget=budget)
+        rule = kept if budget >= budgets[0] else kept & by_rule(model, layers, budget)
+        keep_float = by_sensitivity(model, layers, kept=rule, sensitivity=sensitivity, budget=budget)
         return QuantizationPlan(ranges, sensitivity, layers, keep_float)
 
-    *smaller, largest = SIZE_BUDGETS[change]
-    if smaller and samples:
-        meter = NoiseMeter(model, samples, noise)
-        for plan in map(within, smaller):
-            if meter.ratio(plan.apply(model)) <= _ENOUGH[change]:
-                return plan
-    return within(largest)
+    meter = NoiseMeter(model, samples, noise) if samples and len(budgets) > 1 else None
+    for budget, next_budget in zip(budgets, (*budgets[1:], CLOSER_BUDGET), strict=True):
+        chosen, larger = within(budget), next_budget
+        if meter and budget != budgets[-1] and meter.ratio(chosen.apply(model)) <= _ENOUGH[change]:
+            break
+    return _with_others(chosen, within(SIZE_BUDGETS["smallest"][0]), within(larger)) if others else chosen
+
+
+def _with_others(chosen: QuantizationPlan, smaller: QuantizationPlan, closer: QuantizationPlan) -> QuantizationPlan:
+    """With those of the other plans that are not the same."""
+    return replace(
+        chosen,
+        smaller=smaller if smaller.keep_float != chosen.keep_float else None,
+        closer=closer if closer.keep_float != chosen.keep_float else None,
+    )
 
 
 def _copying_some(feeds: Iterable[Feeds], *, to: list[Feeds], numbers: Collection[int]) -> Iterator[Feeds]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -86,6 +86,12 @@ class DynamicModel:
     """Cosine similarity of the worst output over the reference samples, or 1 minus the noise ratio of the predictions;
     1 where that is sufficient, -1 where an output is lost."""
 
+    smaller: DynamicModel | None = None
+    """The smallest of those that were not accurate enough."""
+
+    closer: DynamicModel | None = None
+    """By the next scheme, closer to the original than was asked for."""
+
 
 def quantize_dynamic(
     fresh_model: Callable[[], onnx.ModelProto],
@@ -95,6 +101,7 @@ def quantize_dynamic(
     scratch: Path,
     change: AllowedChange = DEFAULT_CHANGE,
     noise_of: Callable[[onnx.ModelProto], float] | None = None,
+    others: bool = False,
     progress: Progress,
 ) -> DynamicModel | None:
     """Try the schemes in turn until one is accurate enough; else take the most accurate.
@@ -106,6 +113,7 @@ def quantize_dynamic(
         scratch: a temporary file.
         change: how much the answers may change.
         noise_of: the noise ratio of a model's predictions, where it counts instead of the similarity of the outputs.
+        others: whether to give the smallest one, and one that is closer to the original, too.
         progress: callback, called at every scheme.
 
     Returns:
@@ -123,15 +131,29 @@ def quantize_dynamic(
         sufficient = _SUFFICIENT_COSINES[change]
         return min(1.0 if one.is_within(sufficient) else one.cosine for one in differences)
 
-    for index, scheme in enumerate(_SCHEMES):
+    def make(index: int) -> DynamicModel | None:
         progress(index / len(_SCHEMES), say("Quantising the weights, recipe {number}", number=index + 1))
-        quantized = _apply(scheme, fresh_model(), references, scratch, closeness)
-        if quantized is not None:
-            found.append(quantized)
-            if quantized.closeness >= 1.0:
+        made = _apply(_SCHEMES[index], fresh_model(), references, scratch, closeness)
+        return made if made is not None and byte_size(made.model) < max_bytes else None
+
+    for index in range(len(_SCHEMES)):
+        made = make(index)
+        if made is not None:
+            found.append(made)
+            if made.closeness >= 1.0:
                 break
-    smaller = [quantized for quantized in found if byte_size(quantized.model) < max_bytes]
-    return max(smaller, key=lambda quantized: quantized.closeness, default=None)
+    chosen = max(found, key=lambda quantized: quantized.closeness, default=None)
+    if chosen is None or not others:
+        return chosen
+    closer = make(index + 1) if chosen.closeness >= 1.0 and index + 1 < len(_SCHEMES) else None
+    return replace(chosen, smaller=_smallest(found, chosen), closer=closer)
+
+
+def _smallest(found: Sequence[DynamicModel], chosen: DynamicModel) -> DynamicModel | None:
+    """The smallest of the models that lose no output; None where that is the chosen one."""
+    usable = [one for one in found if one.closeness >= 0.0]
+    smallest = min(usable, key=lambda one: byte_size(one.model), default=chosen)
+    return None if byte_size(smallest.model) >= byte_size(chosen.model) else smallest
 
 
 def _apply(

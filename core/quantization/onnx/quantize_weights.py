@@ -68,6 +68,26 @@ def round_weights(
     return requantized
 
 
+def copy_rounded(rounded: onnx.ModelProto, quantized: onnx.ModelProto) -> None:
+    """Give a model the weights and biases of another one, for the layers that both compute in 8 bit.
+
+    Args:
+        rounded: as :func:`round_weights` left it.
+        quantized: the same model with the same ranges, but with more layers in float; it is changed.
+    """
+    names = {
+        tensor.name
+        for _, weights, bias in _quantized_layers(quantized)
+        for pair in (weights, bias)
+        if pair is not None
+        for tensor in (pair.tensor, pair.scale)
+    }
+    values = {tensor.name: tensor for tensor in rounded.graph.initializer if tensor.name in names}
+    for tensor in quantized.graph.initializer:
+        if tensor.name in values:
+            tensor.CopyFrom(values[tensor.name])
+
+
 def round_for_float(
     model: onnx.ModelProto, moments: Mapping[QuantizableLayer, InputMoments], floats: Mapping[str, Tensor]
 ) -> dict[QuantizableLayer, QuantizedWeights]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,26 @@ _QUICK_SAMPLES = 3
 _EXPECTED_TRIALS = 25
 """Number of exclusions tried after the ranking, about."""
 
+_CLOSER = 0.25
+"""Share of the noise limits at which a file that is closer to the original than was asked for ends its search."""
+
+_CLOSER_BUDGETS = ((0.4, 0.0), (0.7, 0.0))
+"""Its shares of weights in 16 bit; such a file is about 40% of the original's size at most."""
+
+
+@dataclass(frozen=True)
+class Precisions:
+    """What the search found: name of the node -> :data:`FLOAT` or :data:`W8A32`; all others compute in 8 bit."""
+
+    chosen: Mapping[str, int] = field(default_factory=dict)
+    """None where 8 bit is accurate enough or nothing helps."""
+
+    smaller: Mapping[str, int] | None = None
+    """With all layers in 8 bit: smaller and faster than what was chosen; None where that is what was chosen."""
+
+    closer: Mapping[str, int] | None = None
+    """With less noise than what was chosen, and larger; None where there is no such thing or it is not known."""
+
 
 def select_precisions(
     model: onnx.ModelProto,
@@ -109,7 +129,8 @@ def select_precisions(
     *,
     weight_only: Mapping[QuantizableLayer, QuantizedWeights] | None = None,
     change: AllowedChange = DEFAULT_CHANGE,
-) -> dict[str, int]:
+    others: bool = False,
+) -> Precisions:
     """The layers that should not compute in 8 bit, where the quantisation error of the whole model is too large.
 
     Layers are ranked by the noise that each causes alone in 8 bit; how many of them are computed in float is found by
@@ -124,13 +145,14 @@ def select_precisions(
         noise: how that of predictions is measured; None for that of the outputs.
         weight_only: layer -> the values of 8 bit with which it is computed in float; the same if None.
         change: how much the answers may change. Where only the size counts, no weights are stored in 16 bit.
+        others: whether to look for what lies on either side of what is chosen, too.
 
     Returns:
-        Name of the node -> :data:`FLOAT` or :data:`W8A32`; none where 8 bit is accurate enough or nothing helps.
+        What was found.
     """
     layers = list(weights)
     if not layers or not samples:
-        return {}
+        return Precisions()
     predictor = OnnxPredictor(add_switches(model, weights, ranges, weight_only=weight_only, logits=noise is None))
     try:
         switched = _SwitchedModel(predictor, samples, len(layers), noise)
@@ -141,8 +163,15 @@ def select_precisions(
             np.array([math.prod(layer.shape) for layer in layers], np.float64),
             np.array([macs.get(layer.node, 0) for layer in layers], np.float64),
         )
-        chosen = search.run()
-        return {layer.node: int(rung) for layer, rung in zip(layers, chosen, strict=True) if rung != W8A8}
+
+        def by_node(rungs: Tensor) -> dict[str, int]:
+            return {layer.node: int(rung) for layer, rung in zip(layers, rungs, strict=True) if rung != W8A8}
+
+        chosen = by_node(search.run())
+        if not (chosen and others):
+            return Precisions(chosen)
+        closer = search.closer()
+        return Precisions(chosen, {}, None if closer is None else by_node(closer))
     finally:
         predictor.close()
 
@@ -257,6 +286,8 @@ class _Search:
         self._limits = limits
         self._sizes = sizes
         self._macs = macs
+        self._chosen: _Trial | None = None
+        self._order: list[int] = []
 
     def run(self) -> Tensor:
         """The precision of each layer."""
@@ -266,10 +297,22 @@ class _Search:
         whole = _Trial(switched.noise_ratios(all_in_8_bit)[0], all_in_8_bit)
         if whole.noise <= self._limits.acceptable:
             return all_in_8_bit
-        ranking = self._ranking()
-        best = self._lower(whole, ranking, W8A32, self._macs, self._limits.work)
-        best = self._lower(best, ranking, FLOAT, self._sizes, self._limits.budgets)
-        return best.precisions if best.noise < _MAX_REMAINING_NOISE * whole.noise else all_in_8_bit
+        ranking = self._order = self._ranking()
+        limits = self._limits
+        best = self._lower(whole, ranking, W8A32, self._macs, limits.work, target=limits.target)
+        best = self._lower(best, ranking, FLOAT, self._sizes, limits.budgets, target=limits.target)
+        if best.noise >= _MAX_REMAINING_NOISE * whole.noise:
+            return all_in_8_bit
+        self._chosen = best
+        return best.precisions
+
+    def closer(self) -> Tensor | None:
+        """Precisions with less noise than those that were chosen, for more bytes; None where there are none."""
+        if self._chosen is None:
+            return None
+        target = _CLOSER * self._limits.target
+        found = self._lower(self._chosen, self._order, FLOAT, self._sizes, _CLOSER_BUDGETS, target=target)
+        return found.precisions if found.noise < _MAX_REMAINING_NOISE * self._chosen.noise else None
 
     def _ranking(self) -> list[int]:
         """Layers by the noise of each one alone, the most sensitive first."""
@@ -281,21 +324,28 @@ class _Search:
         return [int(index) for index in np.argsort(-np.array(noise), kind="stable")]
 
     def _lower(
-        self, best: _Trial, ranking: Sequence[int], rung: int, costs: Tensor, budgets: Sequence[tuple[float, float]]
+        self,
+        best: _Trial,
+        ranking: Sequence[int],
+        rung: int,
+        costs: Tensor,
+        budgets: Sequence[tuple[float, float]],
+        *,
+        target: float,
     ) -> _Trial:
         """Bring more and more layers to a rung of the ladder, within budgets; the fewest that remove most noise."""
         for budget, enough in budgets:
-            if best.noise <= self._limits.target:
+            if best.noise <= target:
                 break
             affordable = _within_budget(ranking, costs, budget * float(costs.sum()))
-            trials = [best, *self._growing(best.precisions, affordable, rung)]
-            least = max(min(trial.noise for trial in trials), self._limits.target)
+            trials = [best, *self._growing(best.precisions, affordable, rung, target)]
+            least = max(min(trial.noise for trial in trials), target)
             best = next(trial for trial in trials if trial.noise <= _TOLERANCE * least)
             if best.noise <= enough:
                 break
         return best
 
-    def _growing(self, start: Tensor, ranking: Sequence[int], rung: int) -> Iterator[_Trial]:
+    def _growing(self, start: Tensor, ranking: Sequence[int], rung: int, target: float) -> Iterator[_Trial]:
         """Trials with more and more of the ranking at a rung, until the target is reached."""
         count = 1.0
         while round(count) <= len(ranking):
@@ -307,7 +357,7 @@ class _Search:
                 continue
             trial = _Trial(self._switched.noise_ratios(precisions)[0], precisions)
             yield trial
-            if trial.noise <= self._limits.target:
+            if trial.noise <= target:
                 return
 
 

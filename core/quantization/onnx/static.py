@@ -26,7 +26,12 @@ from core.quantization.onnx.ineligible_nodes import (
     matrix_stacks,
 )
 from core.quantization.onnx.layers import QuantizableLayer
-from core.quantization.onnx.quantize_weights import QuantizedWeights, round_for_float, round_weights
+from core.quantization.onnx.quantize_weights import (
+    QuantizedWeights,
+    copy_rounded,
+    round_for_float,
+    round_weights,
+)
 from core.quantization.onnx.sensitivity import noise_of_ranges, select_precisions
 from core.quantization.onnx.switched_model import FLOAT, W8A32
 from core.quantization.onnx.weight_only import add_dequantized, add_in_16_bit
@@ -55,6 +60,12 @@ class StaticModel:
     in_float: int = 0
     """Layers that are computed in float with weights of 16 bit, or in float as they were."""
 
+    smaller: StaticModel | None = None
+    """With all layers in 8 bit, where that was not chosen."""
+
+    closer: StaticModel | None = None
+    """Closer to the original than was asked for, and larger, where there is such a model."""
+
 
 def quantize_static(
     model: onnx.ModelProto,
@@ -63,6 +74,7 @@ def quantize_static(
     method: RangeMethod = "mean-square",
     noise: PredictionNoise | None = None,
     change: AllowedChange = DEFAULT_CHANGE,
+    others: bool = False,
 ) -> StaticModel:
     """Quantise; where the outputs differ too much, once more without the layers that cause it.
 
@@ -75,14 +87,19 @@ def quantize_static(
         noise: how that of predictions is measured, where it counts instead of that of the outputs. Then full ranges
             are tried too: the high scores of a detector's few objects are what is cut off first.
         change: how much the answers may change.
+        others: whether to make a smaller model and one that is closer to the original, too.
 
     Raises:
         ConversionError: no layer can be quantised.
     """
     ranges = statistics.ranges_by(method)
     check = _Check.of(model, statistics.held_out)
+
+    def quantize(failing: Sequence[str]) -> StaticModel:
+        return _quantize_within(model, statistics, ranges, noise, change, failing, others=others)
+
     try:
-        made = _quantize_within(model, statistics, ranges, noise, change, ())
+        made = quantize(())
         if check.passes(made.model):
             return made
         error = None
@@ -93,7 +110,7 @@ def quantize_static(
     failing = find_failing_nodes(nodes, lambda part: _works(model, statistics, ranges, check, set(nodes) - set(part)))
     if len(failing) < len(nodes) and (failing or made is None):
         try:
-            better = _quantize_within(model, statistics, ranges, noise, change, failing)
+            better = quantize(failing)
         except Exception as exc:  # noqa: BLE001 - likewise; the first model, if there is one, is judged as any other
             error = error or exc
         else:
@@ -111,30 +128,71 @@ def _quantize_within(
     noise: PredictionNoise | None,
     change: AllowedChange,
     failing: Sequence[str],
+    *,
+    others: bool,
 ) -> StaticModel:
     """Quantise all but the failing nodes; those that are too sensitive are computed in float."""
     floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     quantized = _quantize(model, ranges, failing)
     weights = round_weights(quantized, statistics.moments, floats)
-    best, precisions, weight_only = ranges, dict[str, int](), dict[QuantizableLayer, QuantizedWeights]()
+    writer = _Writer(model, ranges, floats, failing, quantized)
     try:
         best = ranges if noise is None else _better_ranges(model, weights, statistics, ranges, noise)
+        if best is not ranges:
+            quantized = _quantize(model, best, failing)
+            writer = _Writer(model, best, floats, failing, quantized)
+            round_weights(quantized, statistics.moments, floats)
         weight_only = round_for_float(model, {layer: statistics.moments[layer] for layer in weights}, floats)
-        precisions = select_precisions(
-            model, weights, best, statistics.held_out, noise, weight_only=weight_only, change=change
+        found = select_precisions(
+            model, weights, best, statistics.held_out, noise, weight_only=weight_only, change=change, others=others
         )
     except ConversionError:
-        pass  # the model with switches does not run; the finished file is checked in any case
-    if precisions or best is not ranges:
-        quantized = _quantize(model, best, [*failing, *with_following_activations(model, precisions)])
-        round_weights(quantized, statistics.moments, floats)
-    if precisions or failing:
-        prevent_weight_quantization(quantized, [*precisions, *failing])
-    stored = {layer.node: values for layer, values in weight_only.items() if precisions.get(layer.node) == W8A32}
-    _store_weights(quantized, stored)
-    in_float = [node for node, precision in precisions.items() if precision == FLOAT]
-    _store_in_16_bit(quantized, in_float, floats)
-    return StaticModel(quantized, len(stored), len(in_float))
+        # The model with switches does not run; the finished file is checked in any case.
+        return writer.write({}, {})
+    smaller = None if found.smaller is None else writer.write(found.smaller, weight_only)
+    closer = None if found.closer is None else writer.write(found.closer, weight_only)
+    return replace(writer.write(found.chosen, weight_only), smaller=smaller, closer=closer)
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes a model with some layers in float, from the one in which all of them are in 8 bit.
+
+    Args:
+        model: in float.
+        ranges: of its tensors.
+        floats: its initializers.
+        failing: nodes that stay as they are.
+        all_in_8_bit: all others in 8 bit, with rounded weights.
+    """
+
+    model: onnx.ModelProto
+    ranges: Mapping[str, Range]
+    floats: Mapping[str, Tensor]
+    failing: Sequence[str]
+    all_in_8_bit: onnx.ModelProto
+
+    def write(
+        self, precisions: Mapping[str, int], weight_only: Mapping[QuantizableLayer, QuantizedWeights]
+    ) -> StaticModel:
+        """One model.
+
+        Args:
+            precisions: name of the node -> ``FLOAT`` or ``W8A32``.
+            weight_only: layer -> the values of 8 bit with which it is computed in float.
+        """
+        quantized = copy_model(self.all_in_8_bit)
+        if precisions:
+            excluded = [*self.failing, *with_following_activations(self.model, precisions)]
+            quantized = _quantize(self.model, self.ranges, excluded)
+            copy_rounded(self.all_in_8_bit, quantized)
+        if precisions or self.failing:
+            prevent_weight_quantization(quantized, [*precisions, *self.failing])
+        stored = {layer.node: values for layer, values in weight_only.items() if precisions.get(layer.node) == W8A32}
+        _store_weights(quantized, stored)
+        in_float = [node for node, precision in precisions.items() if precision == FLOAT]
+        _store_in_16_bit(quantized, in_float, self.floats)
+        return StaticModel(quantized, len(stored), len(in_float))
 
 
 def _store_weights(quantized: onnx.ModelProto, weights: Mapping[str, QuantizedWeights]) -> None:

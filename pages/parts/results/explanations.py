@@ -65,6 +65,25 @@ def speed(result: OutcomeEntry, source: SourceEntry) -> Text | None:
     return say("Slower than the original on this computer: {times} its speed.", times=number_format.times(ratio))
 
 
+def reach(result: OutcomeEntry, source: SourceEntry) -> Text | None:
+    """Where it misses the aim: which of the other files reaches it, or how far the best of them comes."""
+    comparison = result.comparison
+    if comparison is None or comparison.light == "keeps" or comparison.agreement is None or not result.variants:
+        return None
+    keeping = [one for one in result.variants if one.comparison.light == "keeps"]
+    if keeping:
+        smallest = min(keeping, key=lambda one: one.size_bytes)
+        agreement = smallest.comparison.agreement
+        return say(
+            "The aim takes {size}, {part} of the original: that file keeps {share}. You can take it above.",
+            size=number_format.size(smallest.size_bytes),
+            part=number_format.part(source.share(smallest.size_bytes)),
+            share=number_format.NOTHING if agreement is None else percent(agreement.value),
+        )
+    kept = [one.comparison.agreement.value for one in result.variants if one.comparison.agreement is not None]
+    return say("The best of the files that were made keeps {share}.", share=percent(max(kept))) if kept else None
+
+
 def on_arm(result: OutcomeEntry) -> Text | None:
     """What came of it on an emulated ARM processor; None where it was not tried."""
     return None if result.arm is None else say("On ARM: {verdict}", verdict=result.arm.words)

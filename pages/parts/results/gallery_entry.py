@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from core.common.serialization import from_data
+from core.job.target_id import file_id
+from core.report.schema import OutcomeEntry
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,22 @@ class GalleryEntry:
         return folder / (Path(self.picture).name or "none")
 
 
-def read_entries(data: Sequence[Mapping[str, Any]]) -> tuple[GalleryEntry, ...]:
-    """Read ``gallery.json`` of this version or an earlier one; damaged entries are left out."""
+def read_entries(data: Sequence[Mapping[str, Any]], results: Sequence[OutcomeEntry]) -> tuple[GalleryEntry, ...]:
+    """Read ``gallery.json`` of this version or an earlier one; damaged entries are left out.
+
+    Args:
+        data: the entries, with the predictions of every file that was made.
+        results: the targets' results; of each, the predictions of the file that is in use are kept.
+    """
+    files = {result.target: file_id(result.target, result.variant) for result in results}
     entries = []
     for entry in data:
         try:
-            entries.append(from_data(GalleryEntry, _upgraded(entry)))
+            found = from_data(GalleryEntry, _upgraded(entry))
         except (ValueError, AttributeError):
             continue
+        answers = {target: found.answers[file] for target, file in files.items() if file in found.answers}
+        entries.append(replace(found, answers=answers))
     return tuple(entries)
 
 

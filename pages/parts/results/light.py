@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import streamlit as st
 
 from core.common.text import Text, say
-from core.report.schema import ArmStatus, OutcomeEntry
+from core.report.schema import ArmStatus, ComparisonEntry, OutcomeEntry
 from core.report.wording import light_word
 from pages.parts.widgets.language import t
 
@@ -50,6 +50,12 @@ def sign(result: OutcomeEntry) -> Sign:
     if not comparison.words.template:  # a report of an earlier version, without a verdict
         return Sign(say("ready"), *_KINDS["keeps"])
     return Sign(light_word(comparison), *_KINDS[comparison.light])
+
+
+def show_light(comparison: ComparisonEntry) -> None:
+    """Draw the verdict of one comparison."""
+    color, icon, _ = _KINDS[comparison.light]
+    st.badge(t(light_word(comparison)), icon=f":material/{icon}:", color=color)
 
 
 def show_badge(result: OutcomeEntry) -> None:

@@ -64,6 +64,7 @@ def _show_figures(result: OutcomeEntry, report: Report) -> None:
     sentences = (
         *explanations.truths(result, report.source),
         explanations.speed(result, report.source),
+        explanations.reach(result, report.source),
         explanations.on_arm(result),
     )
     st.markdown("\n".join(f"- {plain(t(sentence))}" for sentence in sentences if sentence is not None))

@@ -12,7 +12,7 @@ import streamlit as st
 from core.common.percent import percent
 from core.common.text import Text, say
 from core.job.comparison import TruthFigure
-from core.report.schema import OutcomeEntry, Report
+from core.report.schema import ComparisonEntry, OutcomeEntry, Report
 from core.report.wording import (
     AGREEMENT_TITLES,
     SIMILARITY_TITLE,
@@ -61,6 +61,8 @@ class _Point:
 
     high: float
     interval: str
+    file: str = ""
+    """By which the variants of one file are joined."""
 
 
 @dataclass(frozen=True)
@@ -104,20 +106,28 @@ def show_chart(report: Report) -> None:
     points = _points(report, measure)
     if len(points) < 2:
         return
-    frame = _frame(points)
+    variants = _variants(report, measure)
+    frame = _frame([*points, *variants])
     x, y = _x(frame), _y("accuracy", measure, frame)
     labels = (
         layer
         for point, offset in zip(points, _label_offsets(points, frame), strict=True)
         for layer in _label(point, offset, x=x, y=y)
     )
-    layers = [_intervals(points, x=x, y=_y("low", measure, frame)), _dots(points, measure, x=x, y=y), *labels]
+    layers = [
+        *_curves(variants, measure, x=x, y=y),
+        _intervals(points, x=x, y=_y("low", measure, frame)),
+        _dots(points, measure, x=x, y=y),
+        *labels,
+    ]
     if measure.is_truth:
         layers.insert(0, _original_line(measure, y))
     st.altair_chart(alt.layer(*layers).properties(height=_HEIGHT + _AROUND), alt=t("Size and accuracy of each file"))
     explanation = _explanation(measure, has_bars=any(point.low < point.high for point in points))
     if explanation is not None:
         st.caption(t(explanation))
+    if variants:
+        st.caption(t("The rings on a dotted line are files that you can take in the place of the one on it."))
 
 
 def _x(frame: _Frame) -> alt.X:
@@ -145,7 +155,7 @@ def _explanation(measure: _Measure, *, has_bars: bool) -> Text | None:
 
 def _measure(report: Report) -> _Measure:
     truth, metric = report.source.truth[:1], agreement_metric(report)
-    if truth and any(_truth(outcome, report) is not None for outcome in report.converted):
+    if truth and any(_truth(outcome.comparison, report) is not None for outcome in report.converted):
         return _Measure(t(TRUTH_TITLES[truth[0].metric]), truth[0].value, is_truth=True)
     if metric is not None:
         return _Measure(t(AGREEMENT_TITLES[metric]), 1.0, is_truth=False)
@@ -160,20 +170,33 @@ def _points(report: Report, measure: _Measure) -> list[_Point]:
 
 
 def _point(outcome: OutcomeEntry, report: Report, measure: _Measure) -> _Point | None:
-    found = _figure(outcome, report, measure)
+    return _point_of(outcome, outcome.comparison, outcome.size_bytes or 0, report, measure)
+
+
+def _point_of(
+    outcome: OutcomeEntry, comparison: ComparisonEntry | None, size: int, report: Report, measure: _Measure
+) -> _Point | None:
+    found = None if comparison is None else _figure(comparison, report, measure)
     if found is None:
         return None
-    target, size = target_by_id(outcome.target), outcome.size_bytes or 0
-    return _Point(t(target.title), target.format.name, size / 1e6, number_format.size(size), *found)
+    target = target_by_id(outcome.target)
+    return _Point(t(target.title), target.format.name, size / 1e6, number_format.size(size), *found, outcome.target)
 
 
-def _figure(outcome: OutcomeEntry, report: Report, measure: _Measure) -> tuple[float, float, float, str] | None:
+def _variants(report: Report, measure: _Measure) -> list[_Point]:
+    """The files from which those that are in use were chosen, these among them."""
+    points = (
+        _point_of(outcome, variant.comparison, variant.size_bytes, report, measure)
+        for outcome in report.converted
+        for variant in outcome.variants
+    )
+    return [point for point in points if point is not None]
+
+
+def _figure(comparison: ComparisonEntry, report: Report, measure: _Measure) -> tuple[float, float, float, str] | None:
     """Value, lower and upper end, and the same in words."""
-    comparison = outcome.comparison
-    if comparison is None:
-        return None
     if measure.is_truth:
-        return _truth_figure(_truth(outcome, report), measure.of_original)
+        return _truth_figure(_truth(comparison, report), measure.of_original)
     if not measure.is_share:
         cosine = comparison.cosine
         return cosine, cosine, cosine, number_format.similarity(cosine)
@@ -191,8 +214,8 @@ def _truth_figure(figure: TruthFigure | None, original: float) -> tuple[float, f
     return figure.value, original + figure.low, original + figure.high, words
 
 
-def _truth(outcome: OutcomeEntry, report: Report) -> TruthFigure | None:
-    figures = () if outcome.comparison is None else outcome.comparison.truth
+def _truth(comparison: ComparisonEntry | None, report: Report) -> TruthFigure | None:
+    figures = () if comparison is None else comparison.truth
     return truth_of(figures, report.source.truth[0].metric) if report.source.truth else None
 
 
@@ -221,6 +244,24 @@ def _intervals(points: Sequence[_Point], *, x: alt.X, y: alt.Y) -> alt.Chart:
     return bars
 
 
+def _curves(variants: Sequence[_Point], measure: _Measure, *, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """A line through the variants of each file, and a small ring for each; nothing where there are none."""
+    if not variants:
+        return []
+    base = alt.Chart(pd.DataFrame(variants)).encode(x=x, y=y, color=_color())
+    lines: alt.Chart = base.mark_line(strokeWidth=1.5, opacity=0.5, strokeDash=[2, 3]).encode(detail="file:N")
+    rings: alt.Chart = base.mark_point(size=60, filled=False, strokeWidth=2).encode(tooltip=_tooltip(measure))
+    return [lines, rings]
+
+
+def _tooltip(measure: _Measure) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("name:N", title=t("File")),
+        alt.Tooltip("size:N", title=t("Size")),
+        alt.Tooltip("interval:N", title=measure.title),
+    ]
+
+
 def _families() -> list[str]:
     return [t("Original"), *dict.fromkeys(target.format.name for target in TARGETS)]
 
@@ -233,16 +274,11 @@ def _color() -> alt.Color:
 
 def _dots(points: Sequence[_Point], measure: _Measure, *, x: alt.X, y: alt.Y) -> alt.Chart:
     legend = alt.Legend(orient="bottom")
-    tooltip = [
-        alt.Tooltip("name:N", title=t("File")),
-        alt.Tooltip("size:N", title=t("Size")),
-        alt.Tooltip("interval:N", title=measure.title),
-    ]
     shape = alt.Shape("family:N", title=None, scale=alt.Scale(domain=_families()), legend=legend)
     dots: alt.Chart = (
         alt.Chart(pd.DataFrame(points))
         .mark_point(size=150, filled=True, opacity=0.9)
-        .encode(x=x, y=y, color=_color(), shape=shape, tooltip=tooltip)
+        .encode(x=x, y=y, color=_color(), shape=shape, tooltip=_tooltip(measure))
     )
     return dots
 

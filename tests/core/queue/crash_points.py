@@ -27,7 +27,7 @@ from core.runner import run_job
 from small import PREPROCESSING
 
 _CHANGES = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir")
-_DEAD = 137
+DEAD = 137
 
 
 def die_at(number: int) -> None:
@@ -37,7 +37,7 @@ def die_at(number: int) -> None:
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
         if (event in _CHANGES or writes) and next(left) == 0:
-            os._exit(_DEAD)
+            os._exit(DEAD)
 
     sys.addaudithook(hook)
 
@@ -97,7 +97,7 @@ class CrashPoints:
                 die_at(number)
                 return  # the job goes on in this fork
             exit_code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            if exit_code != _DEAD:
+            if exit_code != DEAD:
                 self._expect(exit_code == 0, f"exit code {exit_code}")
                 self._count_state("to the end: ")
                 return

@@ -36,3 +36,13 @@ def test_applied_it_quantizes_all_but_the_layers_that_stay():
 def test_a_model_without_such_layers_gets_an_empty_plan():
     plain = model(param_text("ReLU r 1 1 in0 out0"))
     assert not quantizable_layers(plain) and not plan_quantization(plain, samples(2), count=2).layers
+
+
+def test_a_smaller_and_a_larger_file_are_planned_on_request():
+    layers = [f"Convolution c{n} 1 1 b{n} b{n + 1} 0=32 1=3 4=1 5=1 6=9216" for n in range(1, 30)]
+    source = model(param_text("Convolution a 1 1 in0 b1 0=32 1=1 5=1 6=96", *layers, "ReLU r 1 1 b30 out0"))
+    alone = plan_quantization(source, samples(4), count=4)
+    plan = plan_quantization(source, samples(4), count=4, others=True)
+    assert alone.smaller is alone.closer is None and alone.keep_float == plan.keep_float
+    kept = [one.keep_float for one in (plan.smaller, plan, plan.closer)]
+    assert len(kept[0]) < len(kept[1]) < len(kept[2])

@@ -5,6 +5,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from core.common.progress import silent
+from core.onnx_model.serialize import byte_size
 from core.quantization.onnx.dynamic import quantize_dynamic
 from core.runtimes.onnx import OnnxPredictor
 from small import conv_net, save
@@ -12,10 +13,10 @@ from small import conv_net, save
 RANDOM = np.random.default_rng(5)
 
 
-def quantize(path, feeds, scratch, *, max_bytes=10**9):
+def quantize(path, feeds, scratch, *, max_bytes=10**9, **options):
     references = [(sample, OnnxPredictor(path, threads=1).run(sample)) for sample in feeds]
     return quantize_dynamic(
-        lambda: onnx.load(str(path)), references, max_bytes=max_bytes, scratch=scratch, progress=silent
+        lambda: onnx.load(str(path)), references, max_bytes=max_bytes, scratch=scratch, progress=silent, **options
     )
 
 
@@ -46,3 +47,15 @@ def test_convolutions_become_weight_only(tmp_path):
 def test_a_model_that_would_not_get_smaller_is_not_made(tmp_path):
     feeds = samples((4, 64), "x")
     assert quantize(matrix_product(tmp_path / "m.onnx"), feeds, tmp_path / "scratch.onnx", max_bytes=100) is None
+
+
+def test_the_smallest_and_the_next_closer_one_are_given_on_request(tmp_path):
+    path = conv_net(tmp_path / "net.onnx", classes=200)
+    feeds, noise = samples((1, 3, 32, 32), "input"), iter((0.5, 0.4, 0.0, 0.0))
+    found = quantize(path, feeds, tmp_path / "scratch.onnx", noise_of=lambda _: next(noise), others=True)
+    assert found.closeness == 1.0 and found.smaller.closeness == 0.6 and found.closer is not None
+    assert byte_size(found.smaller.model) < byte_size(found.model)
+    best = quantize(path, feeds, tmp_path / "scratch.onnx", noise_of=lambda _: 0.0, others=True)
+    assert best.smaller is None and best.closer is not None
+    alone = quantize(path, feeds, tmp_path / "scratch.onnx", noise_of=lambda _: 0.0)
+    assert alone.smaller is alone.closer is None

@@ -6,13 +6,17 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnx.numpy_helper import to_array
 
 from core.job.comparison import OutputDifference
 from core.metrics.similarity import ModelSimilarity
+from core.onnx_model.serialize import byte_size
 from core.quantization.onnx import sensitivity
+from core.quantization.onnx import static as static_module
 from core.quantization.onnx.calibration import collect_statistics
 from core.quantization.onnx.layers import add_biases, name_nodes
-from core.quantization.onnx.sensitivity import noise_ratio, select_precisions
+from core.quantization.onnx.quantize_weights import copy_rounded, round_weights
+from core.quantization.onnx.sensitivity import Precisions, noise_ratio, select_precisions
 from core.quantization.onnx.static import quantize_static
 from core.runtimes.onnx import OnnxPredictor
 from small import save
@@ -54,8 +58,8 @@ def samples(seed=0, count=6):
     return [{"x": random.standard_normal((1, 3, 16, 16)).astype(np.float32)} for _ in range(count)]
 
 
-def static(model):
-    return quantize_static(model, collect_statistics(model, samples(), operators=OPERATORS, count=6))
+def static(model, **options):
+    return quantize_static(model, collect_statistics(model, samples(), operators=OPERATORS, count=6), **options)
 
 
 def test_a_model_that_is_accurate_in_8_bit_excludes_no_layer(tmp_path):
@@ -70,7 +74,7 @@ def test_the_most_sensitive_layers_stay_in_float(tmp_path, monkeypatch):
     model = chain(tmp_path / "net.onnx", outlier=300.0)
     made = static(model)
     mixed = made.model
-    monkeypatch.setattr("core.quantization.onnx.static.select_precisions", lambda *_, **__: {})
+    monkeypatch.setattr("core.quantization.onnx.static.select_precisions", lambda *_, **__: Precisions())
     whole = static(model).model
     assert made.in_float + made.weight_only == 2  # the outlier is in the output of one and in the input of the other
 
@@ -102,8 +106,8 @@ def test_layers_are_computed_in_float_before_their_weights_stay_in_float(tmp_pat
 
 def test_without_layers_or_samples_nothing_is_excluded(tmp_path):
     model = chain(tmp_path / "net.onnx")
-    assert select_precisions(model, {}, {}, samples()) == {}
-    assert select_precisions(model, {}, {}, []) == {}
+    assert select_precisions(model, {}, {}, samples()) == Precisions()
+    assert select_precisions(model, {}, {}, []) == Precisions()
 
 
 def test_a_sample_without_findings_does_not_dominate(tmp_path):
@@ -124,3 +128,35 @@ def test_nan_is_infinite_noise():
     similarity = ModelSimilarity(["y"])
     similarity.update({"y": np.ones((1, 8), np.float32)}, {"y": np.full((1, 8), np.nan, np.float32)})
     assert noise_ratio(similarity.compute()[0]) == np.inf
+
+
+def test_a_smaller_and_a_closer_model_are_made_on_request(tmp_path, monkeypatch):
+    limits = {"hardly": replace(sensitivity._OUTPUT_LIMITS["hardly"], budgets=(), work=((1.0, 0.0),))}
+    monkeypatch.setattr(sensitivity, "_OUTPUT_LIMITS", limits)
+    model = chain(tmp_path / "net.onnx", outlier=300.0)
+    assert static(model).smaller is None and static(model).closer is None
+    made = static(model, others=True)
+    assert made.weight_only > 0 and made.smaller.in_float == made.smaller.weight_only == 0
+    assert made.closer.in_float > made.in_float
+
+    def noise(other):
+        source, changed = OnnxPredictor(model, threads=1), OnnxPredictor(other, threads=1)
+        similarity = ModelSimilarity(source.outputs)
+        for sample in samples(9):
+            similarity.update(source.run(sample), changed.run(sample))
+        return noise_ratio(similarity.compute()[0])
+
+    assert noise(made.closer.model) < noise(made.model) < noise(made.smaller.model)
+    assert byte_size(made.closer.model) > byte_size(made.model)
+
+
+def test_layers_that_stay_in_8_bit_keep_their_rounded_weights(tmp_path):
+    """Taken over from the model in which all are, they are what rounding once more would give."""
+    model = chain(tmp_path / "net.onnx")
+    statistics = collect_statistics(model, samples(), operators=OPERATORS, count=6)
+    ranges, floats = statistics.ranges_by("mean-square"), {one.name: to_array(one) for one in model.graph.initializer}
+    whole, taken, again = (static_module._quantize(model, ranges, part) for part in ((), ("first",), ("first",)))
+    round_weights(whole, statistics.moments, floats)
+    copy_rounded(whole, taken)
+    round_weights(again, statistics.moments, floats)
+    assert taken.SerializeToString() == again.SerializeToString()
