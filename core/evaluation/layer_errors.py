@@ -80,6 +80,9 @@ class _File:
     """Name of a layer -> the tensor in which it is compared."""
 
     precisions: Mapping[str, LayerPrecision]
+    sensitivity: Mapping[str, float]
+    """As in :class:`core.job.outcome.Artifact`."""
+
     metrics: dict[str, SimilarityMetric] = field(default_factory=dict)
     """Tensor -> its error so far."""
 
@@ -99,8 +102,20 @@ class _File:
             metric = self.metrics.get(self.tensors.get(layer.name, ""))
             if metric is not None and not self.failed:
                 found = metric.compute()
-                sqnr = found.sqnr_db if found.sqnr_db > -np.inf else _LEAST_SQNR_DB
-                yield LayerDifference(layer.name, layer.operator, self.precisions[layer.name], sqnr, found.cosine)
+                yield LayerDifference(
+                    layer.name,
+                    layer.operator,
+                    self.precisions[layer.name],
+                    found.sqnr_db if found.sqnr_db > -np.inf else _LEAST_SQNR_DB,
+                    found.cosine,
+                    layer.weights,
+                    self._share(layer),
+                )
+
+    def _share(self, layer: WeightedLayer) -> float | None:
+        total = sum(noise for noise in self.sensitivity.values() if np.isfinite(noise))
+        own = next((self.sensitivity[name] for name in layer.tensors if name in self.sensitivity), None)
+        return None if own is None or not np.isfinite(own) or total <= 0.0 else own / total
 
 
 def _open(
@@ -117,7 +132,7 @@ def _open(
     except Exception:  # noqa: BLE001 - a file that cannot be looked into must not cost the others their figures
         return None
     is_reduced = any(precision != "float" for precision in precisions.values())
-    return _File(target.id, reader, tensors, precisions) if is_reduced else None
+    return _File(target.id, reader, tensors, precisions, artifact.sensitivity) if is_reduced else None
 
 
 def _measure(

@@ -120,8 +120,8 @@ Light: TypeAlias = Literal["keeps", "look", "failed"]
 """Within the budget; outside it; below the floor, so that the file is not handed out."""
 
 
-LayerPrecision: TypeAlias = Literal["8 bit", "16 bit", "float"]
-"""In which a layer computes, or its weights are stored."""
+LayerPrecision: TypeAlias = Literal["8 bit", "8 bit weights", "16 bit", "float"]
+"""In which a layer computes; or its weights are stored in 8 or 16 bit, and it computes in float."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,11 @@ class LayerDifference:
     """Signal to quantisation noise ratio; infinite where there is no difference."""
 
     cosine: float
+    weights: int = 0
+    """Number of its weights."""
+
+    share: float | None = None
+    """Of the noise that all layers cause, each one alone in 8 bit; None where that was not measured."""
 
 
 @dataclass(frozen=True)

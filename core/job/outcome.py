@@ -49,6 +49,9 @@ class Artifact:
     integer_inputs: tuple[str, ...] = ()
     """Inputs of the source that an ncnn model takes as 32-bit integers; it takes all others as 32-bit floats."""
 
+    sensitivity: Mapping[str, float] = field(default_factory=dict)
+    """Tensor of the prepared source -> noise ratio with its layer alone in 8 bit, where that was measured."""
+
     variants: tuple[Artifact, ...] = ()
     """Further files of the target, which may take its place: smaller, or closer to the source."""
 

@@ -207,7 +207,8 @@ def _output_entry(output: OutputDifference) -> OutputEntry:
 
 
 def _layer_entry(layer: LayerDifference) -> LayerEntry:
-    return LayerEntry(layer.name, layer.operator, layer.precision, _finite(layer.sqnr_db), layer.cosine)
+    sqnr = _finite(layer.sqnr_db)
+    return LayerEntry(layer.name, layer.operator, layer.precision, sqnr, layer.cosine, layer.weights, layer.share)
 
 
 def _finite(number: float) -> float | None:

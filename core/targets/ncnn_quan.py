@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from core.common.errors import ConversionError
+from core.common.errors import ConversionError, EdgePressError
 from core.common.progress import Progress, portion
 from core.common.text import Text, say
 from core.conversion.context import ConversionContext
@@ -50,8 +51,9 @@ class NcnnQuan(NcnnTarget):
             quantized = one.apply(model)
             kept = _kept_notes(len(one.keep_float), len(one.layers))
             notes = (*context.calibration_notes, *kept, *notes_on_fp32_layers(quantized))
-            return self.write(context, quantized, place, notes)
+            return replace(self.write(context, quantized, place, notes), sensitivity=sensitivity)
 
+        sensitivity = _by_tensor(plan, model, context)
         return write_with_variants(write, folder, plan, plan.smaller, plan.closer)
 
     def _made_by_official_tools(
@@ -78,6 +80,15 @@ def _plan(context: ConversionContext, model: NcnnModel, progress: Progress) -> Q
         others=context.makes_variants,
         progress=portion(progress, 0.6, 1.0),
     )
+
+
+def _by_tensor(plan: QuantizationPlan, model: NcnnModel, context: ConversionContext) -> dict[str, float]:
+    """The sensitivity of the layers by the tensors of the source; nothing where those cannot be found in ncnn."""
+    blobs = {model.param.layers[index].tops[0]: noise for index, noise in plan.sensitivity.items()}
+    try:
+        return {tensor: blobs[blob] for tensor, blob in context.blob_names.items() if blob in blobs}
+    except EdgePressError:
+        return {}
 
 
 def _kept_notes(kept: int, layers: int) -> tuple[Text, ...]:

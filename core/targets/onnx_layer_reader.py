@@ -58,12 +58,17 @@ class OnnxLayerReader:
         for name in names:  # breadth first: the list grows
             size, kind = self._weights.get(name, (0, 0))
             if size == layer.weights:
-                return _PRECISIONS.get(kind, "float")
+                precision = _PRECISIONS.get(kind, "float")
+                return "8 bit weights" if precision == "8 bit" and self._is_cast(name) else precision
             node = self._links.producers.get(name)
             new = [] if node is None else [one for one in self._links.reads[node] if one not in seen]
             names += new
             seen.update(new)
         return "float"
+
+    def _is_cast(self, constant: str) -> bool:
+        """Whether it is turned into float once, when the file is loaded (:mod:`core.quantization.onnx.weight_only`)."""
+        return any(self._graph.node[index].op_type == "Cast" for index in self._links.readers.get(constant, ()))
 
     def open(self, tensors: Sequence[str]) -> OnnxTensorRun:
         """Load the part of the file that computes these tensors.

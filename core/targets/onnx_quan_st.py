@@ -86,7 +86,8 @@ class OnnxQuanSt(OnnxTarget):
 
         def write(one: StaticModel, place: Path) -> Artifact:
             notes = (*context.calibration_notes, *_notes(one), *tail_notes(context.cut))
-            return Artifact(self.id, (save(context.attach_tail(one.model), place / name),), notes=notes)
+            files = (save(context.attach_tail(one.model), place / name),)
+            return Artifact(self.id, files, notes=notes, sensitivity=one.sensitivity)
 
         return write_with_variants(write, folder, made, made.smaller, made.closer)
 

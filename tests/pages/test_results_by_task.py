@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import pytest
 from defusedxml.ElementTree import fromstring
@@ -213,3 +214,19 @@ def test_hostile_names_do_no_harm(shown):
     app = shown(detector(class_names=(name, name)), [entry(OBJECTS, onnx_fp16=(LESS, 0.5), onnx_quan_dy=(LESS, 0.67))])
     assert drawings(app)
     assert all(not list(svg.iter("{http://www.w3.org/2000/svg}script")) for svg in drawings(app))
+
+
+def test_the_layers_of_a_file_are_a_table_with_their_sensitivity_where_it_was_measured(shown):
+    def layers(share):
+        first = replace(layer("conv1"), precision="8 bit weights", weights=432, share=share)
+        return comparison(layers=(first, layer("conv2")))
+
+    static, dynamic = made("onnx_quan_st", layers(0.75)), made("onnx_quan_dy", layers(None))
+    app = shown(examples.report(dynamic, static))
+    columns = app.dataframe[1].proto.column_order
+    assert "share" not in columns and "Share of the error" not in page_text(app)
+    app.selectbox(key="layers-of").set_value("onnx_quan_st").run()
+    table = app.dataframe[1].value
+    assert "Share of the error" in page_text(app) and "share" in app.dataframe[1].proto.column_order
+    assert list(table["precision"]) == ["8 bit, computed in 32", "8 bit"]
+    assert table["share"][0] == 0.75 and table["weights"][0] == 432

@@ -119,6 +119,9 @@ class Precisions:
     closer: Mapping[str, int] | None = None
     """With less noise than what was chosen, and larger; None where there is no such thing or it is not known."""
 
+    noise: Mapping[str, float] = field(default_factory=dict)
+    """Name of the node -> noise ratio with it alone in 8 bit; empty where all of 8 bit was accurate enough."""
+
 
 def select_precisions(
     model: onnx.ModelProto,
@@ -168,10 +171,11 @@ def select_precisions(
             return {layer.node: int(rung) for layer, rung in zip(layers, rungs, strict=True) if rung != W8A8}
 
         chosen = by_node(search.run())
+        alone = dict(zip((layer.node for layer in layers), search.noise_of_layers, strict=False))
         if not (chosen and others):
-            return Precisions(chosen)
+            return Precisions(chosen, noise=alone)
         closer = search.closer()
-        return Precisions(chosen, {}, None if closer is None else by_node(closer))
+        return Precisions(chosen, {}, None if closer is None else by_node(closer), alone)
     finally:
         predictor.close()
 
@@ -286,6 +290,9 @@ class _Search:
         self._limits = limits
         self._sizes = sizes
         self._macs = macs
+        self.noise_of_layers: list[float] = []
+        """The noise of each one alone, once they have been ranked."""
+
         self._chosen: _Trial | None = None
         self._order: list[int] = []
 
@@ -316,12 +323,11 @@ class _Search:
 
     def _ranking(self) -> list[int]:
         """Layers by the noise of each one alone, the most sensitive first."""
-        noise = []
         for index in range(self._sizes.size):
             only = self._switched.all_in_float.copy()
             only[index] = W8A8
-            noise.append(self._switched.noise_ratios(only, samples=self._switched.ranking_samples)[1])
-        return [int(index) for index in np.argsort(-np.array(noise), kind="stable")]
+            self.noise_of_layers.append(self._switched.noise_ratios(only, samples=self._switched.ranking_samples)[1])
+        return [int(index) for index in np.argsort(-np.array(self.noise_of_layers), kind="stable")]
 
     def _lower(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
@@ -59,6 +59,9 @@ class StaticModel:
 
     in_float: int = 0
     """Layers that are computed in float with weights of 16 bit, or in float as they were."""
+
+    sensitivity: Mapping[str, float] = field(default_factory=dict)
+    """Output of a layer -> noise ratio with it alone in 8 bit, where that was measured."""
 
     smaller: StaticModel | None = None
     """With all layers in 8 bit, where that was not chosen."""
@@ -151,7 +154,8 @@ def _quantize_within(
         return writer.write({}, {})
     smaller = None if found.smaller is None else writer.write(found.smaller, weight_only)
     closer = None if found.closer is None else writer.write(found.closer, weight_only)
-    return replace(writer.write(found.chosen, weight_only), smaller=smaller, closer=closer)
+    alone = {node.output[0]: found.noise[node.name] for node in model.graph.node if node.name in found.noise}
+    return replace(writer.write(found.chosen, weight_only), sensitivity=alone, smaller=smaller, closer=closer)
 
 
 @dataclass(frozen=True)

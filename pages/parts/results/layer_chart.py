@@ -9,21 +9,15 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core.common.text import Text, say
-from core.job.comparison import LayerPrecision
 from core.report.schema import LayerEntry, OutcomeEntry, Report
 from core.targets import target_by_id
+from pages.parts.results.layer_table import PRECISIONS, show_layer_table
 from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 
 _HEIGHT = 460
 _COLORS = ("#1D8475", "#D9822B", "#5B6FB5", "#A4508B", "#8A7A1F", "#3E9BB3")
 _GREY = "#8A9499"
-_PRECISIONS: dict[LayerPrecision, Text] = {
-    "8 bit": say("8 bit"),
-    "16 bit": say("16 bit"),
-    "float": say("32 bit"),
-}
 
 
 def show_layers(report: Report) -> None:
@@ -39,6 +33,7 @@ def show_layers(report: Report) -> None:
             )
         )
         st.altair_chart(_chart(results), alt=t("Layer by layer"))
+        show_layer_table(results)
 
 
 def _chart(results: Sequence[OutcomeEntry]) -> alt.LayerChart | alt.FacetChart:
@@ -74,7 +69,7 @@ def _rows(results: Sequence[OutcomeEntry]) -> Iterator[dict[str, Any]]:
                     "position": positions[layer.name],
                     "layer": layer.name,
                     "operator": layer.operator,
-                    "precision": t(_PRECISIONS[layer.precision]),
+                    "precision": t(PRECISIONS[layer.precision]),
                     "decibels": layer.sqnr_db,
                     "sqnr": number_format.decibels(layer.sqnr_db),
                     "cosine": number_format.similarity(layer.cosine),

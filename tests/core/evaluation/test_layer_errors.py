@@ -14,6 +14,7 @@ from core.evaluation.layer_errors import measure_layers
 from core.inputs.images import read_folder, split
 from core.job.outcome import Artifact
 from core.onnx_model.inspect import inspect
+from core.onnx_model.weighted_layers import weighted_layers
 from core.targets import TARGETS
 from core.targets.onnx_fp16 import OnnxFp16
 from detectors import topk_detector
@@ -71,7 +72,7 @@ def test_16_bit_is_near_the_source_and_8_bit_less_so(measured):
 def test_the_precision_of_each_layer_is_that_of_its_weights(measured):
     precisions = {target: [layer.precision for layer in layers] for target, layers in measured.items() if layers}
     assert precisions["onnx_fp16"] == ["16 bit"] * 4 and precisions["onnx_quan_st"] == ["8 bit"] * 4
-    assert precisions["onnx_quan_dy"] == ["8 bit", "16 bit", "8 bit", "8 bit"]  # the smallest one
+    assert precisions["onnx_quan_dy"] == ["8 bit weights", "16 bit", "8 bit weights", "8 bit"]  # the smallest one
     assert precisions["ncnn_fp16"] == ["16 bit"] * 4
     assert precisions["ncnn_quan"] == ["16 bit", "16 bit", "8 bit", "8 bit"]
 
@@ -178,3 +179,13 @@ def test_of_a_model_with_a_post_processing_the_layers_before_it_are_measured(tmp
         [layer.name for layer in measured[target]] == names for target in REDUCED if target in measured
     )
     assert all(layer.sqnr_db > 40 for layer in measured["onnx_fp16"])
+
+
+def test_each_layer_has_its_weights_and_its_share_of_the_noise_where_that_was_measured(job):
+    context, artifacts = job
+    target, artifact = next((one, made) for one, made in artifacts if one.id == "onnx_quan_dy")
+    layers = weighted_layers(context.prepared.clean)
+    noise = {layers[0].tensors[0]: 3.0, layers[2].tensors[0]: 1.0, layers[3].tensors[0]: math.inf}
+    found = measure_layers([(target, dataclasses.replace(artifact, sensitivity=noise))], context)[target.id]
+    assert [layer.share for layer in found] == [0.75, None, 0.25, None]
+    assert [layer.weights for layer in found] == [layer.weights for layer in layers]

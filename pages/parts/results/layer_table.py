@@ -1,0 +1,79 @@
+"""One row for each layer of a file: in how many bits it is, its weights, and how sensitive it is to 8 bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.common.text import Text, say
+from core.job.comparison import LayerPrecision
+from core.report.schema import LayerEntry, OutcomeEntry
+from core.targets import target_by_id
+from pages.parts.widgets import number_format
+from pages.parts.widgets.language import t
+
+PRECISIONS: Mapping[LayerPrecision, Text] = {
+    "8 bit": say("8 bit"),
+    "8 bit weights": say("8 bit, computed in 32"),
+    "16 bit": say("16 bit"),
+    "float": say("32 bit"),
+}
+
+_HEIGHT = 420
+
+
+def show_layer_table(results: Sequence[OutcomeEntry]) -> None:
+    """Draw the table of one file, and the choice between them.
+
+    Args:
+        results: those of which layers were measured.
+    """
+    targets = {result.target: result for result in results}
+    chosen: str = st.selectbox(
+        t("Layers of"),
+        list(targets),
+        format_func=lambda target: t(target_by_id(target).title),
+        key="layers-of",
+        width=360,
+    )
+    result = targets[chosen]
+    layers = () if result.comparison is None else result.comparison.layers
+    has_shares = any(layer.share is not None for layer in layers)
+    if has_shares:
+        st.caption(
+            t(
+                "Share of the error: how much of it each layer causes if it alone is in 8 bit (its sensitivity). Where "
+                "8 bit would have changed the answers too much, the layers that cause most stay in more bits."
+            )
+        )
+    table = pd.DataFrame([_row(number, layer) for number, layer in enumerate(layers, start=1)])
+    columns = {
+        "number": st.column_config.NumberColumn(t("No."), width=50),
+        "name": st.column_config.TextColumn(t("Layer"), width="medium"),
+        "operator": st.column_config.TextColumn(t("Operator")),
+        "precision": st.column_config.TextColumn(t("Precision")),
+        "weights": st.column_config.NumberColumn(t("Weights"), format="localized"),
+        **({"share": st.column_config.ProgressColumn(t("Share of the error"), format="percent")} if has_shares else {}),
+        "sqnr": st.column_config.TextColumn(t("SQNR of its output")),
+    }
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config=columns,
+        column_order=list(columns),
+        height=_HEIGHT if len(layers) > 10 else "content",
+    )
+
+
+def _row(number: int, layer: LayerEntry) -> dict[str, int | float | str | None]:
+    return {
+        "number": number,
+        "name": layer.name,
+        "operator": layer.operator,
+        "precision": t(PRECISIONS[layer.precision]),
+        "weights": layer.weights or None,
+        "share": layer.share,
+        "sqnr": number_format.decibels(layer.sqnr_db),
+    }
