@@ -18,8 +18,10 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
+from urllib.parse import quote
 
 from core.common.errors import SourceError, ToolError
+from core.common.paths import ASSETS
 from core.common.text import say
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 # Any other version is a "packaged" page, which sends statistics; 0.0.0 is Netron's version of a development page.
+_SELECT_NODE = ASSETS / "netron" / "select-node.js"
 _VERSION = '<meta name="version" content="0.0.0">'
 
 
@@ -61,7 +64,7 @@ class NetronViews:
         self._secret = secrets.token_bytes(32)
         self._files: dict[str, Mapping[str, Path]] = {}
 
-    def url(self, model: Path, theme: Theme) -> str:
+    def url(self, model: Path, theme: Theme, *, node: str = "") -> str:
         """Register a model, and return the URL for an iframe.
 
         The URL stays the same until the file changes, so that a rerun of the page keeps the iframe.
@@ -69,6 +72,7 @@ class NetronViews:
         Args:
             model: an .onnx file, or the .param file of an ncnn model whose .bin lies beside it.
             theme: of the page around the iframe.
+            node: name of a node, or of a tensor that it makes, which is selected; nothing where there is none.
 
         Raises:
             SourceError: there is no such file, or it is not a model of these two kinds.
@@ -77,7 +81,7 @@ class NetronViews:
         stamp = repr([(str(path.resolve()), *_modified(path)) for path in files.values()])
         key = hmac.new(self._secret, stamp.encode(), hashlib.sha256).hexdigest()[:32]
         self._files[key] = files
-        return f"{self._prefix}/netron/{theme}/{key}/"
+        return f"{self._prefix}/netron/{theme}/{key}/" + (f"#{quote(node, safe='')}" if node else "")
 
     def routes(self) -> list[Route]:
         """Routes for ``st.App``."""
@@ -156,6 +160,7 @@ def view_page(name: str, theme: Theme) -> str:
     page, policies = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)  # the header is stricter
     if not (count == dates == policies == 1):
         raise _unknown_netron(f"version {count}, date {dates}, policy {policies} in {path}")
+    page = page.replace("</head>", f'<script src="{_SELECT_NODE.name}"></script></head>', 1)
     # No links to the outside.
     return _with_theme(re.sub(r'href="https?://[^"]*"', 'href="#"', page), theme)
 
@@ -193,8 +198,9 @@ def _modified(path: Path) -> tuple[int, int]:
 
 @cache
 def _static_files() -> Mapping[str, Path]:
-    """Netron's files by name; the whole list of what is served, so that a path with dots or slashes gives 404."""
-    return {path.name: path for path in _package().iterdir() if path.suffix in _MEDIA_TYPES and path.is_file()}
+    """Netron's files and ours by name; the whole list of what is served, so that a path with dots gives 404."""
+    files = (path for path in _package().iterdir() if path.suffix in _MEDIA_TYPES and path.is_file())
+    return {path.name: path for path in (*files, _SELECT_NODE)}
 
 
 @cache

@@ -12,6 +12,7 @@ from core.targets import target_by_id
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.job_choice import Done, choose_job
 from pages.parts.widgets.language import t
+from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.served_files import GRAPHS, theme
 
 _HEIGHT = 680
@@ -33,16 +34,20 @@ def _page() -> None:
         )
     )
     models = _models(done)
+    node = st.query_params.get("node", "")
+    if node:
+        st.caption(t("Selected: {node}", node=f"**{plain(node)}**"))
     # An iframe reloads when something is inserted above it, so both columns are made first.
     for side, column in enumerate(st.columns(2)):
         with column:
-            _show_side(models, side, done.id)
+            _show_side(models, side, done.id, node)
 
 
 def _models(done: Done) -> Mapping[str, Path]:
-    """Shown name -> file."""
+    """Shown name -> file; the target in the address first, which is then on the right."""
     models = {t("Original"): done.report.source.path}
-    for outcome in done.report.converted:
+    asked = st.query_params.get("target")
+    for outcome in sorted(done.report.converted, key=lambda one: one.target != asked):
         target = target_by_id(outcome.target)
         graph = next((file for file in outcome.files if file.suffix == target.format.graph_suffix), None)
         if graph is not None:
@@ -50,7 +55,7 @@ def _models(done: Done) -> Mapping[str, Path]:
     return models
 
 
-def _show_side(models: Mapping[str, Path], side: int, job_id: str) -> None:
+def _show_side(models: Mapping[str, Path], side: int, job_id: str, node: str) -> None:
     names = list(models)
     name: str = st.selectbox(
         t("Left") if side == 0 else t("Right"),
@@ -61,7 +66,7 @@ def _show_side(models: Mapping[str, Path], side: int, job_id: str) -> None:
     )
     frame = st.container()
     try:
-        url = GRAPHS.url(models[name], theme())
+        url = GRAPHS.url(models[name], theme(), node=node)
     except EdgePressError as exc:
         with frame:
             show_error(exc)

@@ -48,7 +48,7 @@ def _page() -> None:
     st.subheader(t(chart_title(done.report)), anchor=False)
     show_chart(done.report)
     show_variants(done)
-    show_layers(done.report)
+    show_layers(done.id, done.report)
     st.subheader(t("The files"), anchor=False)
     _show_cards(done.report)
     _show_pictures(done)

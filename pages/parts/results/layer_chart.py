@@ -20,7 +20,7 @@ _COLORS = ("#1D8475", "#D9822B", "#5B6FB5", "#A4508B", "#8A7A1F", "#3E9BB3")
 _GREY = "#8A9499"
 
 
-def show_layers(report: Report) -> None:
+def show_layers(job_id: str, report: Report) -> None:
     """Draw the chart, closed; nothing where no layers were measured."""
     results = [result for result in report.converted if result.comparison is not None and result.comparison.layers]
     if not results:
@@ -33,7 +33,7 @@ def show_layers(report: Report) -> None:
             )
         )
         st.altair_chart(_chart(results), alt=t("Layer by layer"))
-        show_layer_table(results)
+        show_layer_table(job_id, results)
 
 
 def _chart(results: Sequence[OutcomeEntry]) -> alt.LayerChart | alt.FacetChart:

@@ -21,13 +21,16 @@ PRECISIONS: Mapping[LayerPrecision, Text] = {
     "float": say("32 bit"),
 }
 
+_ROWS = 10
 _HEIGHT = 420
+"""Of the table in pixels, where it has more rows than that."""
 
 
-def show_layer_table(results: Sequence[OutcomeEntry]) -> None:
-    """Draw the table of one file, and the choice between them.
+def show_layer_table(job_id: str, results: Sequence[OutcomeEntry]) -> None:
+    """Draw the table of one file, the choice between them, and a way from a row to its node in the graph.
 
     Args:
+        job_id: of the job.
         results: those of which layers were measured.
     """
     targets = {result.target: result for result in results}
@@ -58,13 +61,22 @@ def show_layer_table(results: Sequence[OutcomeEntry]) -> None:
         **({"share": st.column_config.ProgressColumn(t("Share of the error"), format="percent")} if has_shares else {}),
         "sqnr": st.column_config.TextColumn(t("SQNR of its output")),
     }
-    st.dataframe(
+    selected = st.dataframe(
         table,
         hide_index=True,
         column_config=columns,
         column_order=list(columns),
-        height=_HEIGHT if len(layers) > 10 else "content",
+        height=_HEIGHT if len(layers) > _ROWS else "content",
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"layers-{job_id}-{chosen}",
     )
+    rows = [row for row in selected["selection"]["rows"] if row < len(layers)]
+    if not rows:
+        st.caption(t("Mark a row to see the layer in the graph."))
+    elif st.button(t("Show in the graph"), icon=":material/account_tree:", key="layer-in-graph"):
+        query = {"job": job_id, "target": chosen, "node": layers[rows[0]].name}
+        st.switch_page("pages/graph.py", query_params=query)
 
 
 def _row(number: int, layer: LayerEntry) -> dict[str, int | float | str | None]:
