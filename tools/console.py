@@ -178,7 +178,8 @@ def print_variants(job_id: str, report: Report, console: ToolConsole) -> None:
         )
         kept = SIMILARITY_TITLE if metric is None else AGREEMENT_TITLES[metric]
         headings = (say("File"), say("Size"), say("Verdict"), kept, say("Time, 1 thread"))
-        _print_rows([_translated(cells, console.language) for cells in (headings, *rows)], console.rich)
+        table: list[Sequence[Text | str]] = [headings, *rows]
+        _print_rows([_translated(cells, console.language) for cells in table], console.rich)
 
 
 def _source_row(source: SourceEntry, truths: Sequence[TruthFigure]) -> Sequence[Text | str]:

@@ -54,7 +54,7 @@ def show_layer_table(job_id: str, results: Sequence[OutcomeEntry]) -> None:
     table = pd.DataFrame([_row(number, layer) for number, layer in enumerate(layers, start=1)])
     columns = {
         "number": st.column_config.NumberColumn(t("No."), width=50),
-        "name": st.column_config.TextColumn(t("Layer"), width="medium"),
+        "name": st.column_config.TextColumn(t("Layer"), width="large"),
         "operator": st.column_config.TextColumn(t("Operator")),
         "precision": st.column_config.TextColumn(t("Precision")),
         "weights": st.column_config.NumberColumn(t("Weights"), format="localized"),
