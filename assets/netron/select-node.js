@@ -5,10 +5,8 @@
     const MOST_TRIES = 1200;
     let tries = 0;
 
-    const isWanted = (node, name) => {
-        const outputs = (node.outputs || []).flatMap((argument) => argument.value || []);
-        return node.name === name || outputs.some((value) => value.name === name);
-    };
+    const makes = (node, tensor) =>
+        (node.outputs || []).flatMap((argument) => argument.value || []).some((value) => value.name === tensor);
 
     const select = () => {
         const name = decodeURIComponent(window.location.hash.slice(1));
@@ -25,7 +23,7 @@
             return;
         }
         const nodes = graph.target.nodes || [];
-        const node = nodes.find((one) => one.name === name) || nodes.find((one) => isWanted(one, name));
+        const node = nodes.find((one) => one.name === name) || nodes.find((one) => makes(one, name));
         if (node) {
             graph.scrollTo(graph.select([node], 'sidebar'));
         }

@@ -80,8 +80,8 @@ class _File:
     """Name of a layer -> the tensor in which it is compared."""
 
     precisions: Mapping[str, LayerPrecision]
-    sensitivity: Mapping[str, float]
-    """As in :class:`core.job.outcome.Artifact`."""
+    shares: Mapping[str, float]
+    """Tensor -> the share that its layer has of the noise that all cause, each one alone in 8 bit."""
 
     metrics: dict[str, SimilarityMetric] = field(default_factory=dict)
     """Tensor -> its error so far."""
@@ -109,13 +109,8 @@ class _File:
                     found.sqnr_db if found.sqnr_db > -np.inf else _LEAST_SQNR_DB,
                     found.cosine,
                     layer.weights,
-                    self._share(layer),
+                    next((self.shares[name] for name in layer.tensors if name in self.shares), None),
                 )
-
-    def _share(self, layer: WeightedLayer) -> float | None:
-        total = sum(noise for noise in self.sensitivity.values() if np.isfinite(noise))
-        own = next((self.sensitivity[name] for name in layer.tensors if name in self.sensitivity), None)
-        return None if own is None or not np.isfinite(own) or total <= 0.0 else own / total
 
 
 def _open(
@@ -132,7 +127,14 @@ def _open(
     except Exception:  # noqa: BLE001 - a file that cannot be looked into must not cost the others their figures
         return None
     is_reduced = any(precision != "float" for precision in precisions.values())
-    return _File(target.id, reader, tensors, precisions, artifact.sensitivity) if is_reduced else None
+    return _File(target.id, reader, tensors, precisions, _shares(artifact.sensitivity)) if is_reduced else None
+
+
+def _shares(noise: Mapping[str, float]) -> dict[str, float]:
+    """Of those that are finite."""
+    finite = {tensor: ratio for tensor, ratio in noise.items() if np.isfinite(ratio)}
+    total = sum(finite.values())
+    return {tensor: ratio / total for tensor, ratio in finite.items()} if total > 0.0 else {}
 
 
 def _measure(

@@ -294,7 +294,6 @@ class _Search:
         """The noise of each one alone, once they have been ranked."""
 
         self._chosen: _Trial | None = None
-        self._order: list[int] = []
 
     def run(self) -> Tensor:
         """The precision of each layer."""
@@ -304,8 +303,8 @@ class _Search:
         whole = _Trial(switched.noise_ratios(all_in_8_bit)[0], all_in_8_bit)
         if whole.noise <= self._limits.acceptable:
             return all_in_8_bit
-        ranking = self._order = self._ranking()
-        limits = self._limits
+        self._measure_layers()
+        ranking, limits = self._ranking, self._limits
         best = self._lower(whole, ranking, W8A32, self._macs, limits.work, target=limits.target)
         best = self._lower(best, ranking, FLOAT, self._sizes, limits.budgets, target=limits.target)
         if best.noise >= _MAX_REMAINING_NOISE * whole.noise:
@@ -318,15 +317,18 @@ class _Search:
         if self._chosen is None:
             return None
         target = _CLOSER * self._limits.target
-        found = self._lower(self._chosen, self._order, FLOAT, self._sizes, _CLOSER_BUDGETS, target=target)
+        found = self._lower(self._chosen, self._ranking, FLOAT, self._sizes, _CLOSER_BUDGETS, target=target)
         return found.precisions if found.noise < _MAX_REMAINING_NOISE * self._chosen.noise else None
 
-    def _ranking(self) -> list[int]:
-        """Layers by the noise of each one alone, the most sensitive first."""
+    def _measure_layers(self) -> None:
         for index in range(self._sizes.size):
             only = self._switched.all_in_float.copy()
             only[index] = W8A8
             self.noise_of_layers.append(self._switched.noise_ratios(only, samples=self._switched.ranking_samples)[1])
+
+    @property
+    def _ranking(self) -> list[int]:
+        """Layers by the noise of each one alone, the most sensitive first."""
         return [int(index) for index in np.argsort(-np.array(self.noise_of_layers), kind="stable")]
 
     def _lower(

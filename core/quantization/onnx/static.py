@@ -136,15 +136,13 @@ def _quantize_within(
 ) -> StaticModel:
     """Quantise all but the failing nodes; those that are too sensitive are computed in float."""
     floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    quantized = _quantize(model, ranges, failing)
-    weights = round_weights(quantized, statistics.moments, floats)
-    writer = _Writer(model, ranges, floats, failing, quantized)
+    writer = _Writer(model, ranges, floats, failing)
+    weights = writer.round(statistics)
     try:
         best = ranges if noise is None else _better_ranges(model, weights, statistics, ranges, noise)
         if best is not ranges:
-            quantized = _quantize(model, best, failing)
-            writer = _Writer(model, best, floats, failing, quantized)
-            round_weights(quantized, statistics.moments, floats)
+            writer = _Writer(model, best, floats, failing)
+            writer.round(statistics)
         weight_only = round_for_float(model, {layer: statistics.moments[layer] for layer in weights}, floats)
         found = select_precisions(
             model, weights, best, statistics.held_out, noise, weight_only=weight_only, change=change, others=others
@@ -158,7 +156,6 @@ def _quantize_within(
     return replace(writer.write(found.chosen, weight_only), sensitivity=alone, smaller=smaller, closer=closer)
 
 
-@dataclass(frozen=True)
 class _Writer:
     """Writes a model with some layers in float, from the one in which all of them are in 8 bit.
 
@@ -167,14 +164,24 @@ class _Writer:
         ranges: of its tensors.
         floats: its initializers.
         failing: nodes that stay as they are.
-        all_in_8_bit: all others in 8 bit, with rounded weights.
     """
 
-    model: onnx.ModelProto
-    ranges: Mapping[str, Range]
-    floats: Mapping[str, Tensor]
-    failing: Sequence[str]
-    all_in_8_bit: onnx.ModelProto
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        ranges: Mapping[str, Range],
+        floats: Mapping[str, Tensor],
+        failing: Sequence[str],
+    ) -> None:
+        self._model = model
+        self._ranges = ranges
+        self._floats = floats
+        self._failing = failing
+        self._all_in_8_bit = _quantize(model, ranges, failing)
+
+    def round(self, statistics: CalibrationStatistics) -> dict[QuantizableLayer, QuantizedWeights]:
+        """Round the weights of every layer that is in 8 bit, once for all models that are written."""
+        return round_weights(self._all_in_8_bit, statistics.moments, self._floats)
 
     def write(
         self, precisions: Mapping[str, int], weight_only: Mapping[QuantizableLayer, QuantizedWeights]
@@ -185,17 +192,18 @@ class _Writer:
             precisions: name of the node -> ``FLOAT`` or ``W8A32``.
             weight_only: layer -> the values of 8 bit with which it is computed in float.
         """
-        quantized = copy_model(self.all_in_8_bit)
         if precisions:
-            excluded = [*self.failing, *with_following_activations(self.model, precisions)]
-            quantized = _quantize(self.model, self.ranges, excluded)
-            copy_rounded(self.all_in_8_bit, quantized)
-        if precisions or self.failing:
-            prevent_weight_quantization(quantized, [*precisions, *self.failing])
+            excluded = [*self._failing, *with_following_activations(self._model, precisions)]
+            quantized = _quantize(self._model, self._ranges, excluded)
+            copy_rounded(self._all_in_8_bit, quantized)
+        else:
+            quantized = copy_model(self._all_in_8_bit)
+        if precisions or self._failing:
+            prevent_weight_quantization(quantized, [*precisions, *self._failing])
         stored = {layer.node: values for layer, values in weight_only.items() if precisions.get(layer.node) == W8A32}
         _store_weights(quantized, stored)
         in_float = [node for node, precision in precisions.items() if precision == FLOAT]
-        _store_in_16_bit(quantized, in_float, self.floats)
+        _store_in_16_bit(quantized, in_float, self._floats)
         return StaticModel(quantized, len(stored), len(in_float))
 
 

@@ -98,7 +98,7 @@ def _row(result: OutcomeEntry, report: Report, metric: AgreementName | None) -> 
         "kept": _kept(result, metric),
         **_right(result, report.source.truth),
         "arm": _arm(result),
-        "size": _size(result, report),
+        "size": number_format.size_and_part(result.size_bytes, result.size_share(report.source)),
         "speed": number_format.times(result.speed_up(report.source)),
     }
 
@@ -106,12 +106,6 @@ def _row(result: OutcomeEntry, report: Report, metric: AgreementName | None) -> 
 def _arm(result: OutcomeEntry) -> str:
     status = None if result.arm is None else result.arm.status
     return number_format.NOTHING if status is None else f"{ARM_LETTERS[status]} {t(ARM_WORDS[status])}"
-
-
-def _size(result: OutcomeEntry, report: Report) -> str:
-    share = result.size_share(report.source)
-    own = number_format.size(result.size_bytes)
-    return own if share is None else f"{own} ({number_format.part(share)})"
 
 
 def _kept(result: OutcomeEntry, metric: AgreementName | None) -> str:

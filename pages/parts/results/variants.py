@@ -8,7 +8,7 @@ from core.common.errors import EdgePressError
 from core.common.unexpected_errors import as_readable_error
 from core.queue.choose_variant import choose_variant
 from core.queue.supervisor import get_supervisor
-from core.report.schema import ComparisonEntry, OutcomeEntry, SourceEntry, VariantEntry
+from core.report.schema import ComparisonEntry, OutcomeEntry, VariantEntry
 from core.report.wording import with_interval
 from core.targets import target_by_id
 from pages.parts.results.light import show_light
@@ -52,7 +52,7 @@ def _show_row(done: Done, result: OutcomeEntry, variant: VariantEntry) -> None:
         if result.variant and not variant.number:
             st.caption(t("proposed at first"))
     columns[1].markdown(_kept(comparison))
-    columns[2].markdown(_size(variant, source))
+    columns[2].markdown(number_format.size_and_part(variant.size_bytes, source.share(variant.size_bytes)))
     columns[3].markdown(t("{times} as fast", times=number_format.times(comparison.speed_up(source))))
     with columns[4]:
         if variant.number == result.variant:
@@ -71,11 +71,6 @@ def _kept(comparison: ComparisonEntry) -> str:
     if comparison.agreement is None:
         return t("similarity {value}", value=number_format.similarity(comparison.cosine))
     return t("keeps {share}", share=t(with_interval(comparison.agreement)))
-
-
-def _size(variant: VariantEntry, source: SourceEntry) -> str:
-    own = number_format.size(variant.size_bytes)
-    return f"{own} ({number_format.part(source.share(variant.size_bytes))})"
 
 
 def _choose(job_id: str, target: str, number: int) -> None:

@@ -37,6 +37,11 @@ def part(ratio: float | None) -> str:
     return NOTHING if ratio is None or not math.isfinite(ratio) else f"{ratio:.0%}"
 
 
+def size_and_part(count: int | None, ratio: float | None) -> str:
+    """Bytes, and in brackets what they are of the original, where that is known."""
+    return size(count) if ratio is None else f"{size(count)} ({part(ratio)})"
+
+
 def similarity(cosine: float | None) -> str:
     """A cosine with four digits; 1 only where nothing at all is missing."""
     if cosine is None or not math.isfinite(cosine):

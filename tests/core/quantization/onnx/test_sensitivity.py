@@ -62,6 +62,15 @@ def static(model, **options):
     return quantize_static(model, collect_statistics(model, samples(), operators=OPERATORS, count=6), **options)
 
 
+def noise(model, other):
+    """Noise ratio of the other model's output on inputs that neither has seen."""
+    source, changed = OnnxPredictor(model, threads=1), OnnxPredictor(other, threads=1)
+    similarity = ModelSimilarity(source.outputs)
+    for sample in samples(9):
+        similarity.update(source.run(sample), changed.run(sample))
+    return noise_ratio(similarity.compute()[0])
+
+
 def test_a_model_that_is_accurate_in_8_bit_excludes_no_layer(tmp_path):
     made = static(chain(tmp_path / "net.onnx"))
     assert made.in_float == made.weight_only == 0
@@ -77,15 +86,7 @@ def test_the_most_sensitive_layers_stay_in_float(tmp_path, monkeypatch):
     monkeypatch.setattr("core.quantization.onnx.static.select_precisions", lambda *_, **__: Precisions())
     whole = static(model).model
     assert made.in_float + made.weight_only == 2  # the outlier is in the output of one and in the input of the other
-
-    def noise(other):
-        source, changed = OnnxPredictor(model, threads=1), OnnxPredictor(other, threads=1)
-        similarity = ModelSimilarity(source.outputs)
-        for sample in samples(9):
-            similarity.update(source.run(sample), changed.run(sample))
-        return noise_ratio(similarity.compute()[0])
-
-    assert noise(mixed) < 0.5 * noise(whole)
+    assert noise(model, mixed) < 0.5 * noise(model, whole)
 
 
 def test_layers_are_computed_in_float_before_their_weights_stay_in_float(tmp_path, monkeypatch):
@@ -97,11 +98,7 @@ def test_layers_are_computed_in_float_before_their_weights_stay_in_float(tmp_pat
     assert made.weight_only >= 1
     stored = {tensor.name: tensor for tensor in made.model.graph.initializer if tensor.name.endswith("__weights_int8")}
     assert len(stored) == made.weight_only
-    source, mixed = OnnxPredictor(model, threads=1), OnnxPredictor(made.model, threads=1)
-    similarity = ModelSimilarity(source.outputs)
-    for sample in samples(9):
-        similarity.update(source.run(sample), mixed.run(sample))
-    assert noise_ratio(similarity.compute()[0]) < 0.02
+    assert noise(model, made.model) < 0.02
 
 
 def test_without_layers_or_samples_nothing_is_excluded(tmp_path):
@@ -138,15 +135,8 @@ def test_a_smaller_and_a_closer_model_are_made_on_request(tmp_path, monkeypatch)
     made = static(model, others=True)
     assert made.weight_only > 0 and made.smaller.in_float == made.smaller.weight_only == 0
     assert made.closer.in_float > made.in_float
-
-    def noise(other):
-        source, changed = OnnxPredictor(model, threads=1), OnnxPredictor(other, threads=1)
-        similarity = ModelSimilarity(source.outputs)
-        for sample in samples(9):
-            similarity.update(source.run(sample), changed.run(sample))
-        return noise_ratio(similarity.compute()[0])
-
-    assert noise(made.closer.model) < noise(made.model) < noise(made.smaller.model)
+    closer, chosen, smaller = (noise(model, one.model) for one in (made.closer, made, made.smaller))
+    assert closer < chosen < smaller
     assert byte_size(made.closer.model) > byte_size(made.model)
 
 
