@@ -21,6 +21,9 @@ PRECISIONS: Mapping[LayerPrecision, Text] = {
     "float": say("32 bit"),
 }
 
+_NAME_WIDTH = 240
+"""Of the column, in pixels: longer names are shown whole where they are clicked."""
+
 _ROWS = 10
 _HEIGHT = 420
 """Of the table in pixels, where it has more rows than that."""
@@ -52,14 +55,15 @@ def show_layer_table(job_id: str, results: Sequence[OutcomeEntry]) -> None:
             )
         )
     table = pd.DataFrame([_row(number, layer) for number, layer in enumerate(layers, start=1)])
+    # In a narrow window the last ones are beyond the right edge.
     columns = {
         "number": st.column_config.NumberColumn(t("No."), width=50),
-        "name": st.column_config.TextColumn(t("Layer"), width="large"),
-        "operator": st.column_config.TextColumn(t("Operator")),
+        "name": st.column_config.TextColumn(t("Layer"), width=_NAME_WIDTH),
         "precision": st.column_config.TextColumn(t("Precision")),
-        "weights": st.column_config.NumberColumn(t("Weights"), format="localized"),
         **({"share": st.column_config.ProgressColumn(t("Share of the error"), format="percent")} if has_shares else {}),
         "sqnr": st.column_config.TextColumn(t("SQNR of its output")),
+        "weights": st.column_config.NumberColumn(t("Weights"), format="localized"),
+        "operator": st.column_config.TextColumn(t("Operator")),
     }
     selected = st.dataframe(
         table,
