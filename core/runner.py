@@ -18,6 +18,7 @@ from core.common.text import Text, say
 from core.common.unexpected_errors import describe_unexpected_error
 from core.conversion.context import ConversionContext
 from core.conversion.larger_files import why_larger
+from core.evaluation.choose_by_agreement import choose_by_agreement
 from core.evaluation.evaluate import Evaluation, UnverifiedArtifact, evaluate
 from core.inputs.images import ImageFolder, SampleCounts, Split, read_folder, split, test_only
 from core.inputs.labels_for_task import with_labels_for
@@ -43,8 +44,8 @@ from core.targets.base import Target
 from core.tasks.base import AnyTask
 from core.tasks.keypoints import KeypointDetection
 
-_MADE, _EVALUATED = 0.5, 0.98
-"""Fractions of the progress bar when all files are made, and when they are evaluated."""
+_MADE, _CHOSEN, _EVALUATED = 0.5, 0.55, 0.98
+"""Fractions of the progress bar when all files are made, when they are chosen, and when they are evaluated."""
 
 _Staged: TypeAlias = dict[TargetId, tuple[StagedFile, ...]]
 """The files of each target that passed, complete in the output folder under temporary names."""
@@ -130,14 +131,22 @@ def _run(
 
     _allow_time(context)
     made = _make_all(preflight, context, portion(progress, 0.02, _MADE), on_targets_made, at_target, crashes)
-    artifacts = [result for result in made if isinstance(result, UnverifiedArtifact)]
+    artifacts = choose_by_agreement(
+        [result for result in made if isinstance(result, UnverifiedArtifact)],
+        context,
+        task=task,
+        progress=portion(progress, _MADE, _CHOSEN),
+        at_target=at_target,
+    )
+    chosen = {one.target.id: one for one in artifacts}
+    made = [chosen[one.target.id] if isinstance(one, UnverifiedArtifact) else one for one in made]
     gallery = Gallery(folder, task)
     evaluation = evaluate(
         artifacts,
         context,
         task=task,
         on_sample=gallery.add,
-        progress=portion(progress, _MADE, _EVALUATED),
+        progress=portion(progress, _CHOSEN, _EVALUATED),
         at_target=at_target,
         one_at_a_time=crashes.one_at_a_time,
     )

@@ -43,6 +43,10 @@ from core.onnx_model.normalize.edit import without_unused_inputs
 from core.onnx_model.source import Source
 from core.pnnx.blob_names import match_blobs
 from core.preprocessing import Placement, Preprocessing
+from core.quantization.onnx.calibrated_model import CalibratedModel
+from core.quantization.onnx.calibration import collect_statistics, spare_samples
+from core.quantization.onnx.layers import add_biases, name_nodes
+from core.quantization.onnx.static import QUANTIZED_OPERATORS
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor, all_finite
 from core.runtimes.source import open_source
@@ -107,6 +111,7 @@ class ConversionContext:
         self.task: AnyTask | None = None
         """What the model is for, once it is recognised; by it candidates are judged besides their numbers."""
 
+        self._calibrated: CalibratedModel | None = None
         self._completion: Feeds | None = None
         self._variety: Variety | None = None
 
@@ -374,6 +379,27 @@ class ConversionContext:
         finally:
             source.close()
 
+    def calibrate(self, progress: Progress) -> CalibratedModel:
+        """Run the calibration samples through the clean model, once for all targets that ask for it.
+
+        Args:
+            progress: is called with the share of files that are done, by the first one that asks.
+        """
+        if self._calibrated is None:
+            model = self.prepared.fresh()
+            name_nodes(model)
+            add_biases(model)
+            noise = self.prediction_noise
+            statistics = collect_statistics(
+                model,
+                self.calibration_feeds(progress),
+                operators=QUANTIZED_OPERATORS,
+                count=self.calibration_count,
+                held_out=None if noise is None else noise.samples,
+            )
+            self._calibrated = CalibratedModel(model, statistics)
+        return self._calibrated
+
     @property
     def calibration_count(self) -> int:
         """Number of inputs that :meth:`calibration_feeds` yields if every file can be read."""
@@ -387,6 +413,21 @@ class ConversionContext:
     def _augmentations(self) -> int:
         count = self._calibration_sample_count
         return augmentation_count(count, self.preprocessing) if self.sampled.takes_image else 1
+
+    def spare_numbers(self, most: int) -> tuple[int, ...]:
+        """Numbers of calibration samples that shaped no weight; none where samples are few, and all were needed.
+
+        Args:
+            most: of them.
+        """
+        if self._augmentations > 1:
+            return ()
+        noise = self.prediction_noise if self.can_calibrate else None
+        return spare_samples(self.calibration_count, None if noise is None else noise.samples, most=most)
+
+    def calibration_samples(self, numbers: Collection[int]) -> Iterator[Sample]:
+        """Yield some of the calibration samples, by their numbers."""
+        return (sample for number, sample in enumerate(self._calibration_samples()) if number in numbers)
 
     def _calibration_samples(self) -> Iterator[Sample]:
         split = self.split

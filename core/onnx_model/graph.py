@@ -81,3 +81,11 @@ def set_outputs(model: onnx.ModelProto, names: Sequence[str]) -> None:
     """Make these tensors the outputs of the model; onnxruntime infers their types."""
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+
+
+def remove_unused_constants(graph: onnx.GraphProto) -> None:
+    """Remove the initializers that no node reads and that are no output."""
+    used = {name for node in all_nodes(graph) for name in node.input} | {value.name for value in graph.output}
+    for index in reversed(range(len(graph.initializer))):
+        if graph.initializer[index].name not in used:
+            del graph.initializer[index]

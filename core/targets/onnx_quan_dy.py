@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.common.errors import TargetRefused
-from core.common.progress import Progress
+from core.common.errors import EdgePressError, TargetRefused
+from core.common.progress import Progress, portion
 from core.common.text import Text, plural, say
 from core.conversion.context import ConversionContext
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.onnx_model.source import Source
+from core.quantization.onnx.calibrated_model import CalibratedModel
 from core.quantization.onnx.dynamic import DynamicModel, quantize_dynamic
 from core.targets.base import Effort, write_with_variants
 from core.targets.onnx_target import OnnxTarget, save, tail_notes
@@ -46,30 +47,52 @@ class OnnxQuanDy(OnnxTarget):
         """Quantise by the first scheme that is accurate enough."""
         (name,) = self.file_names(context.stem)
         noise = context.candidate_noise
+        calibrated = _calibrated(context, portion(progress, 0.0, 0.5))
         best = quantize_dynamic(
             context.prepared.fresh,
-            context.references,
+            context.references if calibrated is None else calibrated.references,
             max_bytes=context.size_to_reduce - context.tail_bytes,
             scratch=folder / name,
             change=context.change,
+            rounded=None if calibrated is None else calibrated.weight_only,
             noise_of=None if noise is None else noise.ratio,
             others=context.makes_variants,
-            progress=progress,
+            progress=portion(progress, 0.0 if calibrated is None else 0.5, 1.0),
         )
         if best is None:
             raise _nothing_to_store()
 
         def write(one: DynamicModel, place: Path) -> Artifact:
-            notes = (*_notes(one), *tail_notes(context.cut))
+            rounded = () if calibrated is None or not one.weight_only else (_rounding_note(context),)
+            notes = (*_notes(one), *rounded, *tail_notes(context.cut))
             return Artifact(self.id, (save(context.attach_tail(one.model), place / name),), notes=notes)
 
         return write_with_variants(write, folder, best, best.smaller, best.closer)
+
+
+def _calibrated(context: ConversionContext, progress: Progress) -> CalibratedModel | None:
+    """What pictures tell about the layers; None where there are none, or the model cannot be observed."""
+    if not context.can_calibrate:
+        return None
+    try:
+        calibrated = context.calibrate(progress)
+    except EdgePressError:
+        return None
+    return calibrated if calibrated.statistics.moments else None
 
 
 def _nothing_to_store() -> TargetRefused:
     return TargetRefused(
         say("Nothing in this model gets smaller by being stored in 8 bit."),
         next_step=say("Keep the original: it has hardly any weights. For speed use the static 8 bit target."),
+    )
+
+
+def _rounding_note(context: ConversionContext) -> Text:
+    return (
+        say("These weights were rounded for what the layers compute on your pictures (GPTQ).")
+        if context.sampled.takes_image
+        else say("These weights were rounded for what the layers compute on your examples (GPTQ).")
     )
 
 

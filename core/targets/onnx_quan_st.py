@@ -14,9 +14,7 @@ from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.onnx_model.normalize.effective import effective_operators
 from core.onnx_model.source import Source
-from core.quantization.onnx.calibration import collect_statistics
-from core.quantization.onnx.layers import add_biases, name_nodes
-from core.quantization.onnx.static import QUANTIZED_OPERATORS, StaticModel, quantize_static
+from core.quantization.onnx.static import StaticModel, quantize_static
 from core.targets.base import Effort, write_with_variants
 from core.targets.onnx_target import OnnxTarget, save, tail_notes
 
@@ -65,21 +63,17 @@ class OnnxQuanSt(OnnxTarget):
 
     def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
         """Calibrate on the calibration samples, then quantise and write the file."""
-        model = context.prepared.fresh()
-        name_nodes(model)
-        add_biases(model)
-        feeds = context.calibration_feeds(portion(progress, 0.0, 0.7))
         progress(0.0, say("Looking for the pictures that say most about 8 bit"))
-        noise = context.prediction_noise
-        statistics = collect_statistics(
-            model,
-            feeds,
-            operators=QUANTIZED_OPERATORS,
-            count=context.calibration_count,
-            held_out=None if noise is None else noise.samples,
-        )
+        calibrated = context.calibrate(portion(progress, 0.0, 0.7))
         progress(0.7, say("Writing 8 bit weights"))
-        made = quantize_static(model, statistics, noise=noise, change=context.change, others=context.makes_variants)
+        made = quantize_static(
+            calibrated.model,
+            calibrated.statistics,
+            noise=context.prediction_noise,
+            change=context.change,
+            others=context.makes_variants,
+            weight_only=calibrated.weight_only,
+        )
         if not any(_is_8_bit_weight(tensor) for tensor in made.model.graph.initializer):
             raise _nothing_to_compute()
         (name,) = self.file_names(context.stem)

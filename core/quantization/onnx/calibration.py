@@ -126,6 +126,24 @@ def collect_statistics(
     return collector.compute(_fused_tensors(model), kept or [fallback])
 
 
+def spare_samples(count: int, held_out: Sequence[int] | None = None, *, most: int) -> tuple[int, ...]:
+    """Numbers of the samples that go neither into GPTQ's statistics nor into the sensitivity analysis, spread evenly.
+
+    Args:
+        count: number of samples.
+        held_out: as for :func:`collect_statistics`; none of them is among those that are returned.
+        most: of them.
+    """
+    roles = _SampleRoles(count, held_out)
+    taken = frozenset(held_out or ())
+    spare = [
+        number
+        for number in range(count)
+        if number not in taken and not roles.is_for_gptq(number) and not roles.is_held_out(number)
+    ]
+    return tuple(spare[index * len(spare) // most] for index in range(most)) if len(spare) > most else tuple(spare)
+
+
 class _SampleRoles:
     """Which samples go into GPTQ's statistics, and which are held out for the sensitivity analysis.
 

@@ -1,9 +1,14 @@
-"""Dynamic quantisation to 8 bit: matrix products with ranges found at run time, convolutions weight-only."""
+"""Dynamic quantisation to 8 bit: matrix products with ranges found at run time, convolutions weight-only.
+
+Where there are calibration samples, weight-only layers are rounded by GPTQ for what they compute on them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import onnx
@@ -16,6 +21,8 @@ from core.job.comparison import OutputDifference
 from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.serialize import byte_size
 from core.quantization.onnx.matrix_products import quantize_matrix_products
+from core.quantization.onnx.quantize_weights import QuantizedWeights
+from core.quantization.onnx.sensitivity import noise_ratio
 from core.quantization.onnx.weight_only import FLOAT_SHARE, OUTPUT_AXES, store_weights_as_int8
 
 _DYNAMIC_OPERATORS = ("MatMul", "Gemm", "LSTM", "Attention", "Gather", "EmbedLayerNormalization")
@@ -54,21 +61,27 @@ _SCHEMES = (
 )
 """From the smallest and fastest to the most accurate; tried in this order."""
 
-_SUFFICIENT_COSINES: Mapping[AllowedChange, float] = {
-    "nothing": 0.9992,
-    "hardly": 0.99875,
-    "little": 0.997,
-    "smallest": 0.99,
-}
-"""Cosine similarity from which no further scheme is tried: of noise at 28, 26 and 22 dB, and at 17."""
-
 _SUFFICIENT_NOISE: Mapping[AllowedChange, float] = {
+    "nothing": 0.0016,
+    "hardly": 0.0025,
+    "little": 0.0063,
+    "smallest": 0.02,
+}
+"""Noise ratio of the worst output at which no further scheme is tried: 28, 26, 22 and 17 dB."""
+
+_SUFFICIENT_PREDICTION_NOISE: Mapping[AllowedChange, float] = {
     "nothing": 0.0005,
     "hardly": 0.001,
     "little": 0.004,
     "smallest": 0.02,
 }
-"""Likewise the noise ratio of the predictions, where that counts instead."""
+"""Likewise that of the predictions, where it counts instead."""
+
+_TOLERANCE = 1.25
+"""Where no scheme is accurate enough, the smallest model is taken up to this factor over the least noise."""
+
+_CLOSER = 0.7
+"""Share of the chosen model's noise that one may have at most to be called closer."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +95,15 @@ class DynamicModel:
     is_dynamic: bool
     """Whether other nodes were quantised dynamically."""
 
-    closeness: float
-    """Cosine similarity of the worst output over the reference samples, or 1 minus the noise ratio of the predictions;
-    1 where that is sufficient, -1 where an output is lost."""
+    noise: float
+    """Noise ratio of the worst output over the reference samples, or of the predictions; infinite where an output is
+    lost."""
 
     smaller: DynamicModel | None = None
     """The smallest of those that were not accurate enough."""
 
     closer: DynamicModel | None = None
-    """By the next scheme, closer to the original than was asked for."""
+    """By a later scheme, closer to the original than was asked for."""
 
 
 def quantize_dynamic(
@@ -100,11 +113,12 @@ def quantize_dynamic(
     max_bytes: int,
     scratch: Path,
     change: AllowedChange = DEFAULT_CHANGE,
+    rounded: Mapping[str, QuantizedWeights] | None = None,
     noise_of: Callable[[onnx.ModelProto], float] | None = None,
     others: bool = False,
     progress: Progress,
 ) -> DynamicModel | None:
-    """Try the schemes in turn until one is accurate enough; else take the most accurate.
+    """Try the schemes in turn until one is accurate enough; else take the smallest of the most accurate ones.
 
     Args:
         fresh_model: returns a copy of the clean model, which the quantiser may write into.
@@ -112,6 +126,7 @@ def quantize_dynamic(
         max_bytes: size that the result must stay below.
         scratch: a temporary file.
         change: how much the answers may change.
+        rounded: as for :func:`store_weights_as_int8`.
         noise_of: the noise ratio of a model's predictions, where it counts instead of the similarity of the outputs.
         others: whether to give the smallest one, and one that is closer to the original, too.
         progress: callback, called at every scheme.
@@ -119,41 +134,47 @@ def quantize_dynamic(
     Returns:
         None where no scheme gives a smaller model that runs.
     """
-    found: list[DynamicModel] = []
+    sufficient = (_SUFFICIENT_NOISE if noise_of is None else _SUFFICIENT_PREDICTION_NOISE)[change]
 
-    def closeness(model: onnx.ModelProto, differences: Sequence[OutputDifference]) -> float:
+    def noise(model: onnx.ModelProto, differences: Sequence[OutputDifference]) -> float:
         """As in :class:`DynamicModel`. A model that loses an output must not win by its direction alone."""
         if any(one.is_lost for one in differences):
-            return -1.0
-        if noise_of is not None:
-            ratio = noise_of(model)
-            return 1.0 if ratio <= _SUFFICIENT_NOISE[change] else 1.0 - ratio
-        sufficient = _SUFFICIENT_COSINES[change]
-        return min(1.0 if one.is_within(sufficient) else one.cosine for one in differences)
+            return math.inf
+        return max(map(noise_ratio, differences)) if noise_of is None else noise_of(model)
 
-    def make(index: int) -> DynamicModel | None:
-        progress(index / len(_SCHEMES), say("Quantising the weights, recipe {number}", number=index + 1))
-        made = _apply(_SCHEMES[index], fresh_model(), references, scratch, closeness)
-        return made if made is not None and byte_size(made.model) < max_bytes else None
+    def make(indices: Iterable[int]) -> Iterator[DynamicModel]:
+        for index in indices:
+            progress(index / len(_SCHEMES), say("Quantising the weights, recipe {number}", number=index + 1))
+            made = _apply(_SCHEMES[index], fresh_model(), references, scratch, rounded, noise)
+            if made is not None and _size(made) < max_bytes:
+                yield made
 
-    for index in range(len(_SCHEMES)):
-        made = make(index)
-        if made is not None:
-            found.append(made)
-            if made.closeness >= 1.0:
-                break
-    chosen = max(found, key=lambda quantized: quantized.closeness, default=None)
-    if chosen is None or not others:
+    found: list[DynamicModel] = []
+    schemes = iter(range(len(_SCHEMES)))
+    for made in make(schemes):
+        found.append(made)
+        if made.noise <= sufficient:
+            break
+    if not found:
+        return None
+    least = max(sufficient, min(one.noise for one in found))
+    chosen = min((one for one in found if one.noise <= _TOLERANCE * least), key=_size)
+    if not others:
         return chosen
-    closer = make(index + 1) if chosen.closeness >= 1.0 and index + 1 < len(_SCHEMES) else None
+    further = chain(sorted(found, key=_size), make(schemes)) if chosen.noise else ()
+    closer = next((one for one in further if one.noise <= _CLOSER * chosen.noise), None)
     return replace(chosen, smaller=_smallest(found, chosen), closer=closer)
+
+
+def _size(made: DynamicModel) -> int:
+    return byte_size(made.model)
 
 
 def _smallest(found: Sequence[DynamicModel], chosen: DynamicModel) -> DynamicModel | None:
     """The smallest of the models that lose no output; None where that is the chosen one."""
-    usable = [one for one in found if one.closeness >= 0.0]
-    smallest = min(usable, key=lambda one: byte_size(one.model), default=chosen)
-    return None if byte_size(smallest.model) >= byte_size(chosen.model) else smallest
+    usable = [one for one in found if one.noise < math.inf]
+    smallest = min(usable, key=_size, default=chosen)
+    return None if _size(smallest) >= _size(chosen) else smallest
 
 
 def _apply(
@@ -161,19 +182,20 @@ def _apply(
     model: onnx.ModelProto,
     references: ReferenceSamples,
     scratch: Path,
-    closeness: Callable[[onnx.ModelProto, Sequence[OutputDifference]], float],
+    rounded: Mapping[str, QuantizedWeights] | None,
+    noise: Callable[[onnx.ModelProto, Sequence[OutputDifference]], float],
 ) -> DynamicModel | None:
-    """None if the scheme changes nothing, or its model does not run."""
+    """None if the scheme changes nothing that a later one does not, or its model does not run."""
     if scheme.dynamic:
         try:
             model = quantize_matrix_products(model, scheme.dynamic, scratch)
         # onnxruntime's quantiser documents no exceptions: on a graph that it does not expect, any may come.
         except Exception:  # noqa: BLE001
             return None
-    count = store_weights_as_int8(model, scheme.weight_only, share=scheme.float_share)
+    count = store_weights_as_int8(model, scheme.weight_only, share=scheme.float_share, rounded=rounded)
     products = sum(node.op_type in _QUANTIZED_OPERATORS for node in model.graph.node)
     del model.graph.value_info[:]  # small files consist of little else
-    differences = measure_similarity(model, references) if count or products else None
-    if differences is None:
+    if not (products if scheme.dynamic else count):
         return None
-    return DynamicModel(model, count, bool(scheme.dynamic), closeness(model, differences))
+    differences = measure_similarity(model, references)
+    return None if differences is None else DynamicModel(model, count, bool(scheme.dynamic), noise(model, differences))

@@ -89,25 +89,16 @@ def copy_rounded(rounded: onnx.ModelProto, quantized: onnx.ModelProto) -> None:
 
 
 def round_for_float(
-    model: onnx.ModelProto, moments: Mapping[QuantizableLayer, InputMoments], floats: Mapping[str, Tensor]
-) -> dict[QuantizableLayer, QuantizedWeights]:
-    """Round the weights of each layer by GPTQ for float arithmetic, in which no sum saturates: they use all 8 bits.
-
-    Args:
-        model: in float.
-        moments: of the inputs of its layers.
-        floats: its initializers.
-    """
-    biases = {node.name: floats.get(node.input[2]) for node in model.graph.node if len(node.input) > 2}
-    return {
-        layer: _round_for_float(layer, moments[layer], floats[layer.weights], biases.get(layer.node))
-        for layer in moments
-    }
-
-
-def _round_for_float(
     layer: QuantizableLayer, moments: InputMoments, exact: Tensor, bias: Tensor | None
 ) -> QuantizedWeights:
+    """Round the weights of a layer by GPTQ for float arithmetic, in which no sum saturates: they use all 8 bits.
+
+    Args:
+        layer: in float.
+        moments: of its inputs.
+        exact: its weights.
+        bias: its bias, which is corrected by the mean error that is left.
+    """
     blocks = layer.to_blocks(exact)
     most = np.abs(exact.T if layer.transposed else exact).reshape(layer.outputs, -1).max(axis=1)
     scales = np.where(most > 0, most / INT8_MAX, 1.0).astype(np.float32)

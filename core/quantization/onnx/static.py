@@ -15,8 +15,9 @@ from core.isolation.trial import measure_similarity
 from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
 from core.metrics.prediction_noise import PredictionNoise
 from core.metrics.reference_check import ReferenceSamples
-from core.onnx_model.graph import all_nodes, copy_model
+from core.onnx_model.graph import copy_model, remove_unused_constants
 from core.quantization.observers.ranges import Range, RangeMethod
+from core.quantization.onnx.calibrated_model import WeightsForFloat
 from core.quantization.onnx.calibration import CalibrationStatistics
 from core.quantization.onnx.excluded_nodes import prevent_weight_quantization, with_following_activations
 from core.quantization.onnx.failing_nodes import find_failing_nodes
@@ -29,7 +30,6 @@ from core.quantization.onnx.layers import QuantizableLayer
 from core.quantization.onnx.quantize_weights import (
     QuantizedWeights,
     copy_rounded,
-    round_for_float,
     round_weights,
 )
 from core.quantization.onnx.sensitivity import noise_of_ranges, select_precisions
@@ -78,6 +78,7 @@ def quantize_static(
     noise: PredictionNoise | None = None,
     change: AllowedChange = DEFAULT_CHANGE,
     others: bool = False,
+    weight_only: Mapping[str, QuantizedWeights] | None = None,
 ) -> StaticModel:
     """Quantise; where the outputs differ too much, once more without the layers that cause it.
 
@@ -91,6 +92,8 @@ def quantize_static(
             are tried too: the high scores of a detector's few objects are what is cut off first.
         change: how much the answers may change.
         others: whether to make a smaller model and one that is closer to the original, too.
+        weight_only: name of a layer's weights -> their values of 8 bit where the layer is computed in float; they are
+            rounded here if None.
 
     Raises:
         ConversionError: no layer can be quantised.
@@ -98,8 +101,10 @@ def quantize_static(
     ranges = statistics.ranges_by(method)
     check = _Check.of(model, statistics.held_out)
 
+    in_float = WeightsForFloat(model, statistics) if weight_only is None else weight_only
+
     def quantize(failing: Sequence[str]) -> StaticModel:
-        return _quantize_within(model, statistics, ranges, noise, change, failing, others=others)
+        return _quantize_within(model, statistics, ranges, noise, change, failing, in_float, others=others)
 
     try:
         made = quantize(())
@@ -131,6 +136,7 @@ def _quantize_within(
     noise: PredictionNoise | None,
     change: AllowedChange,
     failing: Sequence[str],
+    in_float: Mapping[str, QuantizedWeights],
     *,
     others: bool,
 ) -> StaticModel:
@@ -143,7 +149,7 @@ def _quantize_within(
         if best is not ranges:
             writer = _Writer(model, best, floats, failing)
             writer.round(statistics)
-        weight_only = round_for_float(model, {layer: statistics.moments[layer] for layer in weights}, floats)
+        weight_only = {layer: in_float[layer.weights] for layer in weights}
         found = select_precisions(
             model, weights, best, statistics.held_out, noise, weight_only=weight_only, change=change, others=others
         )
@@ -223,7 +229,7 @@ def _store_weights(quantized: onnx.ModelProto, weights: Mapping[str, QuantizedWe
             graph.initializer.append(numpy_helper.from_array(values.bias, node.input[2]))
     for name, values in weights.items():
         add_dequantized(graph, f"{name}__weights", values.integers, np.asarray(values.scales, np.float32))
-    _remove_unused(graph)
+    remove_unused_constants(graph)
 
 
 def _store_in_16_bit(quantized: onnx.ModelProto, nodes: Collection[str], floats: Mapping[str, Tensor]) -> None:
@@ -233,14 +239,7 @@ def _store_in_16_bit(quantized: onnx.ModelProto, nodes: Collection[str], floats:
         name = f"{node.name}__weights"
         if node.input[1] in floats and add_in_16_bit(graph, name, floats[node.input[1]]):
             node.input[1] = name
-    _remove_unused(graph)
-
-
-def _remove_unused(graph: onnx.GraphProto) -> None:
-    used = {name for node in all_nodes(graph) for name in node.input} | {value.name for value in graph.output}
-    for index in reversed(range(len(graph.initializer))):
-        if graph.initializer[index].name not in used:
-            del graph.initializer[index]
+    remove_unused_constants(graph)
 
 
 def _works(

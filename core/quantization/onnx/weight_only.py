@@ -10,7 +10,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from core.onnx_model.graph import all_graphs
+from core.onnx_model.graph import all_graphs, remove_unused_constants
+from core.quantization.onnx.quantize_weights import QuantizedWeights
 
 OUTPUT_AXES: Mapping[str, int] = {"Conv": 0, "ConvTranspose": 1}
 """Operator -> axis of the output channels in its weights, for what onnxruntime runs well this way."""
@@ -25,7 +26,11 @@ _FEWEST_IN_16_BIT = 100
 
 
 def store_weights_as_int8(
-    model: onnx.ModelProto, operators: Mapping[str, int] = OUTPUT_AXES, *, share: float = FLOAT_SHARE
+    model: onnx.ModelProto,
+    operators: Mapping[str, int] = OUTPUT_AXES,
+    *,
+    share: float = FLOAT_SHARE,
+    rounded: Mapping[str, QuantizedWeights] | None = None,
 ) -> int:
     """Replace weights by int8 tensors times one scale for each output channel, the smallest by 16-bit floats.
 
@@ -38,6 +43,8 @@ def store_weights_as_int8(
         model: is changed.
         operators: operator -> axis of the output channels in its weights.
         share: share of all weights that are not stored in 8 bit; the smallest tensors are not.
+        rounded: name of a tensor -> its integers and the bias of its layer, where they were rounded for the layer's
+            outputs; all others are rounded to the nearest.
 
     Returns:
         Number of weight tensors that are stored in 8 bit.
@@ -45,8 +52,10 @@ def store_weights_as_int8(
     weights = list(_weights(model.graph, operators))
     total = sum(_count(tensor) for graph in all_graphs(model.graph) for tensor in graph.initializer)
     smallest, chosen = _divide(weights, share * total)
+    by_layer = {one.tensor.name: rounded[one.tensor.name] for one in chosen if rounded and one.tensor.name in rounded}
     for weight in chosen:
-        _store(weight)
+        _store(weight, by_layer.get(weight.tensor.name))
+    _correct_biases(model.graph, by_layer)
     for weight in smallest:
         _store_in_16_bit(weight)
     return len(chosen)
@@ -84,10 +93,24 @@ def _divide(weights: Iterable[_Weight], float_budget: float) -> tuple[list[_Weig
     return smallest, others
 
 
-def _store(weight: _Weight) -> None:
-    integers, scales = quantize_per_channel(numpy_helper.to_array(weight.tensor), axis=weight.axis)
+def _store(weight: _Weight, rounded: QuantizedWeights | None) -> None:
+    if rounded is None:
+        integers, scales = quantize_per_channel(numpy_helper.to_array(weight.tensor), axis=weight.axis)
+    else:
+        integers, scales = rounded.integers, rounded.scales
     weight.graph.initializer.remove(weight.tensor)
     add_dequantized(weight.graph, weight.tensor.name, integers, scales)
+
+
+def _correct_biases(graph: onnx.GraphProto, rounded: Mapping[str, QuantizedWeights]) -> None:
+    """Give layers the biases that make up for the mean error of their weights; others may read the old ones."""
+    for node in graph.node:
+        values = rounded.get(node.input[1]) if len(node.input) > 1 else None
+        if values is not None and values.bias is not None:
+            name = f"{node.input[1]}_bias"
+            graph.initializer.append(numpy_helper.from_array(values.bias, name))
+            node.input[:] = [*node.input[:2], name]
+    remove_unused_constants(graph)
 
 
 def _store_in_16_bit(weight: _Weight) -> None:

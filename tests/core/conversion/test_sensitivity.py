@@ -116,7 +116,7 @@ def test_dynamic_8_bit_is_made_by_the_noise_of_objects(tmp_path, monkeypatch):
     """The less it may change, the more weights are stored in 16 bit."""
     context, halves = context_of(tmp_path, topk_detector), []
     for number, limit in enumerate((1.0, 0.0)):
-        monkeypatch.setitem(dynamic._SUFFICIENT_NOISE, context.change, limit)
+        monkeypatch.setitem(dynamic._SUFFICIENT_PREDICTION_NOISE, context.change, limit)
         (tmp_path / str(number)).mkdir()
         (file,) = target_by_id("onnx_quan_dy").make(context, tmp_path / str(number), silent).files
         tensors = [one for one in onnx.load(file).graph.initializer if one.data_type == onnx.TensorProto.FLOAT16]

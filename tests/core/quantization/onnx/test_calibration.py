@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core.quantization.onnx.calibration import collect_statistics
+from core.quantization.onnx.calibration import _SampleRoles, collect_statistics, spare_samples
 from core.quantization.onnx.layers import find_layers
 from core.runtimes.onnx import OnnxPredictor
 from small import save
@@ -111,3 +111,15 @@ def test_the_output_of_a_convolution_has_the_range_after_its_activation(tmp_path
 def test_without_samples_there_are_no_statistics(tmp_path):
     model = one_layer(tmp_path / "net.onnx", "Conv", [1, 1, 2, 2], np.ones((1, 1, 1, 1), np.float32))
     assert not collect_statistics(model, [], operators=["Conv"], count=0).ranges
+
+
+@pytest.mark.parametrize("wanted", [None, tuple(range(3, 60, 2))])
+def test_spare_samples_are_none_of_those_that_shape_weights(wanted):
+    roles = _SampleRoles(100, wanted)
+    used = {number for number in range(100) if roles.is_for_gptq(number) or roles.is_held_out(number)}
+    spare = spare_samples(100, wanted, most=1000)
+    assert spare and not used & {*spare} and not {*spare} & {*(wanted or ())}
+    assert used | {*spare} | {*(wanted or ())} == set(range(100))
+    some = spare_samples(100, wanted, most=10)
+    assert len(some) == 10 and {*some} <= {*spare} and max(some) > 80
+    assert not spare_samples(12, most=10)  # GPTQ needs all of them
