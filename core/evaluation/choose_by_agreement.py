@@ -7,6 +7,7 @@ not choose between files, or their figures would be too good.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from core.common.errors import EdgePressError, OptionError
@@ -18,7 +19,7 @@ from core.conversion.context import ConversionContext
 from core.evaluation.evaluate import UnverifiedArtifact
 from core.evaluation.paired_comparison import Candidate, Metrics, SampleResult, run_paired
 from core.inputs.samples import Sample
-from core.isolation.predictor import IsolatedPredictor, end_helper
+from core.isolation.predictor import IsolatedPredictor
 from core.job.comparison import Agreement
 from core.job.crashes import AtTarget
 from core.job.target_id import FileId
@@ -26,15 +27,15 @@ from core.onnx_model.cost import cost_of
 from core.runtimes.source import open_source
 from core.tasks.base import AnyTask
 
-_FEWEST, _MOST = 20, 80
+_FEWEST, _MOST = 30, 80
 """Samples: on fewer than that, a single answer is several percent."""
 
 _MACS = 60e9
 """Multiply-accumulates of the source on all of them together, about: some seconds a file. That is a figure of the
 model, not of the clock, so that a job chooses alike on a busy computer."""
 
-_MOST_BYTES = 0.5
-"""Share of the source's size up to which a larger file is taken for its answers: 16 bit keeps them all with that."""
+_MOST_BYTES = 0.4
+"""Share of the source's size up to which a larger file is taken for its answers; beyond, the person decides."""
 
 _LEAST_GAIN = 0.003
 """Share of the answers that a larger file must keep more."""
@@ -101,7 +102,8 @@ def _agreements(
         return {}  # the task decodes none of them
     finally:
         source.close()
-        end_helper()
+        for candidate in candidates.values():
+            _close(candidate)
     found = {file: one.metrics.agreement.compute() for file, one in candidates.items() if one.error is None}
     return {file: agreement for file, agreement in found.items() if agreement is not None}
 
@@ -113,6 +115,13 @@ def _open(one: UnverifiedArtifact, context: ConversionContext, task: AnyTask) ->
         return Candidate(IsolatedPredictor(one.target.open, one.artifact, context.expected, threads=1), metrics)
     except EdgePressError as exc:
         return Candidate(None, metrics, as_conversion_error(exc))
+
+
+def _close(candidate: Candidate) -> None:
+    """Release its memory in the helper process, which may have crashed in it."""
+    with suppress(EdgePressError):
+        if candidate.predictor is not None:
+            candidate.predictor.close()
 
 
 def _counted(context: ConversionContext, numbers: Collection[int], progress: Progress) -> Iterator[Sample]:
@@ -134,7 +143,7 @@ def _best(made: UnverifiedArtifact, measured: Mapping[FileId, Agreement], keeps:
     if measured[best.id].value < before.value + _LEAST_GAIN:
         return made
     note = say(
-        "A larger file was taken, which keeps {more} of the answers on {count} pictures that shaped neither: the first "
+        "A larger file was taken, which keeps {more} of the answers on {count} examples that shaped neither: the first "
         "one keeps {fewer}.",
         more=percent(measured[best.id].value),
         fewer=percent(before.value),

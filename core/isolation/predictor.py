@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib import import_module
 from itertools import count
 from typing import Any
 
-from core.common.errors import ConversionError
+from core.common.errors import ConversionError, EdgePressError
 from core.process import messages
 from core.process.helper_process import HelperProcess
 from core.runtimes.predictor import Feeds, Predictor, Tensor
@@ -78,6 +81,21 @@ def allow_time(source_seconds: float) -> None:
     """
     global _seconds
     _seconds = max(_LEAST_SECONDS, _TIMES_SOURCE * source_seconds)
+
+
+def prepare_helper(*modules: str) -> None:
+    """Start the helper process and import modules there, and do not wait for that: the first predictor waits less.
+
+    Args:
+        modules: those that the functions come from which will open predictors.
+    """
+
+    def import_all() -> None:
+        with suppress(EdgePressError):  # the first call tells it
+            for module in modules:
+                _helper.call(import_module, module, seconds=_LEAST_SECONDS)
+
+    threading.Thread(target=import_all, daemon=True, name="prepare helper").start()
 
 
 def end_helper() -> None:

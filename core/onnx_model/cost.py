@@ -11,7 +11,16 @@ import onnx
 
 from core.onnx_model.external_data import load_structure
 from core.onnx_model.graph import copy_model
-from core.onnx_model.shapes import MAX_SHAPE_ELEMENTS, SIDE, Shapes, assume_sizes, drop_data, infer_shapes, known_shapes
+from core.onnx_model.shapes import (
+    MAX_SHAPE_ELEMENTS,
+    SIDE,
+    Shapes,
+    assume_sizes,
+    drop_data,
+    fix_sizes,
+    infer_shapes,
+    known_shapes,
+)
 
 _MAC_OPERATORS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN"})
 
@@ -42,26 +51,30 @@ def _cached_cost(path: Path, _changed: int, size: tuple[int, int]) -> Cost:
     model = load_structure(path, most_elements=MAX_SHAPE_ELEMENTS)
     drop_data(model.graph)
     assume_sizes(model.graph, size)
-    graph = infer_shapes(model).graph
-    shapes = dict(known_shapes(graph))
-    return Cost(
-        macs=sum(_macs_or_0(node, shapes) for node in graph.node if node.op_type in _MAC_OPERATORS),
-        activations=sum(math.prod(shapes[name]) for node in graph.node for name in node.output if name in shapes),
-    )
+    return _counted(model)[0]
 
 
-def macs_by_node(model: onnx.ModelProto) -> dict[str, int]:
-    """Multiply-accumulates of each node with weights, by its name; 0 where shapes are not known before it runs.
+def cost_by_node(model: onnx.ModelProto, sizes: Shapes) -> tuple[Cost, dict[str, int]]:
+    """The cost of a model in memory, and the multiply-accumulates of each node with weights, by its name.
+
+    Those are 0 where shapes are not known before it runs.
 
     Args:
         model: is not changed.
+        sizes: of its inputs.
     """
     copy = copy_model(model)
     drop_data(copy.graph)
-    assume_sizes(copy.graph, (SIDE, SIDE))
-    graph = infer_shapes(copy).graph
+    fix_sizes(copy.graph, sizes)
+    return _counted(copy)
+
+
+def _counted(model: onnx.ModelProto) -> tuple[Cost, dict[str, int]]:
+    graph = infer_shapes(model).graph
     shapes = dict(known_shapes(graph))
-    return {node.name: _macs_or_0(node, shapes) for node in graph.node if node.op_type in _MAC_OPERATORS}
+    macs = [(node.name, _macs_or_0(node, shapes)) for node in graph.node if node.op_type in _MAC_OPERATORS]
+    outputs = [name for node in graph.node for name in node.output if name in shapes]
+    return Cost(sum(count for _, count in macs), sum(math.prod(shapes[name]) for name in outputs)), dict(macs)
 
 
 def _macs_or_0(node: onnx.NodeProto, shapes: Shapes) -> int:

@@ -127,7 +127,10 @@ def main(folder: Path, run: Run | None = None) -> int:
 
 
 def _run_job(job: Job, folder: Path, writer: StateWriter) -> object:
-    from core.runner import run_job  # heavy: it imports the runtimes
+    from core.isolation.predictor import prepare_helper
+
+    prepare_helper("core.targets")  # both processes import the runtimes at the same time
+    from core.runner import run_job  # heavy
     from core.runtimes.run_limit import end_process_with
 
     end_process_with(partial(os._exit, RUN_NEVER_ENDED))

@@ -84,6 +84,10 @@ _CLOSER = 0.7
 """Share of the chosen model's noise that one may have at most to be called closer."""
 
 
+_FAR_BELOW = 0.25
+"""Share of the sufficient noise below which nobody asks for a model that is closer still."""
+
+
 @dataclass(frozen=True)
 class DynamicModel:
     """The result of one scheme."""
@@ -161,7 +165,7 @@ def quantize_dynamic(
     chosen = min((one for one in found if one.noise <= _TOLERANCE * least), key=_size)
     if not others:
         return chosen
-    further = chain(sorted(found, key=_size), make(schemes)) if chosen.noise else ()
+    further = chain(sorted(found, key=_size), make(schemes)) if chosen.noise > _FAR_BELOW * sufficient else ()
     closer = next((one for one in further if one.noise <= _CLOSER * chosen.noise), None)
     return replace(chosen, smaller=_smallest(found, chosen), closer=closer)
 

@@ -15,7 +15,7 @@ from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
 from core.job.comparison import NEGLIGIBLE_DIFFERENCE, OutputDifference
 from core.metrics.prediction_noise import PredictionNoise
 from core.metrics.similarity import ModelSimilarity
-from core.onnx_model.cost import macs_by_node
+from core.onnx_model.cost import Cost, cost_by_node
 from core.quantization.observers.ranges import Range
 from core.quantization.onnx.layers import QuantizableLayer
 from core.quantization.onnx.quantize_weights import QuantizedWeights
@@ -89,9 +89,19 @@ _COUNT_GROWTH = 1.5
 _MAX_REMAINING_NOISE = 0.7
 """Share of the noise that may remain for an exclusion to be worth its bytes."""
 
-_TIME_BUDGETS = (10.0, 30.0)
-"""Seconds for the analysis, about; on a slow computer fewer samples are used. The second one where predictions count:
-those on few samples hold few objects."""
+_SECONDS = (12.0, 30.0)
+"""For the ranking, and again for the trials after it, about. The second one where predictions count: few
+samples hold few objects."""
+
+_SECONDS_PER_MAC, _SECONDS_PER_VALUE, _SECONDS_PER_LAYER = 4e-11, 5e-9, 1e-4
+"""Of one run of the model with switches, which is what the number of samples follows from. By the clock, the same job
+would keep other layers on a busy computer."""
+
+_SLOWEST = 4.0
+"""Times as slow as that a computer may be before fewer samples are used after all."""
+
+_FEWEST_RANKED, _FEWEST_TRIED = 2, 6
+"""Samples for the ranking and for the trials, whatever the model costs: trials decide, and one sample shows little."""
 
 _QUICK_SAMPLES = 3
 """Samples that are enough to accept a model whose noise is low."""
@@ -158,8 +168,8 @@ def select_precisions(
         return Precisions()
     predictor = OnnxPredictor(add_switches(model, weights, ranges, weight_only=weight_only, logits=noise is None))
     try:
-        switched = _SwitchedModel(predictor, samples, len(layers), noise)
-        macs = macs_by_node(model)
+        cost, macs = cost_by_node(model, {name: value.shape for name, value in samples[0].items()})
+        switched = _SwitchedModel(predictor, samples, len(layers), noise, cost)
         search = _Search(
             switched,
             (_OUTPUT_LIMITS if noise is None else _PREDICTION_LIMITS)[change],
@@ -190,7 +200,8 @@ def noise_of_ranges(
     """Noise ratio of the predictions with every layer in 8 bit; see :func:`select_nodes_to_exclude`."""
     predictor = OnnxPredictor(add_switches(model, weights, ranges, logits=False))
     try:
-        switched = _SwitchedModel(predictor, samples, len(weights), noise)
+        cost, _ = cost_by_node(model, {name: value.shape for name, value in samples[0].items()})
+        switched = _SwitchedModel(predictor, samples, len(weights), noise, cost)
         return switched.noise_ratios(switched.all_in_8_bit)[0]
     finally:
         predictor.close()
@@ -204,10 +215,16 @@ class _SwitchedModel:
         samples: inputs.
         count: number of layers.
         noise: how that of predictions is measured; None for that of the outputs.
+        cost: of the model without switches.
     """
 
     def __init__(
-        self, predictor: OnnxPredictor, samples: Sequence[Feeds], count: int, noise: PredictionNoise | None
+        self,
+        predictor: OnnxPredictor,
+        samples: Sequence[Feeds],
+        count: int,
+        noise: PredictionNoise | None,
+        cost: Cost,
     ) -> None:
         self._predictor = predictor
         self._noise = noise
@@ -218,10 +235,13 @@ class _SwitchedModel:
         answer = self._answer(samples[0], self.all_in_float)
         if noise is not None:
             noise.measure(answer, answer)
-        affordable_runs = _TIME_BUDGETS[noise is not None] / (time.perf_counter() - start)
-        self.ranking_samples = max(1, int(affordable_runs / count))
+        expected = _SECONDS_PER_MAC * cost.macs + _SECONDS_PER_VALUE * cost.activations + _SECONDS_PER_LAYER * count
+        slowness = max(1.0, (time.perf_counter() - start) / (_SLOWEST * expected))
+        runs = _SECONDS[noise is not None] / expected
+        self.ranking_samples = int(max(1, _FEWEST_RANKED / slowness, runs / slowness / count))
         """Samples for which there is time with each layer alone."""
-        self._samples = samples[: max(self.ranking_samples, int(affordable_runs / _EXPECTED_TRIALS))]
+        tried = int(max(1, _FEWEST_TRIED / slowness, runs / slowness / _EXPECTED_TRIALS))
+        self._samples = samples[: max(self.ranking_samples, tried)]
         self._expected: list[Any] = []
 
     def noise_ratios(self, precisions: Tensor, *, samples: int | None = None) -> tuple[float, float]:
