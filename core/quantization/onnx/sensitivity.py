@@ -112,8 +112,8 @@ _EXPECTED_TRIALS = 25
 _CLOSER = 0.25
 """Share of the noise limits at which a file that is closer to the original than was asked for ends its search."""
 
-_CLOSER_BUDGETS = ((0.4, 0.0), (0.7, 0.0))
-"""Its shares of weights in 16 bit; such a file is about 40% of the original's size at most."""
+_CLOSER_BUDGETS = ((0.3, 0.0), (0.5, 0.0))
+"""Its shares of weights in 16 bit; such a file is 40% of the original's size at most."""
 
 
 @dataclass(frozen=True)
