@@ -130,6 +130,7 @@ def test_nan_is_infinite_noise():
 def test_a_smaller_and_a_closer_model_are_made_on_request(tmp_path, monkeypatch):
     limits = {"hardly": replace(sensitivity._OUTPUT_LIMITS["hardly"], budgets=(), work=((1.0, 0.0),))}
     monkeypatch.setattr(sensitivity, "_OUTPUT_LIMITS", limits)
+    monkeypatch.setattr(sensitivity, "_CLOSER_BUDGETS", ((1.0, 0.0),))  # there are few layers
     model = chain(tmp_path / "net.onnx", outlier=300.0)
     assert static(model).smaller is None and static(model).closer is None
     made = static(model, others=True)
