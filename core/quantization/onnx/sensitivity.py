@@ -89,7 +89,7 @@ _COUNT_GROWTH = 1.5
 _MAX_REMAINING_NOISE = 0.7
 """Share of the noise that may remain for an exclusion to be worth its bytes."""
 
-_SECONDS = (12.0, 30.0)
+_SECONDS = (12.0, 48.0)
 """For the ranking, and again for the trials after it, about. The second one where predictions count: few
 samples hold few objects."""
 
@@ -111,6 +111,9 @@ _EXPECTED_TRIALS = 25
 
 _CLOSER = 0.25
 """Share of the noise limits at which a file that is closer to the original than was asked for ends its search."""
+
+_CLOSER_WORK = ((0.7, 0.0),)
+"""Its share of the multiply-accumulates that are computed in float with weights of 8 bit."""
 
 _CLOSER_BUDGETS = ((0.3, 0.0), (0.5, 0.0))
 """Its shares of weights in 16 bit; such a file is 40% of the original's size at most."""
@@ -336,8 +339,9 @@ class _Search:
         """Precisions with less noise than those that were chosen, for more bytes; None where there are none."""
         if self._chosen is None:
             return None
-        target = _CLOSER * self._limits.target
-        found = self._lower(self._chosen, self._ranking, FLOAT, self._sizes, _CLOSER_BUDGETS, target=target)
+        target, ranking = _CLOSER * self._limits.target, self._ranking
+        found = self._lower(self._chosen, ranking, W8A32, self._macs, _CLOSER_WORK, target=target)
+        found = self._lower(found, ranking, FLOAT, self._sizes, _CLOSER_BUDGETS, target=target)
         return found.precisions if found.noise < _MAX_REMAINING_NOISE * self._chosen.noise else None
 
     def _measure_layers(self) -> None:
