@@ -32,7 +32,7 @@ if __name__ == "__main__":
 
 from core.arm.check import check_on_arm
 from core.common.console import Console
-from core.common.errors import EdgePressError, OptionError
+from core.common.errors import Cancelled, EdgePressError, OptionError
 from core.common.interrupt import STOPPED, raise_when_interrupted
 from core.common.path_rules import check_local
 from core.common.paths import home, real_path
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Console(sys.stderr).error(error)
         with suppress(OptionError):
             write_result(options.json, _failed_report(options, error))
-        return 2
+        return STOPPED if isinstance(error, Cancelled) else 2
     console = ToolConsole()
     print_results_table(report, console)
     print_notes(report, console)
@@ -347,7 +347,8 @@ def _convert(options: argparse.Namespace) -> tuple[str, bool]:
         job_id, state = run_in_foreground(store, job, partial(_show_state, progress))
     is_checked = state.status != "done" or processor is None or _check_on_arm(store.folder(job_id), processor)
     if state.status != "done" or store.report(job_id) is None:
-        raise EdgePressError(
+        ended = Cancelled if state.status == "cancelled" else EdgePressError
+        raise ended(
             state.reason or say("The conversion was stopped."),
             next_step=state.next_step or say("Start it again."),
             detail=state.detail,

@@ -148,7 +148,7 @@ def test_no_folder_makes_a_traceback(run, tmp_path, arguments):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_in_the_first_moments_leaves_no_traceback(tmp_path):
     conv_net(tmp_path / "net.onnx")
-    for seconds in (0.15, 0.4, 1.0):
+    for seconds in (0.15, 0.4, 1.0):  # the last one may be in the middle of the job
         command = [sys.executable, str(ROOT / "tools" / "export_quantize.py"), "net.onnx", "--type", "onnx_fp16"]
         with subprocess.Popen(
             command,
