@@ -60,6 +60,8 @@ def read_entries(data: Sequence[Mapping[str, Any]], results: Sequence[OutcomeEnt
             found = from_data(GalleryEntry, _upgraded(entry))
         except (ValueError, AttributeError):
             continue
+        if not isinstance(found.source.get("kind", ""), str):
+            continue
         answers = {target: found.answers[file] for target, file in files.items() if file in found.answers}
         entries.append(replace(found, answers=answers))
     return tuple(entries)
