@@ -2,7 +2,7 @@
 
 import pytest
 
-from pages.parts.results.gallery_entry import read_entries
+from pages.parts.results.gallery_entry import GalleryEntry, read_entries
 
 
 @pytest.mark.parametrize("kind", [{}, [], {"a": 1}, 5, None])
@@ -10,3 +10,9 @@ def test_a_prediction_of_a_kind_that_is_no_name_is_left_out(kind):
     good = {"file": "a.png", "picture": "a.webp", "source": {"kind": "classes", "label": "1"}}
     entries = read_entries([{**good, "source": {"kind": kind}}, good], [])
     assert [entry.source["kind"] for entry in entries] == ["classes"]
+
+
+@pytest.mark.parametrize("name", ["", "x" * 5000, "a\0b", "图" * 100])
+def test_a_name_that_no_system_takes_is_a_picture_that_is_missing(name, tmp_path):
+    assert not GalleryEntry("a.png", name).picture_in(tmp_path).is_file()
+    assert GalleryEntry("a.png", "../0001.webp").picture_in(tmp_path) == tmp_path / "0001.webp"
