@@ -11,7 +11,7 @@ from typing import Literal
 import streamlit as st
 
 from core.common.errors import EdgePressError
-from core.common.paths import home
+from core.common.paths import home, is_folder
 from core.common.text import Text, say
 from core.job.job import Job
 from core.queue.state import JobState, JobStatus
@@ -127,7 +127,7 @@ def _again(job: Job) -> None:
 
 def _confirm(job_id: str, job: Job | None) -> None:
     own = _own_results(job)
-    if own is not None and own.is_dir():
+    if own is not None and is_folder(own):
         st.markdown(t("The job and the files that it made will be deleted. Download first what you want to keep."))
     else:
         st.markdown(t("The job will be deleted. The files that it made stay where they are."))

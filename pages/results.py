@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.common.errors import EdgePressError
-from core.common.paths import output_stem
+from core.common.paths import is_file, is_folder, output_stem
 from core.queue.supervisor import get_supervisor
 from core.report.schema import Report
 from pages.parts.paths.folder_opener import can_open, open_folder
@@ -55,13 +55,13 @@ def _page() -> None:
 
 
 def _offer_everything(done: Done) -> None:
-    files = [file for result in done.report.converted for file in result.files if file.is_file()]
+    files = [file for result in done.report.converted for file in result.files if is_file(file)]
     with st.container(horizontal=True, gap="small"):
         if files:
             name = f"{output_stem(done.job.source)}-edgepress.zip"
             label = t("Download all ({size})", size=number_format.size(sum(file.stat().st_size for file in files)))
             st.link_button(label, DOWNLOADS.url(files, name), icon=":material/folder_zip:", type="primary")
-        if can_open() and done.job.out.is_dir():
+        if can_open() and is_folder(done.job.out):
             st.button(
                 t("Open the folder"),
                 icon=":material/folder_open:",

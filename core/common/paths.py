@@ -47,6 +47,22 @@ def make_private(folder: Path) -> None:
                 each.chmod(0o700)
 
 
+def is_file(path: Path) -> bool:
+    """As ``Path.is_file``, which raises OSError for a name that is too long; a report may have been made by hand."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """As ``Path.is_dir``, likewise."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def real_path(path: Path) -> Path:
     """A path with its links followed; at links in a circle it stops, where ``Path.resolve`` raises RuntimeError."""
     return Path(os.path.realpath(path))

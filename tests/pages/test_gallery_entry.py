@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.common.paths import is_file
 from pages.parts.results.gallery_entry import GalleryEntry, read_entries
 
 
@@ -14,5 +15,5 @@ def test_a_prediction_of_a_kind_that_is_no_name_is_left_out(kind):
 
 @pytest.mark.parametrize("name", ["", "x" * 5000, "a\0b", "图" * 100])
 def test_a_name_that_no_system_takes_is_a_picture_that_is_missing(name, tmp_path):
-    assert not GalleryEntry("a.png", name).picture_in(tmp_path).is_file()
+    assert not is_file(GalleryEntry("a.png", name).picture_in(tmp_path))
     assert GalleryEntry("a.png", "../0001.webp").picture_in(tmp_path) == tmp_path / "0001.webp"

@@ -26,10 +26,6 @@ class Answer:
     changed: bool = False
 
 
-_LONGEST_NAME = 60
-"""Characters; those that are written are shorter, and systems refuse to look for far longer ones."""
-
-
 @dataclass(frozen=True)
 class GalleryEntry:
     """One picture."""
@@ -47,8 +43,7 @@ class GalleryEntry:
 
     def picture_in(self, folder: Path) -> Path:
         """Where the picture is. Only the name counts: the list may have been made by hand and point elsewhere."""
-        name = Path(self.picture).name
-        return folder / (name if 0 < len(name) <= _LONGEST_NAME and "\0" not in name else "none")
+        return folder / (Path(self.picture).name or "none")
 
 
 def read_entries(data: Sequence[Mapping[str, Any]], results: Sequence[OutcomeEntry]) -> tuple[GalleryEntry, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.common.paths import is_file
 from core.job.target_id import TargetId
 from core.targets import target_by_id
 from pages.parts.results.gallery_entry import Answer, GalleryEntry
@@ -27,7 +28,7 @@ def show_row(folder: Path, entries: Sequence[GalleryEntry], targets: Sequence[Ta
 
 def _show_entry(folder: Path, entry: GalleryEntry, targets: Sequence[TargetId]) -> None:
     picture = entry.picture_in(folder)
-    if picture.is_file():
+    if is_file(picture):
         st.image(str(picture), width="stretch", alt=entry.truth or "")
     if entry.truth is not None:
         st.markdown(t("Right answer: {label}", label=f"**{plain(entry.truth)}**"))

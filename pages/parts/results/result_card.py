@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.common.paths import is_file
 from core.common.percent import percent
 from core.common.text import Text
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report
@@ -105,7 +106,7 @@ def _show_reason(result: OutcomeEntry) -> None:
 def _offer_files(files: tuple[Path, ...]) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         for file in files:
-            is_there = file.is_file()
+            is_there = is_file(file)
             st.link_button(
                 plain(file.name),
                 DOWNLOADS.url([file], file.name) if is_there else "#",

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.common.paths import is_file
+
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
@@ -53,7 +55,7 @@ class Downloads:
         from starlette.responses import FileResponse
 
         name, files = self._offers.get(request.path_params["key"], ("", ()))
-        if not files or not all(path.is_file() for path in files):
+        if not files or not all(map(is_file, files)):
             raise HTTPException(404)
         media = "application/octet-stream"
         if len(files) == 1:
