@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from cattrs.errors import CattrsError
 from cattrs.preconf.json import JsonConverter, make_converter
 
+from core.common.paths import is_text
 from core.common.text import Text
 
 Data = TypeVar("Data")
@@ -47,11 +48,18 @@ def _converter() -> JsonConverter:
         detailed_validation=False,  # else one error becomes a group of them
         unstruct_collection_overrides={tuple: list, AbstractSet: sorted},
     )
+    converter.register_structure_hook(str, lambda value, _: _encodable(value))
     converter.register_unstructure_hook(Path, str)
     converter.register_structure_hook(Path, lambda value, _: Path(value))
     converter.register_unstructure_hook(Text, Text.to_json)
     converter.register_structure_hook(Text, lambda value, _: _text(value))
     return converter
+
+
+def _encodable(value: Any) -> str:
+    """Text in which halves of characters (surrogates), which no table and no browser takes, are replaced by "?"."""
+    text = str(value)
+    return text if is_text(text) else text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _text(value: Any) -> Text:

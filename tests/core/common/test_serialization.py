@@ -91,3 +91,12 @@ def test_a_value_that_the_dataclass_refuses_is_its_own_readable_error():
     data = to_data(Preprocessing((8, 8)))
     with pytest.raises(OptionError):
         from_data(Preprocessing, {**data, "size": [0, 8]})
+
+
+def test_half_a_character_is_no_text_that_can_be_shown():
+    @dataclass(frozen=True)
+    class Named:
+        name: str
+
+    assert from_data(Named, {"name": "a\ud800b"}) == Named("a?b")
+    assert from_data(Named, {"name": "图"}) == Named("图")
