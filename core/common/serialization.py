@@ -50,7 +50,7 @@ def _converter() -> JsonConverter:
     )
     converter.register_structure_hook(str, lambda value, _: _encodable(value))
     converter.register_unstructure_hook(Path, str)
-    converter.register_structure_hook(Path, lambda value, _: Path(value))
+    converter.register_structure_hook(Path, lambda value, _: _path(value))
     converter.register_unstructure_hook(Text, Text.to_json)
     converter.register_structure_hook(Text, lambda value, _: _text(value))
     return converter
@@ -60,6 +60,13 @@ def _encodable(value: Any) -> str:
     """Text in which halves of characters (surrogates), which no table and no browser takes, are replaced by "?"."""
     text = str(value)
     return text if is_text(text) else text.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def _path(value: Any) -> Path:
+    """A path in whose place another one must not stand: one that is no text was never written."""
+    if not is_text(str(value)):
+        raise ValueError("a path that is no text")
+    return Path(value)
 
 
 def _text(value: Any) -> Text:

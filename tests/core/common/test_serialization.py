@@ -100,3 +100,11 @@ def test_half_a_character_is_no_text_that_can_be_shown():
 
     assert from_data(Named, {"name": "a\ud800b"}) == Named("a?b")
     assert from_data(Named, {"name": "图"}) == Named("图")
+
+    @dataclass(frozen=True)
+    class Placed:
+        path: Path
+
+    with pytest.raises(ValueError, match="no text"):
+        from_data(Placed, {"path": "a\ud800b"})
+    assert from_data(Placed, {"path": "图"}) == Placed(Path("图"))
