@@ -6,6 +6,7 @@ modules that run before anything is installed, since cattrs is a package.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Set as AbstractSet
 from functools import cache
 from pathlib import Path
@@ -63,9 +64,10 @@ def _encodable(value: Any) -> str:
 
 
 def _path(value: Any) -> Path:
-    """A path in whose place another one must not stand: one that is no text was never written."""
-    if not is_text(str(value)):
-        raise ValueError("a path that is no text")
+    """A path in whose place another one must not stand: what the system cannot encode is none. Folders of pictures may
+    have names that are no text, as those of Linux can be any bytes.
+    """
+    os.fsencode(value)
     return Path(value)
 
 

@@ -1,4 +1,5 @@
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,6 +106,8 @@ def test_half_a_character_is_no_text_that_can_be_shown():
     class Placed:
         path: Path
 
-    with pytest.raises(ValueError, match="no text"):
-        from_data(Placed, {"path": "a\ud800b"})
+    if sys.platform != "win32":  # its names are any code units
+        with pytest.raises(ValueError, match="surrogates"):
+            from_data(Placed, {"path": "a\ud800b"})
+    assert from_data(Placed, {"path": "a\udcffb"}) == Placed(Path("a\udcffb"))  # a name of any bytes
     assert from_data(Placed, {"path": "图"}) == Placed(Path("图"))
