@@ -1,8 +1,9 @@
 """Render lines of text as pictures, to compare text readers on: words, numbers and Chinese in several fonts.
 
     python benchmarks/render_lines.py lines --count 500
+    python benchmarks/render_lines.py scenes --count 60 --photographs PHOTOGRAPHS
 
-The same seed gives the same pictures with the same fonts. Fonts are those of the system whose names are given, by
+With photographs several lines are put on each, for models that find text. The same seed gives the same pictures with the same fonts. Fonts are those of the system whose names are given, by
 default DejaVu and Noto CJK; without any it stops.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import random
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -30,6 +31,8 @@ _CHARACTERS = (
     "义事平形相全表间样与关各重新线内数正心反你明看原又么利比或但质气第向道命此变条只没结解问意建月公无系军很情者最立代想已通并提直"
 )
 _HEIGHT = 48
+_SCENE = (640, 480)
+"""Width and height in pixels."""
 
 
 def main() -> None:
@@ -38,16 +41,40 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--photographs", type=Path, help="folder; lines are put on these, as signs and subtitles are")
     arguments = parser.parse_args()
     fonts = {"latin": _fonts(_LATIN), "chinese": _fonts(_CHINESE)}
     if not all(fonts.values()):
         parser.error(f"none of these fonts is installed: {', '.join((*_LATIN, *_CHINESE))}")
     arguments.folder.mkdir(parents=True, exist_ok=True)
     dice = random.Random(arguments.seed)
+    photographs = sorted(arguments.photographs.glob("*.*g")) if arguments.photographs else []
     for number in range(arguments.count):
-        kind = dice.choice(("words", "chinese", "numbers", "mixed"))
-        font = dice.choice(fonts["latin" if kind in ("words", "numbers") else "chinese"])
-        _render(_text(kind, dice), font, dice).save(arguments.folder / f"line_{number:04}.png")
+        if photographs:
+            scene = _scene(photographs[number % len(photographs)], fonts, dice)
+            scene.save(arguments.folder / f"scene_{number:04}.png")
+        else:
+            _line(fonts, dice).save(arguments.folder / f"line_{number:04}.png")
+
+
+def _line(fonts: Mapping[str, Sequence[Path]], dice: random.Random) -> Image.Image:
+    kind = dice.choice(("words", "chinese", "numbers", "mixed"))
+    font = dice.choice(fonts["latin" if kind in ("words", "numbers") else "chinese"])
+    return _render(_text(kind, dice), font, dice)
+
+
+def _scene(photograph: Path, fonts: Mapping[str, Sequence[Path]], dice: random.Random) -> Image.Image:
+    """A photograph with two to six lines of other sizes, one below the other."""
+    with Image.open(photograph) as opened:
+        scene = opened.convert("RGB").resize(_SCENE)
+    count = dice.randint(2, 6)
+    for row in range(count):
+        line = _line(fonts, dice)
+        scale = dice.uniform(0.5, 1.3)
+        line = line.resize((int(line.width * scale), int(line.height * scale)))
+        left = dice.randint(0, max(0, scene.width - line.width))
+        scene.paste(line, (left, row * scene.height // count + dice.randint(0, 16)))
+    return scene
 
 
 def _fonts(names: Sequence[str]) -> list[Path]:

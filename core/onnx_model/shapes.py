@@ -39,6 +39,9 @@ _MOVING = frozenset(
 _GROWING = frozenset({"ConstantOfShape", "Expand", "Range", "Tile"})
 """Operators that make any number of numbers out of a few."""
 
+_SHAPED = frozenset({"ConstantOfShape", "Expand", "Reshape"})
+"""Operators whose results have as many axes as there are numbers in one of their inputs."""
+
 _FOLDED = _ELEMENTWISE | _MOVING | _GROWING
 
 _MAX_PASSES = 40
@@ -112,15 +115,40 @@ def _longest_of_one(graph: onnx.GraphProto) -> float:
         dimensions = value.type.tensor_type.shape.dim
         if len(dimensions) == 1:
             lengths.setdefault(value.name, max(1, dimensions[0].dim_value))
+    axes = _most_axes(graph)
     for node in graph.node:
-        given = [lengths.get(name, 0) for name in node.input]
-        if node.op_type == "Constant":
-            continue
-        length = sum(given) if node.op_type == "Concat" else max(given, default=0)
-        if node.op_type == "Range" and all(name in constants for name in node.input):
+        given = [lengths[name] for name in node.input if name in lengths]
+        if node.op_type in _SHAPED:
+            axes = max([axes, *given])
+        if node.op_type == "Shape":
+            length = axes
+        elif not given or len(given) < sum(map(bool, node.input)):
+            continue  # what is computed from an input of the model is no list that anything writes out
+        elif node.op_type == "Gather" and len(given) == 2 and node.input[1] in constants:
+            length = given[1]
+        elif node.op_type == "Range" and all(name in constants for name in node.input):
             length = _range_length([constants[name] for name in node.input])
+        elif node.op_type == "Concat":
+            length = sum(given)
+        else:
+            length = min(max(given), _slice_length(node, constants))
         lengths.update(dict.fromkeys(node.output, length))
     return max(lengths.values(), default=0)
+
+
+def _most_axes(graph: onnx.GraphProto) -> float:
+    """Number of axes that no tensor exceeds, unless it is made with a list of sizes."""
+    lengths = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
+    for node in graph.node:
+        constants = [attribute.t for attribute in node.attribute if node.op_type == "Constant"]
+        lengths.update((output, math.prod(tensor.dims)) for output, tensor in zip(node.output, constants, strict=False))
+    declared = [len(value.type.tensor_type.shape.dim) for value in (*graph.input, *graph.value_info)]
+    added = 0
+    for node in graph.node:
+        if node.op_type == "Unsqueeze":
+            axes = sum(len(attribute.ints) for attribute in node.attribute)
+            added += axes or (lengths.get(node.input[1], MAX_SHAPE_ELEMENTS) if len(node.input) > 1 else 1)
+    return added + max([MAX_SHAPE_ELEMENTS, *declared, *(len(tensor.dims) for tensor in graph.initializer)])
 
 
 def _range_length(tensors: list[TensorProto]) -> float:
@@ -128,6 +156,22 @@ def _range_length(tensors: list[TensorProto]) -> float:
         start, limit, step = (float(numpy_helper.to_array(tensor).reshape(-1)[0]) for tensor in tensors)
         return abs((limit - start) / step)
     return 0
+
+
+def _slice_length(node: onnx.NodeProto, constants: Mapping[str, TensorProto]) -> float:
+    """Most numbers that a Slice takes out of a list; infinite where that is not known, and for other operators."""
+    if node.op_type != "Slice":
+        return math.inf
+    with suppress(ValueError, TypeError, KeyError, IndexError):
+        limits = {attribute.name: attribute.ints for attribute in node.attribute}
+        if len(node.input) > 2:
+            limits = {
+                name: numpy_helper.to_array(constants[node.input[at]]) for at, name in ((1, "starts"), (2, "ends"))
+            }
+        (start,), (end,) = limits["starts"], limits["ends"]
+        if (start < 0) == (end < 0):  # counted from the same end
+            return abs(int(end) - int(start))
+    return math.inf
 
 
 def _folded(graph: onnx.GraphProto, known: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

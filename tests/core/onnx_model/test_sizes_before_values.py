@@ -55,6 +55,42 @@ def test_what_is_joined_to_itself_doubles(start):
     assert longest_value(made.graph) == 4 * 2**80
 
 
+def test_sizes_read_again_and_again_are_no_long_list():
+    """As a transformer does at each of its reshapes: the sizes are a few, however deep it is."""
+    nodes, last = [], "x"
+    for index in range(60):
+        nodes += [
+            helper.make_node("Add", [last, "bias"], [f"added{index}"]),
+            helper.make_node("Shape", [f"added{index}"], [f"shape{index}"]),
+            helper.make_node("Gather", [f"shape{index}", "zero"], [f"size{index}"]),
+            helper.make_node("Unsqueeze", [f"size{index}", "axes"], [f"list{index}"]),
+            helper.make_node(
+                "Concat", [f"list{index}", f"list{index}", f"list{index}", "axes"], [f"to{index}"], axis=0
+            ),
+            helper.make_node("Reshape", [f"added{index}", f"to{index}"], [f"reshaped{index}"]),
+            helper.make_node("Concat", [f"reshaped{index}"] * 3, [f"joined{index}"], axis=0),
+        ]
+        last = f"joined{index}"
+    made = model([*nodes, helper.make_node("Relu", [last], ["y"])], scalar("zero", 0), scalar("axes", [0]))
+    made.graph.initializer.append(numpy_helper.from_array(np.zeros(1536, np.float32), "bias"))
+    assert longest_value(made.graph) == 1536
+
+
+def test_what_is_cut_out_of_sizes_is_as_long_as_the_cut():
+    """As Keras repeats rows: the list of sizes is put together from cuts of the last one."""
+    nodes, last = [], "x"
+    for index in range(60):
+        nodes += [
+            helper.make_node("Shape", [last], [f"shape{index}"]),
+            helper.make_node("Slice", [f"shape{index}", "from", "to"], [f"cut{index}"]),
+            helper.make_node("Concat", [f"cut{index}"] * 3, [f"to{index}"], axis=0),
+            helper.make_node("Reshape", [last, f"to{index}"], [f"reshaped{index}"]),
+        ]
+        last = f"reshaped{index}"
+    made = model([*nodes, helper.make_node("Relu", [last], ["y"])], scalar("from", [1]), scalar("to", [3]))
+    assert longest_value(made.graph) < 1000
+
+
 def test_shapes_of_a_model_with_a_long_list_are_inferred_without_writing_it_out():
     nodes = [
         helper.make_node("Range", ["zero", "many", "one"], ["r"]),
