@@ -121,19 +121,21 @@ def _longest_of_one(graph: onnx.GraphProto) -> float:
         if node.op_type in _SHAPED:
             axes = max([axes, *given])
         if node.op_type == "Shape":
-            length = axes
-        elif not given or len(given) < sum(map(bool, node.input)):
-            continue  # what is computed from an input of the model is no list that anything writes out
-        elif node.op_type == "Gather" and len(given) == 2 and node.input[1] in constants:
-            length = given[1]
-        elif node.op_type == "Range" and all(name in constants for name in node.input):
-            length = _range_length([constants[name] for name in node.input])
-        elif node.op_type == "Concat":
-            length = sum(given)
-        else:
-            length = min(max(given), _slice_length(node, constants))
-        lengths.update(dict.fromkeys(node.output, length))
+            lengths.update(dict.fromkeys(node.output, axes))
+        elif given and len(given) == sum(map(bool, node.input)):  # what else an input of the model gives is no list
+            lengths.update(dict.fromkeys(node.output, _list_length(node, given, constants)))
     return max(lengths.values(), default=0)
+
+
+def _list_length(node: onnx.NodeProto, given: list[float], constants: Mapping[str, TensorProto]) -> float:
+    """Most numbers that a node makes out of lists of these lengths."""
+    if node.op_type == "Gather" and len(given) == 2 and node.input[1] in constants:
+        return given[1]
+    if node.op_type == "Range" and all(name in constants for name in node.input):
+        return _range_length([constants[name] for name in node.input])
+    if node.op_type == "Slice":
+        return min(given[0], _slice_length(node, constants))
+    return sum(given) if node.op_type == "Concat" else max(given)
 
 
 def _most_axes(graph: onnx.GraphProto) -> float:
@@ -159,15 +161,12 @@ def _range_length(tensors: list[TensorProto]) -> float:
 
 
 def _slice_length(node: onnx.NodeProto, constants: Mapping[str, TensorProto]) -> float:
-    """Most numbers that a Slice takes out of a list; infinite where that is not known, and for other operators."""
-    if node.op_type != "Slice":
-        return math.inf
+    """Most numbers that a Slice takes out of a list; infinite where that is not known."""
     with suppress(ValueError, TypeError, KeyError, IndexError):
-        limits = {attribute.name: attribute.ints for attribute in node.attribute}
+        limits: Mapping[str, Any] = {attribute.name: attribute.ints for attribute in node.attribute}
         if len(node.input) > 2:
-            limits = {
-                name: numpy_helper.to_array(constants[node.input[at]]) for at, name in ((1, "starts"), (2, "ends"))
-            }
+            names = zip(("starts", "ends"), node.input[1:3], strict=True)
+            limits = {limit: numpy_helper.to_array(constants[name]) for limit, name in names}
         (start,), (end,) = limits["starts"], limits["ends"]
         if (start < 0) == (end < 0):  # counted from the same end
             return abs(int(end) - int(start))
