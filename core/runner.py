@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from core.common.errors import EdgePressError, ImagesError, RunLimitError, TargetRefused
+from core.common.memory import release_freed_memory
 from core.common.progress import Progress, portion
 from core.common.publish import StagedFile, check_output_folder, discard, stage
 from core.common.text import Text, say
@@ -140,6 +141,8 @@ def _run(
     )
     chosen = {one.target.id: one for one in artifacts}
     made = [chosen[one.target.id] if isinstance(one, UnverifiedArtifact) else one for one in made]
+    context.release_calibration()
+    release_freed_memory()
     gallery = Gallery(folder, task)
     evaluation = evaluate(
         artifacts,
@@ -275,6 +278,7 @@ def _make_all(
         part = portion(progress, len(made) / len(preflight), (len(made) + 1) / len(preflight))
         with at_target(result.target):
             made.append(_make(target_by_id(result.target), context, part))
+        release_freed_memory()
     on_targets_made(len(made))
     return made
 

@@ -50,7 +50,7 @@ from core.job.target_id import number_of, target_of
 from core.job.task_name import TaskName
 from core.labels.class_names import read_class_names
 from core.onnx_model.source import Source
-from core.preflight.in_helper import check_targets_in_helper, inspect_in_helper
+from core.preflight.in_helper import check_targets_in_helper, end_helper, inspect_in_helper
 from core.preprocessing import Fit, Preprocessing
 from core.quantization.observers.abs_max import METHODS
 from core.queue.choose_variant import choose_variant
@@ -342,6 +342,7 @@ def _convert(options: argparse.Namespace) -> tuple[str, bool]:
         arm.require()
     job = _job(options)
     print_preflight(job.preflight, Console(sys.stderr))
+    end_helper()
     store = JobStore(home())
     with JobProgress(ToolConsole(sys.stderr)) as progress:
         job_id, state = run_in_foreground(store, job, partial(_show_state, progress))

@@ -145,6 +145,10 @@ class _Recorded:
             self.similarity.update(expected, outputs)
         return outputs
 
+    def release_memory_after_runs(self) -> None:
+        self._there.release_memory_after_runs()
+        self._here.release_memory_after_runs()
+
     def close(self) -> None:
         self._there.close()
 

@@ -152,6 +152,9 @@ class _EmulatedOnnx:
     def run(self, feeds: Feeds) -> dict[str, Tensor]:
         return dict(zip(self.outputs, self._model.run(self._here.typed(feeds), self.outputs), strict=True))
 
+    def release_memory_after_runs(self) -> None:
+        """The emulated program keeps none: nothing to do."""
+
     def close(self) -> None:
         self._model.close()
 
@@ -171,6 +174,9 @@ class _EmulatedNcnn:
         blobs = self._here.output_blobs
         runs = [self._model.run(inputs, blobs) for inputs in self._here.to_blobs(feeds)]
         return self._here.from_blobs([dict(zip(blobs, run, strict=True)) for run in runs])
+
+    def release_memory_after_runs(self) -> None:
+        """The emulated program keeps none: nothing to do."""
 
     def close(self) -> None:
         self._model.close()

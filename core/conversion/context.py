@@ -400,6 +400,12 @@ class ConversionContext:
             self._calibrated = CalibratedModel(model, statistics)
         return self._calibrated
 
+    def release_calibration(self) -> None:
+        """Let go of what was measured on the calibration samples, once all files are made and chosen."""
+        self._calibrated = None
+        for name in ("prediction_noise", "candidate_noise"):
+            self.__dict__.pop(name, None)
+
     @property
     def calibration_count(self) -> int:
         """Number of inputs that :meth:`calibration_feeds` yields if every file can be read."""

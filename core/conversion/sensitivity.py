@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from heapq import nlargest
 from typing import Any
 
@@ -47,10 +48,10 @@ class CandidateNoise:
     def ratio(self, model: onnx.ModelProto) -> float:
         """The noise ratio of an ONNX model; infinite where it does not run."""
         try:
-            predictor = IsolatedPredictor(OnnxPredictor, serialize(model), threads=1)
-            return self._noise.ratio(
-                (expected, self._noise.predict(inputs, predictor.run(inputs))) for inputs, expected in self._samples
-            )
+            with closing(IsolatedPredictor(OnnxPredictor, serialize(model), threads=1)) as predictor:
+                return self._noise.ratio(
+                    (expected, self._noise.predict(inputs, predictor.run(inputs))) for inputs, expected in self._samples
+                )
         except ConversionError:
             return math.inf
 

@@ -112,7 +112,9 @@ def _open(one: UnverifiedArtifact, context: ConversionContext, task: AnyTask) ->
     """In the helper process: none of these files has run yet."""
     metrics = Metrics.empty(task, context.expected)
     try:
-        return Candidate(IsolatedPredictor(one.target.open, one.artifact, context.expected, threads=1), metrics)
+        predictor = IsolatedPredictor(one.target.open, one.artifact, context.expected, threads=1)
+        predictor.release_memory_after_runs()
+        return Candidate(predictor, metrics)
     except EdgePressError as exc:
         return Candidate(None, metrics, as_conversion_error(exc))
 

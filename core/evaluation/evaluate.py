@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from core.common.errors import ConversionError
+from core.common.memory import release_freed_memory
 from core.common.progress import Progress, portion
 from core.common.text import Text, say
 from core.common.unexpected_errors import as_conversion_error
@@ -33,6 +34,9 @@ from core.tasks.base import AnyTask, Budget, TruthMetric
 
 _COMPARED, _LAYERS = 0.7, 0.8
 """Shares of the progress bar when the outputs are compared, and when the layers are; the rest is for the latency."""
+
+_SAMPLES_BETWEEN_RELEASES = 8
+"""Samples after which memory that was freed goes back to the system; after each one of the first, too."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,7 @@ def evaluate(
     end_helper()
     # One thread for each model: they run side by side, and results cannot depend on the number of cores.
     source = open_source(context.source.path, threads=1)
+    source.release_memory_after_runs()
     candidates = {one.id: _candidate(one, context, task, errors[one.id], at_target) for one in files}
     metrics = Metrics.empty(task, context.expected)
     samples = _counted(context, portion(progress, 0.0, _COMPARED))
@@ -174,11 +179,13 @@ def evaluate(
     for predictor in (source, *(candidate.predictor for candidate in candidates.values())):
         if predictor is not None:
             predictor.close()
+    release_freed_memory()
 
     remaining = [one for one in files if candidates[one.id].error is None]
     progress(_COMPARED, say("Comparing layer by layer"))
     chosen = [(one.target, one.artifact) for one in remaining if not one.number]
     layers = {} if one_at_a_time else measure_layers(chosen, context)
+    release_freed_memory()
     latencies = _measure_latencies(remaining, candidates, context, at_target, portion(progress, _LAYERS, 1.0))
     return Evaluation(
         source=() if metrics.truth is None else metrics.truth.compute(),
@@ -234,7 +241,9 @@ def _candidate(
         return Candidate(None, metrics, error)
     try:
         with at_target(one.target.id):
-            return Candidate(one.target.open(one.artifact, context.expected, threads=1), metrics)
+            predictor = one.target.open(one.artifact, context.expected, threads=1)
+            predictor.release_memory_after_runs()
+            return Candidate(predictor, metrics)
     except Exception as exc:  # noqa: BLE001 - likewise
         return Candidate(None, metrics, error=as_conversion_error(exc))
 
@@ -244,6 +253,8 @@ def _counted(context: ConversionContext, progress: Progress) -> Iterator[Sample]
     count = context.test_sample_count
     for index, sample in enumerate(context.test_samples()):
         progress(index / count, say("Comparing with the original: picture {done} of {all}", done=index + 1, all=count))
+        if index < _SAMPLES_BETWEEN_RELEASES or index % _SAMPLES_BETWEEN_RELEASES == 0:
+            release_freed_memory()
         yield sample
 
 

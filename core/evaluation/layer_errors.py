@@ -1,14 +1,15 @@
 """The error of every layer of the new files against the source's, in the order of the graph.
 
 Each layer is compared in the tensor behind its bias and activation, with which runtimes compute it in one step. The
-source and the files run side by side, group of layers by group of layers, so that memory does not grow with the model.
+source runs beside one file after another, group of layers by group of layers, so that memory grows neither with the
+model nor with the number of files.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +19,7 @@ from core.job.comparison import LayerDifference, LayerPrecision
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.metrics.similarity import SimilarityMetric
+from core.onnx_model.serialize import serialize
 from core.onnx_model.weighted_layers import WeightedLayer, weighted_layers
 from core.runtimes.inner_tensors import in_groups, tensor_sizes, with_outputs
 from core.runtimes.onnx import OnnxPredictor
@@ -149,37 +151,41 @@ def _measure(
     wanted = {tensor for file in files for tensor in file.tensors.values()}
     names = list(dict.fromkeys(name for layer in layers for name in layer.tensors if name in wanted))
     samples = [feeds for feeds, _ in context.references]
-    is_first = True
-    for group in in_groups(names, tensor_sizes(source, names, samples[0]), group_bytes):
-        with ExitStack() as stack:
-            predictor = stack.enter_context(closing(OnnxPredictor(with_outputs(source, group), threads=1)))
-            runs = [(file, run) for file in files if (run := _load(file, group, stack)) is not None]
-            for feeds in samples:
-                if time.monotonic() > deadline and not is_first:
-                    return
-                _compare(runs, feeds, predictor.run(feeds))
-                is_first = False
+    for number, group in enumerate(in_groups(names, tensor_sizes(source, names, samples[0]), group_bytes)):
+        if number and time.monotonic() > deadline:
+            return
+        with closing(OnnxPredictor(serialize(with_outputs(source, group)), threads=1)) as predictor:
+            for file in files:
+                run = _load(file, group)
+                if run is not None:
+                    with closing(run):
+                        _compare_samples(file, run, predictor, samples, deadline=deadline, least=0 if number else 1)
 
 
-def _load(file: _File, group: Sequence[str], stack: ExitStack) -> TensorRun | None:
+def _compare_samples(
+    file: _File, run: TensorRun, source: OnnxPredictor, samples: Sequence[Feeds], *, deadline: float, least: int
+) -> None:
+    """As many samples as there is time for, and at least that many."""
+    for number, feeds in enumerate(samples):
+        if file.failed or (number >= least and time.monotonic() > deadline):
+            return
+        expected = source.run(feeds)
+        try:
+            file.compare(run, feeds, expected)
+        except Exception:  # noqa: BLE001 - likewise
+            file.failed = True
+
+
+def _load(file: _File, group: Sequence[str]) -> TensorRun | None:
     """The part of the file for this group; None where it has nothing of it, or has failed."""
     names = [name for name in group if name in set(file.tensors.values())]
     if not names or file.failed:
         return None
     try:
-        return stack.enter_context(closing(file.reader.open(names)))
+        return file.reader.open(names)
     except Exception:  # noqa: BLE001 - likewise
         file.failed = True
         return None
-
-
-def _compare(runs: Sequence[tuple[_File, TensorRun]], feeds: Feeds, expected: Mapping[str, Tensor]) -> None:
-    for file, run in runs:
-        if not file.failed:
-            try:
-                file.compare(run, feeds, expected)
-            except Exception:  # noqa: BLE001 - likewise
-                file.failed = True
 
 
 def _update(metric: SimilarityMetric, source: Tensor, other: Tensor) -> None:

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 
 from core.common.errors import ConversionError, EdgePressError
+from core.common.memory import release_freed_memory
 from core.process import messages
 from core.process.helper_process import HelperProcess
 from core.runtimes.predictor import Feeds, Predictor, Tensor
@@ -60,6 +61,14 @@ class IsolatedPredictor:
         """
         outputs: dict[str, Tensor] = self._call(_run, dict(feeds))
         return outputs
+
+    def release_memory_after_runs(self) -> None:
+        """Take memory for activations only during a run.
+
+        Raises:
+            ConversionError: the process has ended.
+        """
+        self._call(_release_after_runs)
 
     def close(self) -> None:
         """Release the memory.
@@ -119,7 +128,13 @@ def _run(key: int, feeds: Feeds) -> dict[str, Tensor]:
     return _loaded[key].run(feeds)
 
 
+def _release_after_runs(key: int) -> None:
+    if key in _loaded:
+        _loaded[key].release_memory_after_runs()
+
+
 def _close(key: int) -> None:
     predictor = _loaded.pop(key, None)
     if predictor is not None:
         predictor.close()
+        release_freed_memory()

@@ -36,6 +36,11 @@ def prepare() -> None:
     _helper.prepare()
 
 
+def end_helper() -> None:
+    """End the process, which holds memory; a further call starts another one."""
+    _helper.close()
+
+
 def inspect_in_helper(path: Path) -> Source:
     """As :func:`core.onnx_model.inspect.inspect`.
 

@@ -43,6 +43,7 @@ class NcnnPredictor:
         self._model = model
         self._expected = expected
         self._integers = model.integer_inputs
+        self._releases = False
         self._net: Any = ncnn.Net()
         self._net.opt.num_threads = threads or os.cpu_count() or 1
         # fp16 arithmetic exists on some CPUs only; outputs must not depend on the computer.
@@ -90,7 +91,12 @@ class NcnnPredictor:
         return tuple(self._model.outputs.values())
 
     def _run_sample(self, blobs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        # Freed when this returns, after the extractor let go of its blobs. The net's own keep what they have.
+        allocators = (self._ncnn.PoolAllocator(), self._ncnn.PoolAllocator()) if self._releases else None
         with self._net.create_extractor() as extractor:
+            if allocators is not None:
+                extractor.set_blob_allocator(allocators[0])
+                extractor.set_workspace_allocator(allocators[1])
             self._feed(extractor, blobs)
             return {blob: np.array(_extract(extractor, blob)) for blob in self.output_blobs}
 
@@ -130,6 +136,10 @@ class NcnnPredictor:
             self._feed(extractor, self.to_blobs(feeds)[0])
             for blob in sorted(blobs, key=lambda blob: places.get(blob, 0)):
                 yield blob, np.array(_extract(extractor, blob), copy=False)
+
+    def release_memory_after_runs(self) -> None:
+        """Take memory for blobs only during a run."""
+        self._releases = True
 
     def close(self) -> None:
         """Release the memory."""

@@ -71,6 +71,7 @@ class OnnxPredictor:
                 next_step=say("Look at the technical details; exporting the model again with a newer opset may help."),
                 detail=_first_lines(exc),
             ) from exc
+        self._releases = False
         self._types = {entry.name: _NUMPY_TYPES.get(entry.type) for entry in self._session.get_inputs()}
         self._takes_pictures = [_looks_like_pictures(entry.shape) for entry in self._session.get_inputs()] == [True]
         self._outputs = tuple(entry.name for entry in self._session.get_outputs())
@@ -103,6 +104,8 @@ class OnnxPredictor:
         typed = self.typed(feeds)
         options = ort.RunOptions()
         options.log_severity_level = _LOG_FATAL_ONLY
+        if self._releases:
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         try:
             with limited(lambda: setattr(options, "terminate", True)):
                 results = self._session.run(None, typed, options)
@@ -114,7 +117,7 @@ class OnnxPredictor:
                 next_step=self._what_to_check(),
                 detail=_first_lines(exc),
             ) from exc
-        return dict(zip(self._outputs, results, strict=True))
+        return dict(zip(self._outputs, map(_own, results), strict=True))
 
     def typed(self, feeds: Feeds) -> dict[str, Tensor]:
         """Its inputs among the feeds, in the element types that it takes.
@@ -139,9 +142,18 @@ class OnnxPredictor:
             "the step."
         )
 
+    def release_memory_after_runs(self) -> None:
+        """Take memory for activations only during a run; it was slower by up to a quarter."""
+        self._releases = True
+
     def close(self) -> None:
         """Release the memory."""
         del self._session
+
+
+def _own(result: Tensor) -> Tensor:
+    """A copy: onnxruntime's array keeps all memory of its session alive, for as long as somebody keeps the array."""
+    return result.copy() if isinstance(result, np.ndarray) and not result.flags.owndata else result
 
 
 @contextmanager

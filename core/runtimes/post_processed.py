@@ -47,6 +47,11 @@ class PostProcessedPredictor:
         finished = {**made, **self._tail.run({**feeds, **made})}
         return {name: finished[name] for name in self._outputs}
 
+    def release_memory_after_runs(self) -> None:
+        """Take memory for activations only during a run."""
+        self._head.release_memory_after_runs()
+        self._tail.release_memory_after_runs()
+
     def close(self) -> None:
         """Release the memory."""
         self._head.close()

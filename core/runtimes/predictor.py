@@ -35,6 +35,12 @@ class Predictor(Protocol):
             ConversionError: the runtime refused the input or failed.
         """
 
+    def release_memory_after_runs(self) -> None:
+        """Take memory for activations only during a run from now on, where many models are open; runs get slower.
+
+        A runtime keeps it for the next run otherwise.
+        """
+
     def close(self) -> None:
         """Release the memory; the predictor cannot be used afterwards."""
 

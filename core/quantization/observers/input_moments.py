@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 _BATCH_ROWS = 512
 """Rows that are collected before they are multiplied: one large product is much faster than many small ones."""
 
-_BATCH_VALUES = 500_000
+_BATCH_VALUES = 200_000
 """Values that are collected at most: every layer has a batch, and depthwise ones have many columns."""
 
 
@@ -34,7 +34,7 @@ class InputMoments:
         self._batch.append(rows)
         count = sum(part.shape[1] for part in self._batch)
         if count >= _BATCH_ROWS or sum(part.size for part in self._batch) >= _BATCH_VALUES:
-            self._flush()
+            self.flush()
 
     @property
     def is_empty(self) -> bool:
@@ -44,14 +44,14 @@ class InputMoments:
     @property
     def means(self) -> NDArray[np.float64]:
         """Mean of each column: shape (blocks, columns)."""
-        self._flush()
+        self.flush()
         assert self._sums is not None
         return self._sums / self._count
 
     @property
     def products(self) -> NDArray[np.float64]:
         """X^T X / rows, which is GPTQ's Hessian 2 X^T X up to a factor: shape (blocks, columns, columns)."""
-        self._flush()
+        self.flush()
         assert self._products is not None
         return self._products.astype(np.float64) / self._count
 
@@ -61,7 +61,8 @@ class InputMoments:
         means = self.means
         return self.products - means[:, :, np.newaxis] * means[:, np.newaxis, :]
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Count what was collected and let go of it."""
         if not self._batch:
             return
         rows = np.concatenate(self._batch, axis=1)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import onnx
-from onnx import numpy_helper
 
 from core.metrics.reference_check import ReferenceSamples
+from core.onnx_model.constants import Constants
 from core.quantization.onnx.calibration import CalibrationStatistics
 from core.quantization.onnx.quantize_weights import QuantizedWeights, round_for_float
 from core.runtimes.onnx import OnnxPredictor
@@ -52,11 +52,8 @@ class WeightsForFloat(Mapping[str, QuantizedWeights]):
         self._model = model
         self._moments = statistics.moments
         self._layers = {layer.weights: layer for layer in statistics.moments}
+        self._floats = Constants(model)
         self._rounded: dict[str, QuantizedWeights] = {}
-
-    @cached_property
-    def _floats(self) -> Mapping[str, Tensor]:
-        return {tensor.name: numpy_helper.to_array(tensor) for tensor in self._model.graph.initializer}
 
     @cached_property
     def _biases(self) -> Mapping[str, Tensor | None]:

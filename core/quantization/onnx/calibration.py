@@ -13,11 +13,13 @@ from onnx import helper, numpy_helper
 
 from core.common.errors import ConversionError
 from core.onnx_model.graph import copy_model, set_outputs
+from core.onnx_model.serialize import serialize
 from core.quantization.observers.histogram import Histogram
 from core.quantization.observers.input_moments import InputMoments
 from core.quantization.observers.ranges import Range, RangeMethod, choose_range
 from core.quantization.onnx.layers import QuantizableLayer, find_layers
 from core.quantization.onnx.patches import add_parts, add_patches, slice_nodes
+from core.runtimes.inner_tensors import tensor_shapes, with_outputs
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 
@@ -98,18 +100,24 @@ def collect_statistics(
     layers = [layer for layer in find_layers(model) if inputs[layer.node] in shapes]
     observed = copy_model(model)
     _add_reductions(observed, shapes)
+    _reduce_early(observed.graph, len(model.graph.node), list(shapes))
     set_outputs(observed, [name + suffix for name in shapes for suffix in (_MIN, _MAX, _VALUES)])
     with_patches = copy_model(observed)
     roles = _SampleRoles(count, held_out)
     patches = add_patches(with_patches, layers, shapes, density=_GPTQ_SAMPLES / roles.gptq_count)
+    _reduce_early(with_patches.graph, len(model.graph.node), list(shapes))
     with_patches.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(set(patches.values())))
     collector = _StatisticsCollector(list(shapes), {layer: patches[layer.node] for layer in layers})
-    plain = OnnxPredictor(observed)
+    # Serialised first, so that only onnxruntime's copies of the weights are left while samples run.
+    contents = serialize(observed), serialize(with_patches)
+    del observed, with_patches
+    plain = OnnxPredictor(contents[0])
     try:
-        detailed = OnnxPredictor(with_patches)
+        detailed = OnnxPredictor(contents[1])
         detailed.run(first)
     except ConversionError:
         detailed = plain  # without statistics of their inputs, layers are only rounded to the nearest
+    del contents
     kept: list[Feeds] = []
     fallback = first
     try:
@@ -224,6 +232,8 @@ class _StatisticsCollector:
         sums = {name: self._sums[fused.get(name, name)] / max(1, self._seen[fused.get(name, name)]) for name in ranges}
         mean_ranges = {name: (float(low), float(high)) for name, (low, high) in sums.items()}
         moments = {layer: moments for layer, moments in self._moments.items() if not moments.is_empty}
+        for each in moments.values():
+            each.flush()
         return CalibrationStatistics(ranges, histograms, moments, mean_ranges, held_out)
 
 
@@ -260,23 +270,20 @@ def _fused_tensors(model: onnx.ModelProto) -> dict[str, str]:
 def _float_shapes(model: onnx.ModelProto, names: list[str], sample: Feeds) -> dict[str, tuple[int, ...]]:
     """Shapes of the float32 tensors, found by one run: few files state them in full."""
     inputs = {value.name for value in model.graph.input}
-    probe = copy_model(model)
-    set_outputs(probe, [name for name in names if name not in inputs])
-    predictor = OnnxPredictor(probe, threads=0)
-    try:
-        tensors = {**{name: sample[name] for name in inputs if name in names}, **predictor.run(sample)}
-        return {name: tensors[name].shape for name in names if name in predictor.float_tensors}
-    finally:
-        predictor.close()
+    made = [name for name in names if name not in inputs]
+    predictor = OnnxPredictor(serialize(with_outputs(model, made)), threads=1)  # only its types are asked for
+    float_tensors = predictor.float_tensors
+    predictor.close()
+    shapes = {name: sample[name].shape for name in inputs if name in names}
+    shapes |= tensor_shapes(model, [name for name in made if name in float_tensors], sample)
+    return {name: shapes[name] for name in names if name in float_tensors}
 
 
 def _add_reductions(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Nodes that compute the minimum, the maximum and every n-th value of each tensor."""
     flat = numpy_helper.from_array(np.array([-1], np.int64), "__flat")
     model.graph.initializer.append(flat)
-    # onnxruntime runs nodes that are ready from the last one on: in this order each tensor is reduced as soon as it is
-    # made, and freed. In the other one all are kept to the end (48 tensors of 32 MB: 106 MB instead of 2470).
-    for number, (name, shape) in reversed(list(enumerate(shapes.items()))):
+    for number, (name, shape) in enumerate(shapes.items()):
         for operator, suffix in (("ReduceMin", _MIN), ("ReduceMax", _MAX)):
             model.graph.node.append(helper.make_node(operator, [name], [name + suffix], keepdims=0))
         model.graph.node.append(helper.make_node("Reshape", [name, "__flat"], [f"__flat_{number}"]))
@@ -284,3 +291,25 @@ def _add_reductions(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]
         every = max(1, int(np.prod(shape)) // _VALUES_PER_SAMPLE) | 1
         parts = list(slice_nodes(f"__flat_{number}", name + _VALUES, every=[every]))
         add_parts(model.graph, parts, f"__slice_{number}")
+
+
+def _reduce_early(graph: onnx.GraphProto, count: int, tensors: Sequence[str]) -> None:
+    """Sort the nodes that were added to a model: those that read the tensor that is made last come first.
+
+    onnxruntime runs nodes that are ready from the last one on: in this order each tensor is read as soon as it is made,
+    and freed. In others all are kept to the end (48 tensors of 32 MB: 106 MB instead of 2470).
+
+    Args:
+        graph: is changed.
+        count: number of its own nodes, which come first.
+        tensors: in the order in which they are made.
+    """
+    origins = {name: name for name in tensors}
+    added: dict[str, list[onnx.NodeProto]] = {name: [] for name in tensors}
+    nodes = list(graph.node)
+    for node in nodes[count:]:
+        origin = origins[node.input[0]]
+        origins.update(dict.fromkeys(node.output, origin))
+        added[origin].append(node)
+    del graph.node[:]
+    graph.node.extend([*nodes[:count], *(node for name in reversed(tensors) for node in added[name])])

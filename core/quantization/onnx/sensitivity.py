@@ -16,6 +16,7 @@ from core.job.comparison import NEGLIGIBLE_DIFFERENCE, OutputDifference
 from core.metrics.prediction_noise import PredictionNoise
 from core.metrics.similarity import ModelSimilarity
 from core.onnx_model.cost import Cost, cost_by_node
+from core.onnx_model.serialize import serialize
 from core.quantization.observers.ranges import Range
 from core.quantization.onnx.layers import QuantizableLayer
 from core.quantization.onnx.quantize_weights import QuantizedWeights
@@ -169,7 +170,10 @@ def select_precisions(
     layers = list(weights)
     if not layers or not samples:
         return Precisions()
-    predictor = OnnxPredictor(add_switches(model, weights, ranges, weight_only=weight_only, logits=noise is None))
+    # Serialised first, so that the copy with three times the weights is gone when onnxruntime makes its own.
+    content = serialize(add_switches(model, weights, ranges, weight_only=weight_only, logits=noise is None))
+    predictor = OnnxPredictor(content)
+    del content
     try:
         cost, macs = cost_by_node(model, {name: value.shape for name, value in samples[0].items()})
         switched = _SwitchedModel(predictor, samples, len(layers), noise, cost)
@@ -201,7 +205,7 @@ def noise_of_ranges(
     noise: PredictionNoise,
 ) -> float:
     """Noise ratio of the predictions with every layer in 8 bit; see :func:`select_nodes_to_exclude`."""
-    predictor = OnnxPredictor(add_switches(model, weights, ranges, logits=False))
+    predictor = OnnxPredictor(serialize(add_switches(model, weights, ranges, logits=False)))
     try:
         cost, _ = cost_by_node(model, {name: value.shape for name, value in samples[0].items()})
         switched = _SwitchedModel(predictor, samples, len(weights), noise, cost)

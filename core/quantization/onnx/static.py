@@ -15,6 +15,7 @@ from core.isolation.trial import measure_similarity
 from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
 from core.metrics.prediction_noise import PredictionNoise
 from core.metrics.reference_check import ReferenceSamples
+from core.onnx_model.constants import Constants
 from core.onnx_model.graph import copy_model, remove_unused_constants
 from core.quantization.observers.ranges import Range, RangeMethod
 from core.quantization.onnx.calibrated_model import WeightsForFloat
@@ -141,7 +142,7 @@ def _quantize_within(
     others: bool,
 ) -> StaticModel:
     """Quantise all but the failing nodes; those that are too sensitive are computed in float."""
-    floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    floats = Constants(model)
     writer = _Writer(model, ranges, floats, failing)
     weights = writer.round(statistics)
     try:
@@ -251,10 +252,9 @@ def _works(
     excluded: Collection[str],
 ) -> bool:
     """Whether the model without the excluded nodes can be quantised, runs, and does not lose its answers."""
-    floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     try:
         quantized = _quantize(model, ranges, sorted(excluded))
-        round_weights(quantized, statistics.moments, floats)
+        round_weights(quantized, statistics.moments, Constants(model))
     except Exception:  # noqa: BLE001 - as in quantize_static
         return False
     return check.passes(quantized)

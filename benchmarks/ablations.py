@@ -1,0 +1,210 @@
+"""What each ingredient of the static 8-bit file is worth: the file without it, and onnxruntime's own.
+
+    python benchmarks/ablations.py MODEL --images CALIBRATION --test-images OTHERS --size 224 --mean 127 --std 128
+
+Prints a Markdown table: how many of the original's answers stay on the other pictures, in the terms of the model's task
+(top-1, F1 of the objects, same text), the noise of the outputs, the size and the time of one picture, as shares of the
+original's, and the seconds for making the file. Each row is made in a process of its own; times are taken by turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import onnx
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.calibration import by_onnxruntime
+from core.common.progress import silent
+from core.conversion.context import ConversionContext
+from core.evaluation.choose_by_agreement import choose_by_agreement
+from core.evaluation.evaluate import UnverifiedArtifact
+from core.evaluation.paired_comparison import Candidate, Metrics, run_paired
+from core.inputs.samples import Sample
+from core.job.job import Job
+from core.preprocessing import Preprocessing
+from core.quantization.onnx.gptq import divide_by_scales
+from core.quantization.onnx.sensitivity import Precisions
+from core.runner import open_context, recognize_task
+from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.source import open_source
+from core.targets.onnx_quan_st import OnnxQuanSt
+from core.tasks.base import AnyTask
+
+_TIMED = 20
+"""Runs of each model for the time."""
+
+
+def _nearest(weights: Any, scales: Any, hessian: Any, *, bounds: Any = None) -> Any:  # noqa: ARG001
+    lower, upper = bounds or (-127, 127)
+    return np.clip(np.rint(divide_by_scales(weights, scales)), lower, upper).astype(np.int8)
+
+
+def _unbounded(layer: Any, ratios: Any) -> Any:  # noqa: ARG001
+    most = np.full(ratios.shape, 127, np.float32)
+    return type("Bounds", (), {"lower": -most, "upper": most})
+
+
+def _finest(_layer: Any, _weights: Any, scales: Any, _importance: Any) -> Any:
+    return np.ones_like(scales)
+
+
+def _full_range(_method: Any, _histogram: Any, min_max: Any) -> Any:
+    return min_max
+
+
+def _not_corrected(*_: Any) -> None:
+    """Leave the bias as it is."""
+
+
+def _all_in_8_bit(*_: Any, **__: Any) -> Precisions:
+    return Precisions()
+
+
+def _as_made(artifacts: Sequence[UnverifiedArtifact], *_: Any, **__: Any) -> list[UnverifiedArtifact]:
+    return list(artifacts)
+
+
+_Q = "core.quantization.onnx"
+_STOCK = "onnxruntime's own quantiser"
+
+WITHOUT: dict[str, dict[str, Any]] = {
+    "all of it": {},
+    "without GPTQ": {f"{_Q}.quantize_weights.gptq_round": _nearest},
+    "without bias correction": {f"{_Q}.quantize_weights._correct_bias": _not_corrected},
+    "without bounds against saturation": {
+        f"{_Q}.quantize_weights.weight_bounds": _unbounded,
+        f"{_Q}.quantize_weights.choose_wider_scales": _finest,
+    },
+    "min-max ranges": {f"{_Q}.calibration.choose_range": _full_range},
+    "all layers in 8 bit": {
+        f"{_Q}.static.select_precisions": _all_in_8_bit,
+        "benchmarks.ablations.choose_by_agreement": _as_made,
+    },
+    "chosen by noise alone": {"benchmarks.ablations.choose_by_agreement": _as_made},
+    "noise of outputs, not of answers": {"core.conversion.context.find_prediction_noise": lambda *_, **__: None},
+    _STOCK: {},
+}
+"""Row -> what is put in the place of which function."""
+
+
+def main() -> None:
+    """Make and measure every file, and print the table."""
+    arguments = parse()
+    if arguments.row:
+        print(json.dumps(measure(arguments)))
+        return
+    print("| static 8 bit | answers kept | noise of the outputs | size | time | seconds |")
+    print("|---|---|---|---|---|---|")
+    for row in WITHOUT:
+        command = [sys.executable, "-m", "benchmarks.ablations", *sys.argv[1:], "--row", row]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+        found = json.loads(done.stdout.splitlines()[-1])
+        print(
+            f"| {row} | {found['kept']:.1%} | {found['sqnr']:.1f} dB | {found['size']:.0%} | {found['time']:.2f} "
+            f"| {found['seconds']:.0f} |",
+            flush=True,
+        )
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument("--test-images", type=Path, required=True)
+    parser.add_argument("--size", type=lambda text: tuple(map(int, text.split(","))), required=True, help="H,W or both")
+    parser.add_argument("--mean", type=float, default=127.5)
+    parser.add_argument("--std", type=float, default=127.5)
+    parser.add_argument("--row", choices=WITHOUT, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, float]:
+    """Make one file, and hold it against the original."""
+    size = (arguments.size * 2)[:2]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        job = Job(
+            arguments.model.resolve(),
+            ("onnx_quan_st",),
+            Preprocessing(size, mean=(arguments.mean,), std=(arguments.std,)),
+            folder,
+            images=arguments.images.resolve(),
+            test_images=arguments.test_images.resolve(),
+        )
+        context, folders = open_context(job, folder)
+        task = recognize_task(job, context, folders)
+        start = time.perf_counter()
+        file = _stock(context, folder) if arguments.row == _STOCK else _ours(context, task, folder, arguments.row)
+        seconds = time.perf_counter() - start
+        share = file.stat().st_size / arguments.model.stat().st_size
+        return {**_compare(file, context, task), "size": share, "seconds": seconds}
+
+
+def _ours(context: ConversionContext, task: AnyTask, folder: Path, row: str) -> Path:
+    """As the target does it, with what the row says in the place of something."""
+    with ExitStack() as stack:
+        for name, value in WITHOUT[row].items():
+            stack.enter_context(patch(name.replace("benchmarks.ablations", __name__), value))
+        target = OnnxQuanSt()
+        place = folder / "made"
+        place.mkdir()
+        made = UnverifiedArtifact(target, target.make(context, place, silent), 0.0)
+        (chosen,) = choose_by_agreement([made], context, task=task, progress=silent, at_target=_no_target)
+        file: Path = chosen.artifact.files[0]
+        return file
+
+
+def _no_target(_: Any) -> Any:
+    return nullcontext()
+
+
+def _stock(context: ConversionContext, folder: Path) -> Path:
+    """With one scale for each channel of the weights, unsigned activations and ranges by minimum and maximum."""
+    path = folder / "stock.onnx"
+    onnx.save(by_onnxruntime(context.prepared.fresh(), context), path)
+    return path
+
+
+def _compare(file: Path, context: ConversionContext, task: AnyTask) -> dict[str, float]:
+    source, made = open_source(context.source.path, threads=1), OnnxPredictor(file, threads=1)
+    candidate = Candidate(made, Metrics.empty(task, context.expected))
+    run_paired(
+        (replace(sample, image=None) for sample in context.test_samples()),
+        source=source,
+        metrics=Metrics.empty(task, context.expected),
+        candidates={"onnx_quan_st": candidate},
+        task=task,
+        on_sample=lambda _: None,
+    )
+    if candidate.error is not None:
+        raise candidate.error
+    agreement = candidate.metrics.agreement.compute()
+    noise = min(difference.sqnr_db for difference in candidate.metrics.similarity.compute())
+    ratios = [_time(made, sample) / _time(source, sample) for sample in islice(context.test_samples(), _TIMED)]
+    return {"kept": agreement.value if agreement else float("nan"), "sqnr": noise, "time": float(np.median(ratios))}
+
+
+def _time(model: OnnxPredictor, sample: Sample) -> float:
+    start = time.perf_counter()
+    model.run(sample.feeds)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
