@@ -142,7 +142,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
         job = Job(
             arguments.model.resolve(),
             ("onnx_quan_st",),
-            Preprocessing(size, mean=(arguments.mean,), std=(arguments.std,)),
+            Preprocessing(size, mean=(arguments.mean,) * 3, std=(arguments.std,) * 3),
             folder,
             images=arguments.images.resolve(),
             test_images=arguments.test_images.resolve(),

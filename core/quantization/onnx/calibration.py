@@ -30,7 +30,7 @@ _ACTIVATIONS = ("Relu", "Clip")
 _GPTQ_SAMPLES = 20
 """Samples for GPTQ's statistics: each is costly, and more of them change little (docs/calibration.md)."""
 
-_HELD_OUT_SAMPLES = 16
+_HELD_OUT_SAMPLES = 32
 """Samples for the sensitivity analysis, at most: on those that GPTQ rounded for, the noise is next to nothing."""
 
 _MIN_TO_HOLD_OUT = 3

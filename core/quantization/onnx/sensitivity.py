@@ -90,11 +90,11 @@ _COUNT_GROWTH = 1.5
 _MAX_REMAINING_NOISE = 0.7
 """Share of the noise that may remain for an exclusion to be worth its bytes."""
 
-_SECONDS = (12.0, 48.0)
+_SECONDS = (6.0, 20.0)
 """For the ranking, and again for the trials after it, about. The second one where predictions count: few
 samples hold few objects."""
 
-_SECONDS_PER_MAC, _SECONDS_PER_VALUE, _SECONDS_PER_LAYER = 4e-11, 5e-9, 1e-4
+_SECONDS_PER_MAC, _SECONDS_PER_VALUE, _SECONDS_PER_LAYER = 2e-11, 4e-10, 1e-4
 """Of one run of the model with switches, which is what the number of samples follows from. By the clock, the same job
 would keep other layers on a busy computer."""
 
@@ -110,7 +110,7 @@ _QUICK_SAMPLES = 3
 _EXPECTED_TRIALS = 25
 """Number of exclusions tried after the ranking, about."""
 
-_CLOSER = 0.25
+_CLOSER = 0.05
 """Share of the noise limits at which a file that is closer to the original than was asked for ends its search."""
 
 _CLOSER_WORK = ((0.7, 0.0),)
@@ -340,13 +340,23 @@ class _Search:
         return best.precisions
 
     def closer(self) -> Tensor | None:
-        """Precisions with less noise than those that were chosen, for more bytes; None where there are none."""
+        """Precisions above those that were chosen, for more bytes and time; None where there are none.
+
+        Those with less noise, if there are any. Otherwise as many as are affordable: noise on a few samples then says
+        no more, but answers on many may.
+        """
         if self._chosen is None:
             return None
-        target, ranking = _CLOSER * self._limits.target, self._ranking
-        found = self._lower(self._chosen, ranking, W8A32, self._macs, _CLOSER_WORK, target=target)
+        target, ranking, chosen = _CLOSER * self._limits.target, self._ranking, self._chosen
+        found = self._lower(chosen, ranking, W8A32, self._macs, _CLOSER_WORK, target=target)
         found = self._lower(found, ranking, FLOAT, self._sizes, _CLOSER_BUDGETS, target=target)
-        return found.precisions if found.noise < _MAX_REMAINING_NOISE * self._chosen.noise else None
+        if found.noise < _MAX_REMAINING_NOISE * chosen.noise:
+            return found.precisions
+        affordable = chosen.precisions.copy()
+        for rung, costs, budget in ((W8A32, self._macs, _CLOSER_WORK), (FLOAT, self._sizes, _CLOSER_BUDGETS)):
+            layers = _within_budget(ranking, costs, budget[0][0] * float(costs.sum()))
+            affordable[layers] = np.minimum(affordable[layers], rung)
+        return None if np.array_equal(affordable, chosen.precisions) else affordable
 
     def _measure_layers(self) -> None:
         for index in range(self._sizes.size):
