@@ -127,3 +127,10 @@ def test_all_blobs_at_once_are_those_of_single_runs_though_memory_is_freed(predi
         ((_, alone),) = ((name, values.copy()) for name, values in predictor.extract({"x0": image(scale=3)}, [blob]))
         assert np.array_equal(at_once[blob], alone)
     assert list(at_once) == blobs
+
+
+def test_with_memory_released_after_runs_outputs_are_the_same(predictor):
+    expected = [predictor.run({"x0": image(seed)})["y0"] for seed in range(3)]
+    predictor.release_memory_after_runs()
+    for seed in range(3):
+        assert np.array_equal(predictor.run({"x0": image(seed)})["y0"], expected[seed])

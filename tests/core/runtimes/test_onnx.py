@@ -70,3 +70,17 @@ def test_errors_of_the_source_itself_name_its_file(tmp_path):
     with pytest.raises(SourceError, match=r"broken\.onnx") as caught, source_errors(path):
         OnnxPredictor(path)
     assert caught.value.detail and str(caught.value.next_step)
+
+
+def test_outputs_that_are_kept_do_not_keep_the_memory_of_their_session(tmp_path):
+    feeds = {"input": np.random.default_rng(0).standard_normal((1, 3, 32, 32)).astype(np.float32)}
+    predictor = OnnxPredictor(conv_net(tmp_path / "m.onnx"), threads=1)
+    assert predictor.run(feeds)["scores"].flags.owndata
+
+
+def test_with_memory_released_after_runs_outputs_are_the_same(tmp_path):
+    feeds = {"input": np.random.default_rng(0).standard_normal((1, 3, 32, 32)).astype(np.float32)}
+    predictor = OnnxPredictor(conv_net(tmp_path / "m.onnx"), threads=1)
+    expected = predictor.run(feeds)["scores"]
+    predictor.release_memory_after_runs()
+    assert all(np.array_equal(predictor.run(feeds)["scores"], expected) for _ in range(3))

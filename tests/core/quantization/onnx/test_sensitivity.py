@@ -141,6 +141,16 @@ def test_a_smaller_and_a_closer_model_are_made_on_request(tmp_path, monkeypatch)
     assert byte_size(made.closer.model) > byte_size(made.model)
 
 
+def test_a_closer_model_is_made_where_the_noise_shows_no_gain(tmp_path, monkeypatch):
+    """The answers on more samples decide between the two."""
+    limits = {"hardly": replace(sensitivity._OUTPUT_LIMITS["hardly"], budgets=(), work=((1.0, 0.0),))}
+    monkeypatch.setattr(sensitivity, "_OUTPUT_LIMITS", limits)
+    monkeypatch.setattr(sensitivity, "_CLOSER_BUDGETS", ((1.0, 0.0),))
+    monkeypatch.setattr(sensitivity, "_CLOSER", 1e9)  # so that nothing with less noise is looked for
+    made = static(chain(tmp_path / "net.onnx", outlier=300.0), others=True)
+    assert made.closer.in_float == 3 > made.in_float
+
+
 def test_layers_that_stay_in_8_bit_keep_their_rounded_weights(tmp_path):
     """Taken over from the model in which all are, they are what rounding once more would give."""
     model = chain(tmp_path / "net.onnx")
