@@ -18,6 +18,7 @@ from core.evaluation.first_run import try_first_run
 from core.evaluation.latency import measure_latency
 from core.evaluation.layer_errors import measure_layers
 from core.evaluation.paired_comparison import Candidate, Metrics, SampleResult, run_paired
+from core.evaluation.speed_notes import speed_notes
 from core.evaluation.verdict import failure, judge
 from core.inputs.samples import Sample
 from core.isolation.predictor import end_helper
@@ -133,7 +134,8 @@ class Evaluation:
             light=light,
             verdict=verdict,
         )
-        return comparison, tuple(_warnings(comparison, least))
+        speed = speed_notes(target.id, comparison.latency, source=self.source_latency, ncnn=self.latencies.get("ncnn"))
+        return comparison, (*_warnings(comparison, least), *speed)
 
 
 def evaluate(
