@@ -138,6 +138,7 @@ def _branch(
     """
     branch = onnx.GraphProto(name=prefix)
     own = copy_node(node)
+    own.name = prefix
     data, result = node.input[0], node.output[0]
     own.input[0] = _fake_quantize(branch, data, ranges.get(data), f"{prefix}_input")
     own.output[0] = f"{prefix}_exact"
