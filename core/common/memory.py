@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -48,7 +47,6 @@ def at_most_more(more: int) -> Iterator[None]:
 
 def release_freed_memory() -> None:
     """Give back to the system what this process has freed: glibc keeps it for itself, hundreds of MB of it."""
-    gc.collect()
     with suppress(OSError, AttributeError, TypeError):  # another system, or another C library
         ctypes.CDLL(None).malloc_trim(0)
 

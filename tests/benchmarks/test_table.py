@@ -11,6 +11,7 @@ def outcome(target: str, **changes: Any) -> dict[str, Any]:
         "next_step": None,
         "size_bytes": 50,
         "seconds": 2.0,
+        "comparison": {"light": "keeps"},
         "check": {"wrong": None, "cosine": 0.9876, "column": 0.5, "agreement": 0.5},
         **changes,
     }
@@ -28,10 +29,12 @@ TARGETS = ("onnx_fp16", "onnx_quan_dy", "onnx_quan_st", "ncnn", "ncnn_fp16", "nc
 def test_the_page_counts_shows_and_explains():
     refused = outcome("ncnn", status="refused", reason="No way.", next_step="Go round.")
     wrong = outcome("ncnn_quan", check={"wrong": "cosine 0.1", "cosine": 0.1, "agreement": None})
-    others = (outcome(target) for target in TARGETS if target not in ("ncnn", "ncnn_quan"))
+    others = [outcome(target) for target in TARGETS if target not in ("ncnn", "ncnn_quan", "onnx_fp16")]
+    others.append(outcome("onnx_fp16", comparison={"light": "look"}))
     page = document([row(refused, wrong, *others)], least=0.999, least_8_bit=0.9)
-    assert "| ncnn 32 bit | 0 | 1 | 0 | 0 |" in page
-    assert "| ncnn 8 bit | 0 | 0 | 0 | 1 |" in page
+    assert "| ncnn 32 bit | 0 | 0 | 1 | 0 | 0 |" in page
+    assert "| ONNX 16 bit | 0 | 1 | 0 | 0 | 0 |" in page and "| ONNX 8 bit static | 1 | 0 | 0 | 0 | 0 |" in page
+    assert "| ncnn 8 bit | 0 | 0 | 0 | 0 | 1 |" in page
     assert ".9876 (.5000) · 50.0% · 25% · 2 s" in page
     assert "- **net**, ncnn 32 bit: refused. No way. Go round." in page
     assert "n×3 float32" in page
@@ -53,7 +56,7 @@ def test_models_that_ncnn_lacks_the_same_operators_for_are_counted_together():
     page = document(rows, least=0.999, least_8_bit=0.9)
     assert "| 2 | failed | ncnn has no counterpart for these parts of the model: Tile, Pad. | net, net |" in page
     assert "| 1 | failed | A native library crashed. | other |" in page
-    assert "| ncnn 32 bit | 0 | 0 | 3 | 0 |" in page
+    assert "| ncnn 32 bit | 0 | 0 | 0 | 3 | 0 |" in page
 
 
 def failed_in_ncnn(reason: str) -> list[dict[str, Any]]:
