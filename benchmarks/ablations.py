@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +27,7 @@ import onnx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.calibration import by_onnxruntime
+from benchmarks.calibration import by_onnxruntime, in_own_process, parser_for_pictures
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.evaluation.choose_by_agreement import choose_by_agreement
@@ -111,9 +110,7 @@ def main() -> None:
     print("| static 8 bit | answers kept | noise of the outputs | size | time | seconds |")
     print("|---|---|---|---|---|---|")
     for row in WITHOUT:
-        command = [sys.executable, "-m", "benchmarks.ablations", *sys.argv[1:], "--row", row]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
-        found = json.loads(done.stdout.splitlines()[-1])
+        found = in_own_process("benchmarks.ablations", "--row", row)
         print(
             f"| {row} | {found['kept']:.1%} | {found['sqnr']:.1f} dB | {found['size']:.0%} | {found['time']:.2f} "
             f"| {found['seconds']:.0f} |",
@@ -123,13 +120,8 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--test-images", type=Path, required=True)
+    parser = parser_for_pictures(__doc__)
     parser.add_argument("--size", type=lambda text: tuple(map(int, text.split(","))), required=True, help="H,W or both")
-    parser.add_argument("--mean", type=float, default=127.5)
-    parser.add_argument("--std", type=float, default=127.5)
     parser.add_argument("--row", choices=WITHOUT, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -140,12 +132,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         job = Job(
-            arguments.model.resolve(),
+            arguments.model,
             ("onnx_quan_st",),
             Preprocessing(size, mean=(arguments.mean,) * 3, std=(arguments.std,) * 3),
             folder,
-            images=arguments.images.resolve(),
-            test_images=arguments.test_images.resolve(),
+            images=arguments.images,
+            test_images=arguments.test_images,
         )
         context, folders = open_context(job, folder)
         task = recognize_task(job, context, folders)

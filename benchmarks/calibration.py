@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ import onnx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from core.common.paths import PROJECT_ROOT
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
 from core.inputs.images import ImageReader, Split, read_folder
@@ -49,9 +51,7 @@ def main() -> None:
     print("| method | pictures | SQNR | agreement | MB | time | seconds | peak memory |")
     print("|---|---|---|---|---|---|---|---|")
     for method in METHODS:
-        command = [sys.executable, *sys.argv, "--method", method]
-        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        row = json.loads(printed.splitlines()[-1])
+        row = in_own_process("benchmarks.calibration", "--method", method)
         print(
             f"| {method} | {arguments.count} | {row['sqnr']:.1f} dB | {row['agreement']:.2%} | {row['size'] / 1e6:.2f} "
             f"| {row['time']:.2f} | {row['seconds']:.1f} | {row['memory']:.0f} MB |",
@@ -61,15 +61,30 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--test-images", type=Path, required=True)
-    parser.add_argument("--mean", type=float, default=127.5)
-    parser.add_argument("--std", type=float, default=127.5)
+    parser = parser_for_pictures(__doc__)
     parser.add_argument("--count", type=int, default=100, help="calibration pictures; fewer are repeated")
     parser.add_argument("--method", choices=METHODS, help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def parser_for_pictures(description: str | None) -> argparse.ArgumentParser:
+    """A parser of a model, its pictures and how they become numbers."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=lambda text: Path(text).resolve())
+    parser.add_argument("--images", type=lambda text: Path(text).resolve(), required=True)
+    parser.add_argument("--test-images", type=lambda text: Path(text).resolve(), required=True)
+    parser.add_argument("--mean", type=float, default=127.5)
+    parser.add_argument("--std", type=float, default=127.5)
+    return parser
+
+
+def in_own_process(module: str, *arguments: str) -> dict[str, float]:
+    """What a benchmark prints last, run with the same command line and some more arguments."""
+    command = [sys.executable, "-m", module, *sys.argv[1:], *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT_ROOT)}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, float]:

@@ -4,8 +4,8 @@
     python benchmarks/render_lines.py scenes --count 60 --photographs PHOTOGRAPHS
 
 With photographs several lines are put on each, for models that find text. The same seed gives the same pictures with
-the same fonts. Fonts are those of the system whose names are given, by
-default DejaVu and Noto CJK; without any it stops.
+the same fonts. Fonts are those of the system whose names are given, by default DejaVu and Noto CJK; without any it
+stops.
 """
 
 from __future__ import annotations

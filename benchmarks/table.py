@@ -66,7 +66,7 @@ def _summary(rows: Sequence[Row]) -> Iterator[str]:
     yield "| target | within the budget | over it, and told | refused | failed | wrong |"
     yield "|---|---|---|---|---|---|"
     for target, title in TITLES.items():
-        counts = Counter(_within_budget(row, target) or _verdict_for(row, target) for row in rows)
+        counts = Counter(_verdict_for(row, target) for row in rows)
         numbers = " | ".join(str(counts[verdict]) for verdict in ("keeps", "look", "refused", "failed", "wrong"))
         yield f"| {title} | {numbers} |"
 
@@ -137,17 +137,12 @@ def _reasons(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _verdict_for(row: Row, target: str) -> str:
+    """Of a file that is right EdgePress's own: "keeps" or "look"."""
     if row["broken"]:
         return _broken_as(row)
-    return next(_verdict(outcome) for outcome in row["outcomes"] if outcome["target"] == target)
-
-
-def _within_budget(row: Row, target: str) -> str | None:
-    """EdgePress's verdict on a file that is right: "keeps" or "look"; None for all others."""
-    outcomes = [outcome for outcome in row["outcomes"] if outcome["target"] == target]
-    if not outcomes or _verdict(outcomes[0]) != "converted":
-        return None
-    return str(outcomes[0]["comparison"]["light"])
+    outcome = next(outcome for outcome in row["outcomes"] if outcome["target"] == target)
+    verdict = _verdict(outcome)
+    return str(outcome["comparison"]["light"]) if verdict == "converted" else verdict
 
 
 def _broken_as(row: Row) -> str:

@@ -156,24 +156,31 @@ def _measure(
             return
         with closing(OnnxPredictor(serialize(with_outputs(source, group)), threads=1)) as predictor:
             for file in files:
-                run = _load(file, group)
-                if run is not None:
-                    with closing(run):
-                        _compare_samples(file, run, predictor, samples, deadline=deadline, least=0 if number else 1)
+                _compare_group(file, group, predictor, samples, deadline=deadline, least=0 if number else 1)
 
 
-def _compare_samples(
-    file: _File, run: TensorRun, source: OnnxPredictor, samples: Sequence[Feeds], *, deadline: float, least: int
+def _compare_group(
+    file: _File,
+    group: Sequence[str],
+    source: OnnxPredictor,
+    samples: Sequence[Feeds],
+    *,
+    deadline: float,
+    least: int,
 ) -> None:
     """As many samples as there is time for, and at least that many."""
-    for number, feeds in enumerate(samples):
-        if file.failed or (number >= least and time.monotonic() > deadline):
-            return
-        expected = source.run(feeds)
-        try:
-            file.compare(run, feeds, expected)
-        except Exception:  # noqa: BLE001 - likewise
-            file.failed = True
+    run = _load(file, group)
+    if run is None:
+        return
+    with closing(run):
+        for number, feeds in enumerate(samples):
+            if file.failed or (number >= least and time.monotonic() > deadline):
+                return
+            expected = source.run(feeds)
+            try:
+                file.compare(run, feeds, expected)
+            except Exception:  # noqa: BLE001 - likewise
+                file.failed = True
 
 
 def _load(file: _File, group: Sequence[str]) -> TensorRun | None:
