@@ -1,4 +1,4 @@
-"""What is said of a file that takes longer on this computer than what it was made from."""
+"""Why a file takes longer on this computer than what it was made from, and whom it is for."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ _SLOWER, _SLOWER_BY = 1.1, 0.5
 
 _WHY: Mapping[TargetId, Text] = {
     "onnx_fp16": say(
-        "Slower here than the original ({ratio} times its time): this processor computes it in 32 bit. It is for "
+        "This processor computes 16 bit in 32 bit, so the file is not faster here than the original. It is for "
         "graphics cards and phones that compute in 16 bit, and for its size."
     ),
     "onnx_quan_dy": say(
-        "Slower here than the original ({ratio} times its time): this file saves space, not time. For more speed try "
-        "the static 8 bit file."
+        "This file saves space, not time: it is slower here than the original. For more speed try the static 8 bit "
+        "file."
     ),
     "onnx_quan_st": say(
-        "Slower here than the original ({ratio} times its time): what stays in 32 bit for the answers, and the steps "
-        "between, cost more than 8 bit saves on this processor. It still saves space."
+        "What stays in 32 bit for the answers, and the steps between, cost more time than 8 bit saves on this "
+        "processor: the file is slower here than the original. It still saves space."
     ),
 }
 
 _NCNN = say(
-    "Slower here than the original ({ratio} times its time): ncnn is made for ARM processors, as in phones and small "
-    "boards. Judge it by its time there."
+    "ncnn is made for ARM processors, as in phones and small boards; here it is slower than the original. Judge it by "
+    "its time there."
 )
 
 _NCNN_8_BIT = say(
@@ -51,16 +51,13 @@ def speed_notes(
     if latency is None:
         return
     if _is_slower(latency, source):
-        yield _with(_WHY.get(target, _NCNN), latency, source)
+        yield _WHY.get(target, _NCNN)
     if target == "ncnn_quan" and ncnn is not None and _is_slower(latency, ncnn):
-        yield _with(_NCNN_8_BIT, latency, ncnn)
+        ratio = latency.median_one_thread / ncnn.median_one_thread
+        yield Text(_NCNN_8_BIT.template, {"ratio": f"{ratio:.1f}"})
 
 
 def _is_slower(one: Latency, other: Latency) -> bool:
     """With one thread, which other programs disturb least; and by more than single runs differ."""
     least = max(_SLOWER * other.median_one_thread, other.median_one_thread + _SLOWER_BY, other.p95_one_thread)
     return one.median_one_thread > least
-
-
-def _with(text: Text, one: Latency, other: Latency) -> Text:
-    return Text(text.template, {"ratio": f"{one.median_one_thread / other.median_one_thread:.1f}"})

@@ -12,9 +12,9 @@ def latency(milliseconds):
 
 
 @pytest.mark.parametrize("target", TARGET_IDS)
-def test_a_slower_file_is_told_with_its_factor_and_a_faster_one_is_not(target):
+def test_a_slower_file_is_told_and_whom_it_is_for_and_a_faster_one_is_not(target):
     (note,) = speed_notes(target, latency(15.0), source=latency(10.0))
-    assert "1.5 times" in str(note) and note.in_language("zh") != str(note)
+    assert "than the original" in str(note) and note.in_language("zh") != str(note)
     assert not list(speed_notes(target, latency(9.0), source=latency(10.0)))
     assert not list(speed_notes(target, None, source=latency(10.0)))
 
