@@ -5,12 +5,17 @@
 Prints a Markdown table: how many of the original's answers stay on the other pictures, in the terms of the model's task
 (top-1, F1 of the objects, same text), the noise of the outputs, the size and the time of one picture, as shares of the
 original's, and the seconds for making the file. Each row is made in a process of its own; times are taken by turns.
+
+Other quantisers are held against it in the same run, each in an environment of its own (``benchmarks/peers``)::
+
+    --peer nncf=ENVIRONMENT/bin/python --peer neural_compressor=ENVIRONMENT/bin/python
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -80,6 +85,8 @@ def _as_made(artifacts: Sequence[UnverifiedArtifact], *_: Any, **__: Any) -> lis
 
 _Q = "core.quantization.onnx"
 _STOCK = "onnxruntime's own quantiser"
+_PEERS = {"nncf": "NNCF", "neural_compressor": "Neural Compressor"}
+"""Name of its script in ``benchmarks/peers`` -> its row."""
 
 WITHOUT: dict[str, dict[str, Any]] = {
     "all of it": {},
@@ -109,7 +116,7 @@ def main() -> None:
         return
     print("| static 8 bit | answers kept | noise of the outputs | size | time | seconds |")
     print("|---|---|---|---|---|---|")
-    for row in WITHOUT:
+    for row in (*WITHOUT, *(title for name, title in _PEERS.items() if name in arguments.peer)):
         found = in_own_process("benchmarks.ablations", "--row", row)
         print(
             f"| {row} | {found['kept']:.1%} | {found['sqnr']:.1f} dB | {found['size']:.0%} | {found['time']:.2f} "
@@ -122,8 +129,13 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = parser_for_pictures(__doc__)
     parser.add_argument("--size", type=lambda text: tuple(map(int, text.split(","))), required=True, help="H,W or both")
-    parser.add_argument("--row", choices=WITHOUT, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    parser.add_argument(
+        "--peer", metavar="NAME=PYTHON", action="append", default=[], help=f"one of {', '.join(_PEERS)}, and its Python"
+    )
+    parser.add_argument("--row", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    arguments.peer = dict(peer.split("=", 1) for peer in arguments.peer)
+    return arguments
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, float]:
@@ -142,7 +154,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
         context, folders = open_context(job, folder)
         task = recognize_task(job, context, folders)
         start = time.perf_counter()
-        file = _stock(context, folder) if arguments.row == _STOCK else _ours(context, task, folder, arguments.row)
+        if arguments.row in WITHOUT and arguments.row != _STOCK:
+            file = _ours(context, task, folder, arguments.row)
+        else:
+            file = _by_a_peer(context, folder, arguments)
         seconds = time.perf_counter() - start
         share = file.stat().st_size / arguments.model.stat().st_size
         return {**_compare(file, context, task), "size": share, "seconds": seconds}
@@ -166,10 +181,22 @@ def _no_target(_: Any) -> Any:
     return nullcontext()
 
 
-def _stock(context: ConversionContext, folder: Path) -> Path:
-    """With one scale for each channel of the weights, unsigned activations and ranges by minimum and maximum."""
-    path = folder / "stock.onnx"
-    onnx.save(by_onnxruntime(context.prepared.fresh(), context), path)
+def _by_a_peer(context: ConversionContext, folder: Path, arguments: argparse.Namespace) -> Path:
+    """With its defaults, where it has them, from the prepared model and the same samples."""
+    model, path = context.prepared.fresh(), folder / "peer.onnx"
+    if arguments.row == _STOCK:
+        onnx.save(by_onnxruntime(model, context), path)
+        return path
+    name = next(name for name, title in _PEERS.items() if title == arguments.row)
+    source, samples = folder / "prepared.onnx", folder / "samples"
+    onnx.save(model, source)
+    samples.mkdir()
+    for number, feeds in enumerate(context.calibration_feeds(silent)):
+        np.savez(samples / f"{number:05}.npz", **feeds)
+    script = Path(__file__).parent / "peers" / f"{name}_quantizer.py"
+    command = [arguments.peer[name], str(script), str(source), str(samples), str(path)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    onnx.save(onnx.load(path), path)  # some write weights to a second file
     return path
 
 
