@@ -9,15 +9,16 @@ import streamlit as st
 from core.common.errors import EdgePressError
 from core.common.paths import is_file, is_folder, output_stem
 from core.queue.supervisor import get_supervisor
+from core.report.gallery_entries import read_entries
 from core.report.schema import Report
+from core.report.size_chart import chart_title
 from pages.parts.paths.folder_opener import can_open, open_folder
 from pages.parts.results.arm_check import show_arm_check
 from pages.parts.results.gallery import show_gallery
-from pages.parts.results.gallery_entry import read_entries
 from pages.parts.results.headline import show_headline
 from pages.parts.results.layer_chart import show_layers
 from pages.parts.results.result_card import show_card
-from pages.parts.results.result_chart import chart_title, show_chart
+from pages.parts.results.result_chart import show_chart
 from pages.parts.results.result_table import show_table
 from pages.parts.results.variants import show_variants
 from pages.parts.widgets import number_format

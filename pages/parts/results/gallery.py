@@ -8,8 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from core.job.target_id import TargetId
+from core.report.gallery_entries import GalleryEntry
 from core.report.schema import Report
-from pages.parts.results.gallery_entry import GalleryEntry
 from pages.parts.results.gallery_grid import COLUMNS, show_row
 from pages.parts.results.gallery_pair import choose_pairing, is_changed, show_pair
 from pages.parts.widgets.error_message import fragment

@@ -10,8 +10,8 @@ import streamlit as st
 
 from core.common.paths import is_file
 from core.job.target_id import TargetId
+from core.report.gallery_entries import Answer, GalleryEntry
 from core.targets import target_by_id
-from pages.parts.results.gallery_entry import Answer, GalleryEntry
 from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain

@@ -10,13 +10,13 @@ from typing import Any
 import streamlit as st
 
 from core.job.target_id import TargetId
+from core.report.changed_words import changes
 from core.report.drawing.changes import Mark, compare_objects, compare_points
 from core.report.drawing.picture import draw
+from core.report.gallery_entries import Answer, GalleryEntry
 from core.report.schema import Report
 from core.targets import target_by_id
 from core.tasks.objects.object_task import STORED_SHARE
-from pages.parts.results.changed_words import changes
-from pages.parts.results.gallery_entry import Answer, GalleryEntry
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 

@@ -11,7 +11,7 @@ from core.common.percent import percent
 from core.common.text import Text, plural, say
 from core.report.drawing.changes import ObjectChanges, compare_objects, compare_points
 from core.report.drawing.class_map import read_map
-from pages.parts.results.gallery_entry import Answer
+from core.report.gallery_entries import Answer
 
 
 def changes(source: Mapping[str, Any], answer: Answer, score: float) -> tuple[Text, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from core.common import number_format
 from core.common.percent import percent
 from core.common.text import Text, plural, say
 from core.job.comparison import Agreement
 from core.report.schema import OutcomeEntry, Report, SourceEntry
 from core.report.wording import TRUTH_TITLES, difference, truth_of
-from pages.parts.widgets import number_format
 
 SPEED_HELP = say(
     "How many times as fast as the original on this computer, with one processor core. On a phone or a small board it "

@@ -3,7 +3,7 @@
 import pytest
 
 from core.common.paths import is_file
-from pages.parts.results.gallery_entry import GalleryEntry, read_entries
+from core.report.gallery_entries import GalleryEntry, read_entries
 
 
 @pytest.mark.parametrize("kind", [{}, [], {"a": 1}, 5, None])
