@@ -1,0 +1,323 @@
+"""The pictures on which the files differ most from the original, with the predictions of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from core.common.errors import ImagesError
+from core.common.number_format import percent, similarity
+from core.common.text import Text, plural, say
+from core.decoding import read_picture
+from core.html_report.asked import file_name, jpeg, picture_address
+from core.html_report.finished_job import FinishedJob
+from core.html_report.parts import Tell
+from core.job.target_id import TargetId
+from core.report.changed_words import changes
+from core.report.drawing.changes import Mark, compare_objects, compare_points
+from core.report.drawing.picture import draw
+from core.report.gallery_entries import Answer, GalleryEntry
+from core.report.recommendation import recommend
+from core.report.schema import OutcomeEntry, Report
+from core.targets import target_by_id
+
+DRAWN = frozenset({"objects", "points", "map", "image"})
+"""Kinds of predictions that are drawn over their pictures; others fit on a line."""
+
+_MOST_OF_TAKEN, _MOST_OF_OTHERS, _MOST_IN_GRID, _MOST_UNCHANGED = 6, 2, 12, 3
+"""Pictures of the recommended files, of each other file, of all together where predictions fit on a line; and where
+nothing changed."""
+
+_SIDE, _SIDE_IN_GRID, _SIDE_OF_LINES = 512, 320, 640
+"""Longer side of a picture in pixels: drawn over, in the grid, and of a line of text."""
+
+_QUALITY = 75
+
+MOST_BYTES = 3_500_000
+"""Of all drawings together, about: then no further ones are made."""
+
+_DAMAGED = (ValueError, TypeError, KeyError, IndexError)
+"""What reading a damaged prediction raises."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture with a prediction drawn over it."""
+
+    name: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One picture, as the original and as a file see it."""
+
+    words: str
+    """What changed."""
+
+    file: str
+    truth: str
+    """The right answer; empty where it is not known or no text."""
+
+    is_changed: bool
+    left: Drawing
+    right: Drawing
+
+
+@dataclass(frozen=True)
+class PairsOf:
+    """Those of one file."""
+
+    name: str
+    about: str
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A prediction that fits on a line."""
+
+    name: str
+    words: str
+    is_changed: bool = False
+
+
+@dataclass(frozen=True)
+class LinesOf:
+    """One picture with the predictions of all files."""
+
+    picture: str
+    """A ``data:`` address; empty where it cannot be read any more."""
+
+    file: str
+    truth: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class WorstPictures:
+    """The section: pairs of drawings, or pictures with lines."""
+
+    about: str
+    pairs: tuple[PairsOf, ...] = ()
+    grid: tuple[LinesOf, ...] = ()
+    is_text: bool = False
+    """Whether the pictures are lines of text, which are wide."""
+
+    signs: str = ""
+    """What the signs in the drawings mean."""
+
+
+def worst_pictures(finished: FinishedJob, tell: Tell) -> WorstPictures | None:
+    """The section; None for a job without pictures or files."""
+    entries, results = finished.entries, _in_order(finished.report)
+    if not entries or not results:
+        return None
+    kinds = {entry.source.get("kind") for entry in entries}
+    if kinds & DRAWN:
+        pairs = tuple(_pairs(finished, results, tell))
+        signs = say("Signs: − only in the original, + only in the file, ↔ moved, ≠ of another class.")
+        about = say("For each file the test pictures on which it differs most from the original.")
+        return WorstPictures(tell(about), pairs, signs=tell(signs) if "objects" in kinds else "") if pairs else None
+    return _grid(finished, [result.target for result in finished.report.converted], is_text="text" in kinds, tell=tell)
+
+
+def changed_count(entries: Sequence[GalleryEntry], target: TargetId) -> int:
+    """On how many of the stored pictures a file's prediction is another one."""
+    return sum(entry.answers[target].changed for entry in entries if target in entry.answers)
+
+
+def _in_order(report: Report) -> list[OutcomeEntry]:
+    """The recommended files first."""
+    found = recommend(report)
+    taken = [found.target, found.device_target]
+    return sorted(report.converted, key=lambda one: taken.index(one.target) if one.target in taken else len(taken))
+
+
+def _pairs(finished: FinishedJob, results: Sequence[OutcomeEntry], tell: Tell) -> Iterator[PairsOf]:
+    found = recommend(finished.report)
+    pictures: dict[str, Image.Image | None] = {}
+    size = 0
+    for result in results:
+        is_taken = result.target in (found.target, found.device_target)
+        pairs: list[Pair] = []
+        for entry in _chosen(finished.entries, result.target, _MOST_OF_TAKEN if is_taken else _MOST_OF_OTHERS):
+            if entry.picture not in pictures:
+                pictures[entry.picture] = _open(finished.pictures, entry)
+            image = pictures[entry.picture]
+            if image is None or size > MOST_BYTES:
+                continue
+            pair = _pair(entry, result, image, finished.report, tell)
+            size += len(pair.left.svg) + len(pair.right.svg)
+            pairs.append(pair)
+        if pairs:
+            yield PairsOf(
+                tell(target_by_id(result.target).title), _about(finished.entries, result.target, tell), tuple(pairs)
+            )
+
+
+def _about(entries: Sequence[GalleryEntry], target: TargetId, tell: Tell) -> str:
+    count = changed_count(entries, target)
+    if not count:
+        return tell(say("Its answers to all pictures are the original's; these came closest to a change."))
+    return tell(
+        plural(
+            "{count} of {all} pictures has another answer than the original's.",
+            "{count} of {all} pictures have other answers than the original's.",
+            count=count,
+            all=len(entries),
+        )
+    )
+
+
+def _chosen(entries: Sequence[GalleryEntry], target: TargetId, most: int) -> list[GalleryEntry]:
+    """Those that differ most; where none does, a few."""
+    answered = [entry for entry in entries if target in entry.answers]
+
+    def likeness(entry: GalleryEntry) -> tuple[float, float]:
+        answer = entry.answers[target]
+        return answer.agreement, 1.0 if answer.cosine is None else answer.cosine
+
+    changed = sorted((entry for entry in answered if entry.answers[target].changed), key=likeness)
+    return changed[:most] or sorted(answered, key=likeness)[: min(most, _MOST_UNCHANGED)]
+
+
+def _open(folder: Path, entry: GalleryEntry) -> Image.Image | None:
+    try:
+        return read_picture(entry.picture_in(folder))
+    except (ImagesError, OSError):
+        return None
+
+
+def _pair(entry: GalleryEntry, result: OutcomeEntry, image: Image.Image, report: Report, tell: Tell) -> Pair:
+    answer = entry.answers[result.target]
+    score = report.task.options.score or 0.0
+    try:
+        words = " · ".join(tell(change) for change in changes(entry.source, answer, score))
+    except _DAMAGED:
+        words = ""
+    marks = _marks(entry, answer, score)
+    names = (tell(say("Original")), tell(target_by_id(result.target).title))
+    data = jpeg(image, _SIDE, _QUALITY)
+    size = entry.size or (image.height, image.width)
+    drawings = [
+        Drawing(name, _drawn(prediction, data, size, report, marked, score, f"{name}: {file_name(entry.file)}"))
+        for name, prediction, marked in zip(names, (entry.source, answer.prediction), marks, strict=True)
+    ]
+    return Pair(words, tell(file_name(entry.file)), _truth(entry, tell), answer.changed, *drawings)
+
+
+def _drawn(
+    prediction: Mapping[str, Any],
+    picture: bytes,
+    size: tuple[int, int],
+    report: Report,
+    marks: Mapping[int, Mark],
+    score: float,
+    title: str,
+) -> str:
+    """The picture alone, where the prediction is damaged."""
+    names = report.task.class_names
+    try:
+        return draw(prediction, picture, size, class_names=names, score=score, marks=marks, title=title)
+    except _DAMAGED:
+        return draw({}, picture, size, title=title)
+
+
+def _marks(entry: GalleryEntry, answer: Answer, score: float) -> tuple[Mapping[int, Mark], Mapping[int, Mark]]:
+    """What to mark on the left and on the right."""
+    try:
+        if entry.source.get("kind") == "objects":
+            objects = compare_objects(entry.source, answer.prediction, score)
+            return objects.source_marks, objects.other_marks
+        if entry.source.get("kind") == "points":
+            return {}, compare_points(entry.source, answer.prediction).marks
+    except _DAMAGED:
+        pass
+    return {}, {}
+
+
+def _truth(entry: GalleryEntry, tell: Tell) -> str:
+    return "" if entry.truth is None else tell(say("Right answer: {label}", label=entry.truth))
+
+
+def _grid(finished: FinishedJob, targets: Sequence[TargetId], *, is_text: bool, tell: Tell) -> WorstPictures:
+    entries = finished.entries
+    changed = [
+        entry
+        for entry in entries
+        if any(entry.answers[target].changed for target in targets if target in entry.answers)
+    ]
+    if changed:
+        about = say(
+            "On {count} of {all} pictures at least one file gives another answer than the original. The most changed "
+            "come first.",
+            count=len(changed),
+            all=len(entries),
+        )
+    else:
+        about = say("The answers of all files to all pictures are the original's. Some examples:")
+    shown = changed[:_MOST_IN_GRID] or entries[:_MOST_UNCHANGED]
+    side = _SIDE_OF_LINES if is_text else _SIDE_IN_GRID
+    return WorstPictures(
+        tell(about),
+        grid=tuple(_lines_of(entry, targets, finished.pictures, side, tell) for entry in shown),
+        is_text=is_text,
+    )
+
+
+def _lines_of(entry: GalleryEntry, targets: Sequence[TargetId], folder: Path, side: int, tell: Tell) -> LinesOf:
+    image = _open(folder, entry)
+    original = Line(tell(say("Original")), tell(_words(entry.source)))
+    lines = (
+        _line(tell(target_by_id(target).title), entry.answers[target], entry.source, tell)
+        for target in targets
+        if target in entry.answers
+    )
+    return LinesOf(
+        "" if image is None else picture_address(image, side, _QUALITY),
+        tell(file_name(entry.file)),
+        _truth(entry, tell),
+        tuple(line for line in (original, *lines) if line.words),
+    )
+
+
+def _line(name: str, answer: Answer, source: Mapping[str, Any], tell: Tell) -> Line:
+    """One file's prediction; where class or text is the original's, which stands above, the score is enough."""
+    words = _percent(answer.prediction) if _is_same(answer.prediction, source) else tell(_words(answer.prediction))
+    if not words and answer.cosine is not None:
+        words = tell(say("similarity {similarity}", similarity=similarity(answer.cosine)))
+    return Line(name, words, answer.changed)
+
+
+def _is_same(prediction: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
+    key = {"classes": "label", "text": "text"}.get(str(prediction.get("kind")))
+    if key is None or "present" in prediction:
+        return False
+    return bool(prediction.get(key) == source.get(key))
+
+
+def _words(prediction: Mapping[str, Any]) -> Text | str:
+    match prediction.get("kind"):
+        case "classes":
+            present = prediction.get("present")
+            if isinstance(present, list):
+                return ", ".join(map(str, present)) or say("none")
+            return f"{prediction.get('label')} · {_percent(prediction)}"
+        case "text":
+            return say("{text} · {score}", text=prediction.get("text") or say("no text"), score=_percent(prediction))
+        case "scores":
+            scores = prediction.get("scores")
+            numbers = scores if isinstance(scores, list) else []
+            return ", ".join(f"{score:.2f}" for score in numbers if isinstance(score, (int, float)))
+        case _:
+            return ""
+
+
+def _percent(prediction: Mapping[str, Any]) -> str:
+    score = prediction.get("score")
+    return percent(float(score) if isinstance(score, (int, float)) else None)
