@@ -23,6 +23,9 @@ class Answer:
     device_sentence: str
     """Empty where there is no other file for phones and small boards."""
 
+    caution: str
+    """Empty where there were test samples enough."""
+
     basis: str
     """On what the files were compared, and what was aimed at."""
 
@@ -40,6 +43,7 @@ def answer(finished: FinishedJob, tell: Tell) -> Answer:
         tone=_TONES[found.confidence],
         sentence=tell(found.sentence),
         device_sentence="" if found.device_sentence is None else tell(found.device_sentence),
+        caution="" if found.caution is None else tell(found.caution),
         basis=tell(basis(finished)),
         others=tuple(Fact(tell(target_by_id(other.target).title), tell(other.clause)) for other in found.others),
     )

@@ -70,7 +70,7 @@ def asked(finished: FinishedJob, tell: Tell) -> Asked:
 def _job(finished: FinishedJob, tell: Tell) -> Iterator[Fact]:
     job, report = finished.job, finished.report
     titles = [target_by_id(outcome.target).title for outcome in report.outcomes]
-    yield Fact(tell(say("Files to make")), listed(titles, tell, most=len(titles)))
+    yield Fact(tell(say("Files to make")), listed(titles, tell, most=len(titles), separator=say("; ")))
     if report.task.budget is not None:
         yield Fact(
             tell(say("Aim")),
@@ -92,7 +92,9 @@ def _samples(count: int) -> Text:
 def _model(finished: FinishedJob, tell: Tell) -> Iterator[Fact]:
     source, task = finished.report.source, finished.report.task
     yield Fact(tell(say("File")), tell(source.path.name))
-    yield Fact(tell(say("Taken for")), f"{tell(TASK_TITLES[task.name])}. {tell(task.words)}".strip(" ."))
+    title = TASK_TITLES[task.name]
+    reason = say("{task}. {reason}", task=title, reason=task.words) if task.words.template else title
+    yield Fact(tell(say("Taken for")), tell(reason))
     if task.class_names:
         yield Fact(
             tell(say("Classes")),

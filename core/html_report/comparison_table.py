@@ -102,7 +102,7 @@ def kept_cell(outcome: OutcomeEntry, report: Report, tell: Tell) -> Cell:
     if agreement is None:
         return _NOTHING
     low, high = (percent(share) for share in (agreement.low, agreement.high))
-    interval = "" if low == high else tell(say("{low} to {high}", low=low, high=high))
+    interval = () if low == high else (tell(say("{low} to {high}", low=low, high=high)),)
     return Cell(percent(agreement.value), interval)
 
 
@@ -136,7 +136,7 @@ def _row(outcome: OutcomeEntry, report: Report, tell: Tell) -> Iterator[Cell]:
     if is_tried_on_arm(report):
         yield _arm(outcome, tell)
     share = outcome.size_share(source)
-    part = "" if share is None else tell(say("{part} of the original", part=number_format.part(share)))
+    part = () if share is None else (tell(say("{part} of the original", part=number_format.part(share))),)
     yield Cell(number_format.size(outcome.size_bytes), part)
     own = None if outcome.comparison is None else outcome.comparison.latency_ms
     yield _one_thread(own, source.latency_ms, tell)
@@ -151,7 +151,7 @@ def _right(figure: TruthFigure | None, tell: Tell) -> Cell:
     if figure is None:
         return _NOTHING
     by = difference(figure)
-    return Cell(percent(figure.value), "" if by is None else tell(by))
+    return Cell(percent(figure.value), () if by is None else (tell(by),))
 
 
 def _arm(outcome: OutcomeEntry, tell: Tell) -> Cell:
@@ -176,8 +176,8 @@ def _all_threads(latency: Latency | None, original: Latency | None, tell: Tell) 
 
 
 def _time(median: float, p95: float, before: float | None, tell: Tell) -> Cell:
-    slowest = number_format.milliseconds(p95)
+    slowest = tell(say("p95 {time}", time=number_format.milliseconds(p95)))
     if before is None or not median:
-        return Cell(number_format.milliseconds(median), tell(say("p95 {time}", time=slowest)))
-    below = say("{times} as fast, p95 {time}", times=number_format.times(before / median), time=slowest)
-    return Cell(number_format.milliseconds(median), tell(below))
+        return Cell(number_format.milliseconds(median), (slowest,))
+    faster = tell(say("{times} as fast", times=number_format.times(before / median)))
+    return Cell(number_format.milliseconds(median), (faster, slowest))

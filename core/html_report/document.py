@@ -10,7 +10,6 @@ from markupsafe import Markup
 from core.common import number_format
 from core.common.paths import ASSETS
 from core.common.text import Language, Text, say
-from core.common.version import VERSION
 from core.html_report.answer import answer
 from core.html_report.asked import asked
 from core.html_report.comparison_table import column_notes, comparison_table, truth_table
@@ -76,13 +75,7 @@ def render(finished: FinishedJob, language: Language) -> str:
         style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
         words={name: tell(words) for name, words in _WORDS.items()},
         title=tell(report.source.path.name),
-        subtitle=tell(
-            say(
-                "{moment} · EdgePress {version}",
-                moment=number_format.moment(finished.state.finished or finished.state.created),
-                version=VERSION if report.environment is None else report.environment.edgepress,
-            )
-        ),
+        subtitle=_subtitle(finished),
         answer=answer(finished, tell),
         asked=asked(finished, tell),
         table_data=comparison_table(report, tell),
@@ -93,3 +86,9 @@ def render(finished: FinishedJob, language: Language) -> str:
         layers=layer_errors(report, tell),
         how=settings(finished, tell),
     )
+
+
+def _subtitle(finished: FinishedJob) -> str:
+    """When it was made, and by which version, where that is known."""
+    moment, found = number_format.moment(finished.state.finished or finished.state.created), finished.report.environment
+    return moment if found is None else f"{moment} · EdgePress {found.edgepress}"

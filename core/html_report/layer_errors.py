@@ -73,8 +73,8 @@ def _table(layers: Sequence[LayerEntry], tell: Tell) -> Table:
 
 def _row(index: int, layer: LayerEntry, decibels: float, has_shares: bool, tell: Tell) -> Iterator[Cell]:
     yield Cell(str(index))
-    yield Cell(tell(shortened(layer.name, 60)))
-    yield Cell(tell(shortened(layer.operator, 30)))
+    yield Cell(tell(shortened(layer.name, 60)), is_name=True)
+    yield Cell(tell(shortened(layer.operator, 30)), is_name=True)
     yield Cell(tell(PRECISIONS[layer.precision]))
     yield Cell(number_format.decibels(decibels))
     if has_shares:

@@ -33,11 +33,14 @@ class Cell:
     """Of a table."""
 
     words: str
-    below: str = ""
-    """A second, smaller line."""
+    below: tuple[str, ...] = ()
+    """Smaller lines under them."""
 
     tone: str = ""
     """Class of its colour: a key of :data:`core.report.wording.STATE_LETTERS`."""
+
+    is_name: bool = False
+    """Whether it is a name of strangers, which may be long."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,10 @@ def teller(language: Language) -> Tell:
     return lambda words: words.in_language(language) if isinstance(words, Text) else visible(words)
 
 
-def listed(words: Sequence[Text | str], tell: Tell, *, most: int) -> str:
+def listed(words: Sequence[Text | str], tell: Tell, *, most: int, separator: Text | None = None) -> str:
     """A list in a sentence; of a long one the beginning, and how many more there are."""
     shown = [tell(one) for one in words[:most]]
     left = len(words) - len(shown)
     if left:
         shown.append(tell(say("{count} more", count=left)))
-    return tell(say(", ")).join(shown)
+    return tell(separator or say(", ")).join(shown)

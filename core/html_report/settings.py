@@ -67,7 +67,7 @@ def settings(finished: FinishedJob, tell: Tell) -> Settings:
         command=command_line(job),
         command_note=tell(note) if job.class_names else "",
         notes=tuple(map(tell, report.words.notes)),
-        files=tuple(_notes(outcome, report, tell) for outcome in report.outcomes),
+        files=tuple(_notes(outcome, tell) for outcome in report.outcomes),
         variants=_variants(report, tell),
         skipped=tuple(_skipped(report, tell)),
     )
@@ -124,11 +124,10 @@ def _environment(report: Report, tell: Tell) -> Iterator[Fact]:
     yield Fact(tell(say("Operating system")), tell(found.system))
 
 
-def _notes(outcome: OutcomeEntry, report: Report, tell: Tell) -> NotesOf:
+def _notes(outcome: OutcomeEntry, tell: Tell) -> NotesOf:
     found, comparison, words = state(outcome), outcome.comparison, outcome.words
     sentences = (
         comparison.words if comparison is not None and comparison.words.template else None,
-        *explanations.truths(outcome, report.source),
         *words.notes,
         words.reason,
         words.next_step,
@@ -152,7 +151,7 @@ def _variants(report: Report, tell: Tell) -> Table | None:
     """The files between which there is a choice; None where there is none."""
     rows = [
         (
-            Cell(file_id(outcome.target, variant.number), tell(say("in use")) if is_used else ""),
+            Cell(file_id(outcome.target, variant.number), (tell(say("in use")),) if is_used else ()),
             Cell(
                 f"{STATE_LETTERS[variant.comparison.light]} {tell(light_word(variant.comparison))}",
                 tone=variant.comparison.light,

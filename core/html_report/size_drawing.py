@@ -47,7 +47,7 @@ def size_drawing(report: Report, tell: Tell) -> Chart | None:
         *_curves(variants, x, y),
         *(_interval(point, x, y) for point in points if point.low < point.high),
         *(_mark(point, x, y) for point in points),
-        *_names(points, frame, x, y, tell),
+        *_names(points, variants, frame, x, y, tell),
         *_legend(points, tell),
     )
     return Chart(title, svg, tuple(map(tell, below)))
@@ -155,10 +155,12 @@ def _shape(kind: str, across: float, down: float) -> str:
     return element("circle", {"cx": across, "cy": down, "r": 6.5, "class": name})
 
 
-def _names(points: Sequence[Point], frame: Frame, x: Axis, y: Axis, tell: Tell) -> Iterator[str]:
+def _names(
+    points: Sequence[Point], variants: Sequence[Point], frame: Frame, x: Axis, y: Axis, tell: Tell
+) -> Iterator[str]:
     names = [tell(point.name) for point in points]
     width, height = x.end - x.start, y.start - y.end
-    offsets = size_chart.label_offsets(points, names, frame, width=width, height=height)
+    offsets = size_chart.label_offsets(points, names, frame, width=width, height=height, variants=variants)
     for point, name, offset in zip(points, names, offsets, strict=True):
         half = size_chart.label_width(name) / 2
         across = min(max(x.place(point.megabytes), _LEFT + half), _WIDTH - half)

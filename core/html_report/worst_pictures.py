@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
@@ -28,7 +29,7 @@ from core.targets import target_by_id
 DRAWN = frozenset({"objects", "points", "map", "image"})
 """Kinds of predictions that are drawn over their pictures; others fit on a line."""
 
-_MOST_OF_TAKEN, _MOST_OF_OTHERS, _MOST_IN_GRID, _MOST_UNCHANGED = 6, 2, 12, 3
+_MOST_OF_TAKEN, _MOST_OF_OTHERS, _MOST_IN_GRID, _MOST_UNCHANGED = 6, 2, 12, 2
 """Pictures of the recommended files, of each other file, of all together where predictions fit on a line; and where
 nothing changed."""
 
@@ -36,6 +37,9 @@ _SIDE, _SIDE_IN_GRID, _SIDE_OF_LINES = 512, 320, 640
 """Longer side of a picture in pixels: drawn over, in the grid, and of a line of text."""
 
 _QUALITY = 75
+
+_MOST_LETTERS = 200
+"""Of a text that is compared letter by letter."""
 
 MOST_BYTES = 3_500_000
 """Of all drawings together, about: then no further ones are made."""
@@ -78,11 +82,20 @@ class PairsOf:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """Of a line."""
+
+    words: str
+    change: Literal["", "ins", "del"] = ""
+    """The HTML element of what a file added to the original's text, or left out of it."""
+
+
+@dataclass(frozen=True)
 class Line:
     """A prediction that fits on a line."""
 
     name: str
-    words: str
+    pieces: tuple[Piece, ...]
     is_changed: bool = False
 
 
@@ -122,7 +135,7 @@ def worst_pictures(finished: FinishedJob, tell: Tell) -> WorstPictures | None:
         pairs = tuple(_pairs(finished, results, tell))
         signs = say("Signs: − only in the original, + only in the file, ↔ moved, ≠ of another class.")
         about = say("For each file the test pictures on which it differs most from the original.")
-        return WorstPictures(tell(about), pairs, signs=tell(signs) if "objects" in kinds else "") if pairs else None
+        return WorstPictures(tell(about), pairs, signs=tell(signs) if "objects" in kinds else "")
     return _grid(finished, [result.target for result in finished.report.converted], is_text="text" in kinds, tell=tell)
 
 
@@ -140,42 +153,48 @@ def _in_order(report: Report) -> list[OutcomeEntry]:
 
 def _pairs(finished: FinishedJob, results: Sequence[OutcomeEntry], tell: Tell) -> Iterator[PairsOf]:
     found = recommend(finished.report)
-    pictures: dict[str, Image.Image | None] = {}
     size = 0
     for result in results:
         is_taken = result.target in (found.target, found.device_target)
         pairs: list[Pair] = []
-        for entry in _chosen(finished.entries, result.target, _MOST_OF_TAKEN if is_taken else _MOST_OF_OTHERS):
-            if entry.picture not in pictures:
-                pictures[entry.picture] = _open(finished.pictures, entry)
-            image = pictures[entry.picture]
+        for entry in _chosen(finished.entries, result.target, is_taken=is_taken):
+            image = _open(finished.pictures, entry)
             if image is None or size > MOST_BYTES:
                 continue
             pair = _pair(entry, result, image, finished.report, tell)
             size += len(pair.left.svg) + len(pair.right.svg)
             pairs.append(pair)
-        if pairs:
-            yield PairsOf(
-                tell(target_by_id(result.target).title), _about(finished.entries, result.target, tell), tuple(pairs)
-            )
+        name, about = tell(target_by_id(result.target).title), _about(finished, result.target, has_pairs=bool(pairs))
+        yield PairsOf(name, tell(about), tuple(pairs))
 
 
-def _about(entries: Sequence[GalleryEntry], target: TargetId, tell: Tell) -> str:
-    count = changed_count(entries, target)
+def _about(finished: FinishedJob, target: TargetId, *, has_pairs: bool) -> Text:
+    count = changed_count(finished.entries, target)
+    if not count and has_pairs:
+        return say("Its answers to all pictures are the original's; these came closest to a change.")
     if not count:
-        return tell(say("Its answers to all pictures are the original's; these came closest to a change."))
-    return tell(
-        plural(
-            "{count} of {all} pictures has another answer than the original's.",
-            "{count} of {all} pictures have other answers than the original's.",
-            count=count,
-            all=len(entries),
-        )
+        return say("Its answers to all pictures are the original's.")
+    return plural(
+        "{number} of {all} pictures has another answer than the original's.",
+        "{number} of {all} pictures have other answers than the original's.",
+        count=count,
+        number=_at_least(count, finished),
+        all=_test_count(finished),
     )
 
 
-def _chosen(entries: Sequence[GalleryEntry], target: TargetId, most: int) -> list[GalleryEntry]:
-    """Those that differ most; where none does, a few."""
+def _test_count(finished: FinishedJob) -> int:
+    """How many pictures were compared; of many, only those that changed most are stored."""
+    return max(finished.report.images.test, len(finished.entries))
+
+
+def _at_least(count: int, finished: FinishedJob) -> str:
+    """A number of changed pictures, which may be larger where all that are stored have changed."""
+    return f"≥ {count}" if count == len(finished.entries) < _test_count(finished) else str(count)
+
+
+def _chosen(entries: Sequence[GalleryEntry], target: TargetId, *, is_taken: bool) -> list[GalleryEntry]:
+    """Those that differ most; where none does, a few of the file that is recommended."""
     answered = [entry for entry in entries if target in entry.answers]
 
     def likeness(entry: GalleryEntry) -> tuple[float, float]:
@@ -183,7 +202,9 @@ def _chosen(entries: Sequence[GalleryEntry], target: TargetId, most: int) -> lis
         return answer.agreement, 1.0 if answer.cosine is None else answer.cosine
 
     changed = sorted((entry for entry in answered if entry.answers[target].changed), key=likeness)
-    return changed[:most] or sorted(answered, key=likeness)[: min(most, _MOST_UNCHANGED)]
+    if changed:
+        return changed[: _MOST_OF_TAKEN if is_taken else _MOST_OF_OTHERS]
+    return sorted(answered, key=likeness)[:_MOST_UNCHANGED] if is_taken else []
 
 
 def _open(folder: Path, entry: GalleryEntry) -> Image.Image | None:
@@ -256,8 +277,8 @@ def _grid(finished: FinishedJob, targets: Sequence[TargetId], *, is_text: bool, 
         about = say(
             "On {count} of {all} pictures at least one file gives another answer than the original. The most changed "
             "come first.",
-            count=len(changed),
-            all=len(entries),
+            count=_at_least(len(changed), finished),
+            all=_test_count(finished),
         )
     else:
         about = say("The answers of all files to all pictures are the original's. Some examples:")
@@ -272,7 +293,7 @@ def _grid(finished: FinishedJob, targets: Sequence[TargetId], *, is_text: bool, 
 
 def _lines_of(entry: GalleryEntry, targets: Sequence[TargetId], folder: Path, side: int, tell: Tell) -> LinesOf:
     image = _open(folder, entry)
-    original = Line(tell(say("Original")), tell(_words(entry.source)))
+    original = Line(tell(say("Original")), (Piece(tell(_words(entry.source))),))
     lines = (
         _line(tell(target_by_id(target).title), entry.answers[target], entry.source, tell)
         for target in targets
@@ -282,16 +303,32 @@ def _lines_of(entry: GalleryEntry, targets: Sequence[TargetId], folder: Path, si
         "" if image is None else picture_address(image, side, _QUALITY),
         tell(file_name(entry.file)),
         _truth(entry, tell),
-        tuple(line for line in (original, *lines) if line.words),
+        tuple(line for line in (original, *lines) if any(piece.words for piece in line.pieces)),
     )
 
 
 def _line(name: str, answer: Answer, source: Mapping[str, Any], tell: Tell) -> Line:
     """One file's prediction; where class or text is the original's, which stands above, the score is enough."""
+    if answer.changed and answer.prediction.get("kind") == "text" == source.get("kind"):
+        return Line(name, tuple(_differences(source, answer.prediction, tell)), is_changed=True)
     words = _percent(answer.prediction) if _is_same(answer.prediction, source) else tell(_words(answer.prediction))
     if not words and answer.cosine is not None:
         words = tell(say("similarity {similarity}", similarity=similarity(answer.cosine)))
-    return Line(name, words, answer.changed)
+    return Line(name, (Piece(words),), answer.changed)
+
+
+def _differences(source: Mapping[str, Any], prediction: Mapping[str, Any], tell: Tell) -> Iterator[Piece]:
+    """A text, with what differs from the original's marked: letters may look alike."""
+    ours, theirs = (str(one.get("text") or "")[:_MOST_LETTERS] for one in (source, prediction))
+    for kind, start, end, other_start, other_end in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        if kind == "equal":
+            yield Piece(tell(ours[start:end]))
+            continue
+        if start < end:
+            yield Piece(tell(ours[start:end]), "del")
+        if other_start < other_end:
+            yield Piece(tell(theirs[other_start:other_end]), "ins")
+    yield Piece(f" · {_percent(prediction)}")
 
 
 def _is_same(prediction: Mapping[str, Any], source: Mapping[str, Any]) -> bool:

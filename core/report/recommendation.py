@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 
 from core.common.number_format import part, similarity, times
 from core.common.percent import percent
-from core.common.text import Text, say
+from core.common.text import Text, plural, say
 from core.evaluation.verdict import found
 from core.job.target_id import TargetId
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report
@@ -28,6 +28,9 @@ from core.targets.ncnn_target import NCNN
 
 _SAME_SPEED = 0.05
 """Up to this relative difference two times count as the same: so far apart are measurements of one file."""
+
+_WIDE = 0.1
+"""Width of a 95% confidence interval from which it is said that there were few test samples."""
 
 Confidence: TypeAlias = Literal["keeps", "closest", "unmeasured", "none"]
 """The file keeps the answers; it is the closest of those that do not; nothing was measured; there is no file."""
@@ -53,6 +56,9 @@ class Recommendation:
 
     sentence: Text
     """What to take, and what it is worth: size, speed here, and what it keeps with the 95% interval."""
+
+    caution: Text | None = None
+    """Where so few test samples were there that the share of the answers is hardly known."""
 
     device_target: TargetId | None = None
     """The file for a phone or a small board, where it is another one."""
@@ -167,9 +173,24 @@ def _with_others(
         confidence,
         chosen.target,
         sentence,
+        _caution(chosen),
         None if device is None else device.target,
         None if device is None else _take_for_devices(device, report),
         _others(report, chosen, device),
+    )
+
+
+def _caution(chosen: OutcomeEntry) -> Text | None:
+    agreement = None if chosen.comparison is None else chosen.comparison.agreement
+    if agreement is None or agreement.high - agreement.low <= _WIDE:
+        return None
+    return plural(
+        "One test sample is too few to be sure: the share may be as low as {low}. Compare on more before you rely on "
+        "it.",
+        "{count} test samples are too few to be sure: the share may be as low as {low}. Compare on more before you "
+        "rely on it.",
+        count=agreement.samples,
+        low=percent(agreement.low),
     )
 
 
@@ -207,8 +228,8 @@ def _why_not_for_devices(outcome: OutcomeEntry, taken: OutcomeEntry, report: Rep
         return say("keeps them here, but is wrong on an emulated ARM processor")
     if not _is_for_devices(taken):
         return say("for phones and small boards")
-    sizes = {"size": size_words(outcome, report), "other": size_words(taken, report)}
-    return say("keeps them too, but is larger: {size}, not {other}", **sizes)
+    size, other = size_words(outcome, report), part(taken.size_share(report.source))
+    return say("keeps them too, but is larger: {size} instead of {other}", size=size, other=other)
 
 
 def _difference(outcome: OutcomeEntry, chosen: OutcomeEntry, report: Report) -> Text:

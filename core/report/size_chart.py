@@ -116,10 +116,14 @@ def variant_points(report: Report, shown: Measure) -> list[Point]:
 
 
 def frame(shown: Sequence[Point]) -> Frame:
-    """Axes of at least 2% height, so that a loss of a few per mille does not look large."""
+    """Axes of at least 2% height, so that a loss of a few per mille does not look large.
+
+    Below 0, where no share is, there is no more space than for a point.
+    """
     lowest, highest = min(point.low for point in shown), max(max(point.high, point.accuracy) for point in shown)
     margin = max((highest - lowest) * 0.2, 0.01)
-    return Frame(max(point.megabytes for point in shown) * 1.15, lowest - margin, highest + margin)
+    floor = lowest - margin if min(point.accuracy for point in shown) < 0 else max(lowest - margin, -0.1 * highest)
+    return Frame(max(point.megabytes for point in shown) * 1.15, floor, highest + margin)
 
 
 def explanations(shown: Measure, *, has_bars: bool, has_variants: bool) -> tuple[Text, ...]:
@@ -131,7 +135,13 @@ def explanations(shown: Measure, *, has_bars: bool, has_variants: bool) -> tuple
 
 
 def label_offsets(
-    shown: Sequence[Point], names: Sequence[str], limits: Frame, *, width: float, height: float
+    shown: Sequence[Point],
+    names: Sequence[str],
+    limits: Frame,
+    *,
+    width: float,
+    height: float,
+    variants: Sequence[Point] = (),
 ) -> list[int]:
     """Vertical offsets at which no label overlaps another one or a point, in pixels.
 
@@ -141,15 +151,16 @@ def label_offsets(
         limits: of the axes.
         width: of the plot in pixels.
         height: of the plot in pixels.
+        variants: points without labels.
     """
-    places = [
+    every = [
         (
             point.megabytes / limits.right * width,
             (limits.top - point.accuracy) / (limits.top - limits.floor) * height,
         )
-        for point in shown
+        for point in (*shown, *variants)
     ]
-    taken = [(across, down, _DOT / 2) for across, down in places]
+    places, taken = every[: len(shown)], [(across, down, _DOT / 2) for across, down in every]
     offsets = []
     for name, (across, down) in zip(names, places, strict=True):
         half_width = label_width(name) / 2

@@ -43,7 +43,7 @@ def show_chart(report: Report) -> None:
     frame = size_chart.frame([*points, *variants])
     x, y = _x(frame), _y("accuracy", measure, frame)
     names = [t(point.name) for point in points]
-    offsets = size_chart.label_offsets(points, names, frame, width=_LEAST_WIDTH, height=_HEIGHT)
+    offsets = size_chart.label_offsets(points, names, frame, width=_LEAST_WIDTH, height=_HEIGHT, variants=variants)
     labels = (layer for point, offset in zip(points, offsets, strict=True) for layer in _label(point, offset, x=x, y=y))
     layers = [
         *_curves(variants, measure, x=x, y=y),
@@ -94,7 +94,7 @@ def _original_line(measure: Measure, y: alt.Y) -> alt.Chart:
 def _intervals(points: Sequence[Point], *, x: alt.X, y: alt.Y) -> alt.Chart:
     bars: alt.Chart = (
         alt.Chart(_rows([point for point in points if point.low < point.high] or [points[0]]))
-        .mark_rule(strokeWidth=2, opacity=0.55)
+        .mark_rule(strokeWidth=2, opacity=0.55, clip=True)
         .encode(x=x, y=y, y2=alt.Y2("high:Q"), color=_color())
     )
     return bars

@@ -61,7 +61,7 @@ def test_phones_get_the_smallest_ncnn_file_whatever_its_speed_here():
     )
     assert (found.target, found.device_target) == ("onnx_quan_st", "ncnn_quan")
     assert str(found.device_sentence).startswith("For a phone or a small board take ncnn, 8 bit: 30% of the size")
-    assert reasons(found)["ncnn"] == "keeps them too, but is larger: 100% of the size, not 30% of the size"
+    assert reasons(found)["ncnn"] == "keeps them too, but is larger: 100% of the size instead of 30%"
 
 
 def test_what_is_wrong_on_an_arm_processor_is_no_file_for_phones():
