@@ -325,10 +325,14 @@ def _differences(source: Mapping[str, Any], prediction: Mapping[str, Any], tell:
             yield Piece(tell(ours[start:end]))
             continue
         if start < end:
-            yield Piece(tell(ours[start:end]), "del")
+            yield Piece(_with_visible_spaces(ours[start:end], tell), "del")
         if other_start < other_end:
-            yield Piece(tell(theirs[other_start:other_end]), "ins")
+            yield Piece(_with_visible_spaces(theirs[other_start:other_end], tell), "ins")
     yield Piece(f" · {_percent(prediction)}")
+
+
+def _with_visible_spaces(letters: str, tell: Tell) -> str:
+    return tell(letters).replace(" ", "␣")
 
 
 def _is_same(prediction: Mapping[str, Any], source: Mapping[str, Any]) -> bool:

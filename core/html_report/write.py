@@ -44,7 +44,12 @@ class ReportFiles:
     @property
     def all(self) -> tuple[Path, ...]:
         """Every one of them."""
-        return self.html, self.csv, self.json, self.answers
+        return self.html, *self.data
+
+    @property
+    def data(self) -> tuple[Path, ...]:
+        """Those for other programs."""
+        return self.csv, self.json, self.answers
 
 
 def write_report(

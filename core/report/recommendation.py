@@ -21,7 +21,7 @@ from core.common.number_format import part, similarity, times
 from core.common.percent import percent
 from core.common.text import Text, plural, say
 from core.evaluation.verdict import found
-from core.job.target_id import TargetId
+from core.job.target_id import TargetId, file_id
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report
 from core.targets import target_by_id
 from core.targets.ncnn_target import NCNN
@@ -220,7 +220,18 @@ def _keeps_less(outcome: OutcomeEntry, chosen: OutcomeEntry, report: Report) -> 
     kept = kept_words(comparison)
     if _light(chosen) != "keeps" or budget is None or comparison is None or comparison.agreement is None:
         return say("not closer: {kept}", kept=kept)
-    return say("misses the aim of {aim}: {kept}", aim=percent(budget.keeps), kept=kept)
+    aim = percent(budget.keeps)
+    reaching = [variant for variant in outcome.variants if variant.comparison.light == "keeps"]
+    if not reaching:
+        return say("misses the aim of {aim}: {kept}", aim=aim, kept=kept)
+    smallest = min(reaching, key=lambda variant: variant.size_bytes)
+    return say(
+        "misses the aim of {aim}: {kept}; its other file {file} reaches it at {part} of the size",
+        aim=aim,
+        kept=kept,
+        file=file_id(outcome.target, smallest.number),
+        part=part(report.source.share(smallest.size_bytes)),
+    )
 
 
 def _why_not_for_devices(outcome: OutcomeEntry, taken: OutcomeEntry, report: Report) -> Text:
