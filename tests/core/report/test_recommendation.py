@@ -7,7 +7,7 @@ import pytest
 from core.common.text import Text, say
 from core.job.comparison import Agreement
 from core.report.recommendation import recommend
-from core.report.schema import ArmEntry
+from core.report.schema import ArmEntry, Texts, VariantEntry
 from report_examples import BOX_F1, comparison, latency, made, refused, report
 
 SIZE = 630_000  # of the examples' original, in bytes
@@ -141,3 +141,19 @@ def test_every_part_is_said_in_the_reader_s_language(language):
         shown = text.in_language(language)
         assert "{" not in shown
         assert any("\u4e00" <= letter <= "\u9fff" for letter in shown) == (language == "zh"), shown
+
+
+def test_another_file_that_reaches_the_aim_is_named():
+    other = VariantEntry(2, (), round(0.4 * SIZE), comparison(KEPT, light="keeps"), (), Texts())
+    small = replace(
+        made("onnx_quan_st", comparison(BOX_F1)), variants=(other, replace(other, number=3, size_bytes=SIZE))
+    )
+    found = recommend(report(small, keeping("onnx_fp16", size=0.5, milliseconds=0.49)))
+    assert reasons(found)["onnx_quan_st"].endswith("its other file onnx_quan_st#2 reaches it at 40% of the size")
+
+
+def test_few_test_pictures_call_for_caution():
+    few = Agreement("box-f1", 1.0, 0.57, 1.0, samples=4, counted=5)
+    assert recommend(report(keeping("onnx_fp16", size=0.5, milliseconds=0.4))).caution is None
+    caution = recommend(report(keeping("onnx_fp16", size=0.5, milliseconds=0.4, agreement=few))).caution
+    assert str(caution).startswith("4 test samples are too few to be sure: the share may be as low as 57%.")
