@@ -19,12 +19,16 @@ from core.html_report.finished_job import FinishedJob
 from core.html_report.parts import Fact, Tell, listed
 from core.onnx_model.source import TensorInfo, shape_text
 from core.preprocessing import Preprocessing
+from core.report.drawing.svg import shortened
 from core.report.wording import COLORS, FITS
 from core.targets import target_by_id
 from core.tasks.base import TASK_TITLES
 
 _MOST_TENSORS, _MOST_OPERATORS = 8, 12
 """That are named."""
+
+_MOST_DIMENSION = 24
+"""Letters of the name of a free dimension."""
 
 _SIDE = 360
 """Longer side of the two pictures, in pixels."""
@@ -111,7 +115,13 @@ def _model(finished: FinishedJob, tell: Tell) -> Iterator[Fact]:
 
 
 def _tensors(tensors: tuple[TensorInfo, ...], tell: Tell) -> str:
-    return listed([f"{one.name} ({shape_text(one.shape)}, {one.dtype})" for one in tensors], tell, most=_MOST_TENSORS)
+    return listed([_tensor(one) for one in tensors], tell, most=_MOST_TENSORS)
+
+
+def _tensor(tensor: TensorInfo) -> str:
+    """Free dimensions may have whole formulas for names."""
+    shape = tuple(shortened(size, _MOST_DIMENSION) if isinstance(size, str) else size for size in tensor.shape)
+    return f"{tensor.name} ({shape_text(shape)}, {tensor.dtype})"
 
 
 def _preprocessing(how: Preprocessing, tell: Tell) -> Iterator[Fact]:

@@ -55,6 +55,10 @@ def column_notes(report: Report, tell: Tell) -> tuple[str, ...]:
     metric = agreement_metric(report)
     kept = SIMILARITY_HELP if metric is None else AGREEMENT_HELP[metric]
     titled = [(kept_title(report), kept)]
+    if not report.images.test:
+        titled.append(
+            (say("No test examples"), say("the figures are of random inputs, and say little of real answers."))
+        )
     if report.source.truth:
         titled.append((TRUTH_TITLES[report.source.truth[0].metric], TRUTH_HELP))
     if is_tried_on_arm(report):

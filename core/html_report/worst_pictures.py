@@ -21,6 +21,7 @@ from core.job.target_id import TargetId
 from core.report.changed_words import changes
 from core.report.drawing.changes import Mark, compare_objects, compare_points
 from core.report.drawing.picture import draw
+from core.report.drawing.prediction_json import read_objects
 from core.report.gallery_entries import Answer, GalleryEntry
 from core.report.recommendation import recommend
 from core.report.schema import OutcomeEntry, Report
@@ -139,9 +140,16 @@ def worst_pictures(finished: FinishedJob, tell: Tell) -> WorstPictures | None:
     return _grid(finished, [result.target for result in finished.report.converted], is_text="text" in kinds, tell=tell)
 
 
-def changed_count(entries: Sequence[GalleryEntry], target: TargetId) -> int:
-    """On how many of the stored pictures a file's prediction is another one."""
-    return sum(entry.answers[target].changed for entry in entries if target in entry.answers)
+def is_changed(entry: GalleryEntry, target: TargetId, score: float) -> bool:
+    """Whether a file's prediction is another one; of objects, at the score from which they count."""
+    answer = entry.answers.get(target)
+    if answer is None or entry.source.get("kind") != "objects":
+        return answer is not None and answer.changed
+    try:
+        found = compare_objects(entry.source, answer.prediction, score)
+    except _DAMAGED:
+        return answer.changed
+    return bool(found.lost or found.new or found.renamed)
 
 
 def _in_order(report: Report) -> list[OutcomeEntry]:
@@ -157,7 +165,7 @@ def _pairs(finished: FinishedJob, results: Sequence[OutcomeEntry], tell: Tell) -
     for result in results:
         is_taken = result.target in (found.target, found.device_target)
         pairs: list[Pair] = []
-        for entry in _chosen(finished.entries, result.target, is_taken=is_taken):
+        for entry in _chosen(finished, result.target, is_taken=is_taken):
             image = _open(finished.pictures, entry)
             if image is None or size > MOST_BYTES:
                 continue
@@ -169,7 +177,8 @@ def _pairs(finished: FinishedJob, results: Sequence[OutcomeEntry], tell: Tell) -
 
 
 def _about(finished: FinishedJob, target: TargetId, *, has_pairs: bool) -> Text:
-    count = changed_count(finished.entries, target)
+    score = finished.report.task.options.score or 0.0
+    count = sum(is_changed(entry, target, score) for entry in finished.entries)
     if not count and has_pairs:
         return say("Its answers to all pictures are the original's; these came closest to a change.")
     if not count:
@@ -193,18 +202,28 @@ def _at_least(count: int, finished: FinishedJob) -> str:
     return f"≥ {count}" if count == len(finished.entries) < _test_count(finished) else str(count)
 
 
-def _chosen(entries: Sequence[GalleryEntry], target: TargetId, *, is_taken: bool) -> list[GalleryEntry]:
-    """Those that differ most; where none does, a few of the file that is recommended."""
-    answered = [entry for entry in entries if target in entry.answers]
+def _chosen(finished: FinishedJob, target: TargetId, *, is_taken: bool) -> list[GalleryEntry]:
+    """Those that differ most; where none does, a few of the file that is recommended, with something in them."""
+    answered = [entry for entry in finished.entries if target in entry.answers]
+    score = finished.report.task.options.score or 0.0
 
     def likeness(entry: GalleryEntry) -> tuple[float, float]:
         answer = entry.answers[target]
         return answer.agreement, 1.0 if answer.cosine is None else answer.cosine
 
-    changed = sorted((entry for entry in answered if entry.answers[target].changed), key=likeness)
+    changed = sorted((entry for entry in answered if is_changed(entry, target, score)), key=likeness)
     if changed:
         return changed[: _MOST_OF_TAKEN if is_taken else _MOST_OF_OTHERS]
-    return sorted(answered, key=likeness)[:_MOST_UNCHANGED] if is_taken else []
+    unchanged = sorted(answered, key=lambda entry: (_is_empty(entry, score), likeness(entry)))
+    return unchanged[:_MOST_UNCHANGED] if is_taken else []
+
+
+def _is_empty(entry: GalleryEntry, score: float) -> bool:
+    """Whether the original finds no object in it."""
+    try:
+        return entry.source.get("kind") == "objects" and not read_objects(entry.source, score)
+    except _DAMAGED:
+        return True
 
 
 def _open(folder: Path, entry: GalleryEntry) -> Image.Image | None:
@@ -229,7 +248,8 @@ def _pair(entry: GalleryEntry, result: OutcomeEntry, image: Image.Image, report:
         Drawing(name, _drawn(prediction, data, size, report, marked, score, f"{name}: {file_name(entry.file)}"))
         for name, prediction, marked in zip(names, (entry.source, answer.prediction), marks, strict=True)
     ]
-    return Pair(words, tell(file_name(entry.file)), _truth(entry, tell), answer.changed, *drawings)
+    changed = is_changed(entry, result.target, score)
+    return Pair(words, tell(file_name(entry.file)), _truth(entry, tell), changed, *drawings)
 
 
 def _drawn(

@@ -21,6 +21,7 @@ from core.common.number_format import part, similarity, times
 from core.common.percent import percent
 from core.common.text import Text, plural, say
 from core.evaluation.verdict import found
+from core.job.comparison import Agreement
 from core.job.target_id import TargetId, file_id
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report
 from core.targets import target_by_id
@@ -117,8 +118,9 @@ def kept_words(comparison: ComparisonEntry | None) -> Text:
     """What a file keeps of the original, as a part of a sentence."""
     if comparison is None:
         return say("not compared")
-    if comparison.agreement is not None:
-        return found(comparison.agreement)
+    agreement = _agreement(comparison)
+    if agreement is not None:
+        return found(agreement)
     if comparison.light == "keeps":
         return say("practically the same numbers")
     return say("similarity of numbers {value}", value=similarity(comparison.cosine))
@@ -145,7 +147,7 @@ def _take_with_care(outcome: OutcomeEntry, report: Report) -> Text:
             **values,
         )
     budget = report.task.budget
-    if budget is None or outcome.comparison is None or outcome.comparison.agreement is None:
+    if budget is None or _agreement(outcome.comparison) is None:
         return say(
             "No file is known to keep the original's answers. The closest is {target}: {figures}. Try it out first.",
             **values,
@@ -181,7 +183,7 @@ def _with_others(
 
 
 def _caution(chosen: OutcomeEntry) -> Text | None:
-    agreement = None if chosen.comparison is None else chosen.comparison.agreement
+    agreement = _agreement(chosen.comparison)
     if agreement is None or agreement.high - agreement.low <= _WIDE:
         return None
     return plural(
@@ -218,7 +220,9 @@ def _why_not(outcome: OutcomeEntry, chosen: OutcomeEntry | None, device: Outcome
 def _keeps_less(outcome: OutcomeEntry, chosen: OutcomeEntry, report: Report) -> Text:
     budget, comparison = report.task.budget, outcome.comparison
     kept = kept_words(comparison)
-    if _light(chosen) != "keeps" or budget is None or comparison is None or comparison.agreement is None:
+    if _light(chosen) != "keeps" and _distance(outcome) == _distance(chosen):
+        return say("as close, but {difference}", difference=_difference(outcome, chosen, report))
+    if _light(chosen) != "keeps" or budget is None or _agreement(comparison) is None:
         return say("not closer: {kept}", kept=kept)
     aim = percent(budget.keeps)
     reaching = [variant for variant in outcome.variants if variant.comparison.light == "keeps"]
@@ -269,14 +273,25 @@ def _smallest(outcomes: Sequence[OutcomeEntry]) -> OutcomeEntry | None:
 def _closest(outcomes: Sequence[OutcomeEntry], report: Report) -> OutcomeEntry | None:
     """By the answers that it keeps, then by its numbers; of equals the best combination."""
 
-    def distance(outcome: OutcomeEntry) -> tuple[float, float, float]:
-        comparison = outcome.comparison
-        agreement = None if comparison is None else comparison.agreement
-        cosine = 0.0 if comparison is None else round(comparison.cosine, 4)
-        product = _size_share(outcome, report) * _time_share(outcome, report)
-        return (0.0 if agreement is None else -agreement.value, 0.0 if agreement is not None else -cosine, product)
+    def rank(outcome: OutcomeEntry) -> tuple[float, float, float]:
+        return (*_distance(outcome), _size_share(outcome, report) * _time_share(outcome, report))
 
-    return min(outcomes, key=distance, default=None)
+    return min(outcomes, key=rank, default=None)
+
+
+def _distance(outcome: OutcomeEntry) -> tuple[float, float]:
+    """From the original: the lower, the closer. As it is read, so that no digit decides that nobody sees."""
+    comparison, agreement = outcome.comparison, _agreement(outcome.comparison)
+    if agreement is not None:
+        return -round(agreement.value, 3), 0.0
+    return 0.0, 0.0 if comparison is None else -round(comparison.cosine, 4)
+
+
+def _agreement(comparison: ComparisonEntry | None) -> Agreement | None:
+    """What the file keeps, if that was measured; random inputs show nothing that a task could find."""
+    if comparison is None or not (comparison.images or comparison.light == "keeps"):
+        return None
+    return comparison.agreement
 
 
 def _size_share(outcome: OutcomeEntry, report: Report) -> float:

@@ -2,6 +2,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from page_reading import page_text
 
 from pages.parts.widgets.served_files import DOWNLOADS
@@ -21,7 +22,7 @@ def offered(url):
     [("en", ("Download the report (HTML)", "Figures (CSV, JSON)")), ("zh", ("下载报告（HTML）", "数据（CSV、JSON）"))],
 )
 def test_the_report_is_made_when_it_is_asked_for(opened, store, done, language, labels, monkeypatch):
-    monkeypatch.setenv("EDGEPRESS_LANGUAGE", language)  # in which the tester formats the choices of selectboxes
+    monkeypatch.setitem(st.session_state, "language", language)  # by which the tester itself formats choices
     app = opened("results", language=language)
     assert not set(labels) & set(links(app))
     app.button(key="make-report").click().run()

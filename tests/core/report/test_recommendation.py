@@ -92,9 +92,12 @@ def test_where_none_keeps_the_answers_the_closest_is_named_with_a_warning():
 
 
 def test_without_test_pictures_that_is_said():
-    found = recommend(report(made("onnx_fp16", comparison(None, images=0))))
-    assert (found.target, found.confidence) == ("onnx_fp16", "unmeasured")
+    on_random = Agreement("top-1", 1.0, 0.6, 1.0, samples=8, counted=8)
+    small, large = made("onnx_fp16", comparison(on_random, images=0)), made("ncnn", comparison(on_random, images=0))
+    found = recommend(report(small, replace(large, size_bytes=SIZE)))
+    assert (found.target, found.confidence, found.caution) == ("onnx_fp16", "unmeasured", None)
     assert "was not measured" in str(found.sentence) and "similarity of numbers > 0.9999" in str(found.sentence)
+    assert reasons(found) == {"ncnn": "as close, but is larger: 100% of the size"}
 
 
 def test_files_that_keep_the_numbers_can_be_taken_where_no_task_decodes():
