@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from core.common import number_format
 from core.common.paths import ASSETS
@@ -67,12 +66,10 @@ def render(finished: FinishedJob, language: Language) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Drawings escape their texts themselves.
-    environment.filters["drawing"] = Markup
     report = finished.report
     return environment.get_template("report.html.j2").render(
         language=_HTML_LANGUAGES.get(language, language),
-        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        style=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
         words={name: tell(words) for name, words in _WORDS.items()},
         title=tell(report.source.path.name),
         subtitle=_subtitle(finished),
