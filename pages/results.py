@@ -17,7 +17,7 @@ from pages.parts.results.arm_check import show_arm_check
 from pages.parts.results.gallery import show_gallery
 from pages.parts.results.headline import show_headline
 from pages.parts.results.layer_chart import show_layers
-from pages.parts.results.report_download import offer_report
+from pages.parts.results.report_download import offer_report, show_made_report
 from pages.parts.results.result_card import show_card
 from pages.parts.results.result_chart import show_chart
 from pages.parts.results.result_table import show_table
@@ -74,6 +74,7 @@ def _offer_everything(done: Done) -> None:
         if done.report.converted and st.button(t("Compare the graphs"), icon=":material/account_tree:", key="go-graph"):
             st.switch_page("pages/graph.py", query_params={"job": done.id})
         offer_report(done)
+    show_made_report(done)
 
 
 def _show_notes(report: Report) -> None:

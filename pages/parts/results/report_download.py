@@ -19,7 +19,7 @@ _MADE = "report-made"
 
 
 def offer_report(done: Done) -> None:
-    """Draw the button; once it was pressed, the links."""
+    """Draw the button."""
     if st.button(
         t("Report"),
         icon=":material/description:",
@@ -27,8 +27,15 @@ def offer_report(done: Done) -> None:
         help=t("One file with the answer, charts, pictures and settings, to hand on or to print; it opens anywhere."),
     ):
         _make(done)
+
+
+def show_made_report(done: Done) -> None:
+    """Draw the links once the button was pressed."""
     job_id, language, files = st.session_state.get(_MADE, (None, None, None))
-    if (job_id, language) == (done.id, current()) and files is not None and all(map(is_file, files.all)):
+    if (job_id, language) != (done.id, current()) or files is None or not all(map(is_file, files.all)):
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="made-report"):
+        st.markdown(t("The report is ready:"), width="content")
         _offer(files)
 
 
