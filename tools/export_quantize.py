@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_paths(options)
         recover(JobStore(home()))
         check_result_file(options.json)
-        check_report_file(options.report)
+        check_report_file(options.report, also_asked=options.json)
         job_id, is_checked = _run(options)
         data = JobStore(home()).report(job_id)
         report = read_report(data)
@@ -406,8 +406,7 @@ def _write_report(job_id: str, path: Path | None, console: Console) -> None:
     """Write the report to hand on, in the language of the console; nothing happens without a path."""
     if path is None:
         return
-    check_report_file(path)
-    files = write_report(JobStore(home()).folder(job_id), real_path(path), console.language)
+    files = write_report(JobStore(home()).folder(job_id), path.absolute(), console.language)
     console.write("")
     console.print(say("The report to hand on:"))
     for file in files.all:

@@ -37,11 +37,15 @@ def check_result_file(path: Path | None) -> None:
         raise _unwritable(path, "no regular file")
 
 
-def check_report_file(path: Path | None) -> None:
+def check_report_file(path: Path | None, *, also_asked: Path | None = None) -> None:
     """The same for the HTML file of a report, and those that are written beside it.
 
+    Args:
+        path: the HTML file; nothing happens without one.
+        also_asked: another file that the person asked for, and that may be one of those.
+
     Raises:
-        OptionError: one cannot be written, or the name has another ending.
+        OptionError: one cannot be written, or is something else of the person's, or the name has another ending.
     """
     if path is None:
         return
@@ -52,6 +56,14 @@ def check_report_file(path: Path | None) -> None:
         )
     for file in ReportFiles(path).all:
         check_result_file(file)
+    if path.exists():  # an earlier report
+        return
+    for file in ReportFiles(path).data:
+        if file.exists() and (also_asked is None or file.absolute() != also_asked.absolute()):
+            raise OptionError(
+                say('"{file}" is there already, and the report would put its own file in its place.', file=file.name),
+                next_step=say("Give the report another name, or move that file away."),
+            )
 
 
 def write_result(path: Path | None, data: Any) -> None:

@@ -39,6 +39,9 @@ _SIDE, _SIDE_IN_GRID, _SIDE_OF_LINES = 512, 320, 640
 
 _QUALITY = 75
 
+_MOST_DIGITS = 6
+"""Of the index of a class."""
+
 _MOST_LETTERS = 200
 """Of a text that is compared letter by letter."""
 
@@ -249,7 +252,7 @@ def _pair(entry: GalleryEntry, result: OutcomeEntry, image: Image.Image, report:
         for name, prediction, marked in zip(names, (entry.source, answer.prediction), marks, strict=True)
     ]
     changed = is_changed(entry, result.target, score)
-    return Pair(words, tell(file_name(entry.file)), _truth(entry, tell), changed, *drawings)
+    return Pair(words, tell(file_name(entry.file)), _truth(entry, report.task.class_names, tell), changed, *drawings)
 
 
 def _drawn(
@@ -282,8 +285,15 @@ def _marks(entry: GalleryEntry, answer: Answer, score: float) -> tuple[Mapping[i
     return {}, {}
 
 
-def _truth(entry: GalleryEntry, tell: Tell) -> str:
-    return "" if entry.truth is None else tell(say("Right answer: {label}", label=entry.truth))
+def _truth(entry: GalleryEntry, class_names: Sequence[str], tell: Tell) -> str:
+    """With its name where the label is the index of a class."""
+    label = entry.truth
+    if label is None:
+        return ""
+    is_index = label.isascii() and label.isdigit() and label not in class_names and len(label) < _MOST_DIGITS
+    if is_index and int(label) < len(class_names):
+        label = f"{label} ({class_names[int(label)]})"
+    return tell(say("Right answer: {label}", label=label))
 
 
 def _grid(finished: FinishedJob, targets: Sequence[TargetId], *, is_text: bool, tell: Tell) -> WorstPictures:
@@ -306,13 +316,15 @@ def _grid(finished: FinishedJob, targets: Sequence[TargetId], *, is_text: bool, 
     side = _SIDE_OF_LINES if is_text else _SIDE_IN_GRID
     return WorstPictures(
         tell(about),
-        grid=tuple(_lines_of(entry, targets, finished.pictures, side, tell) for entry in shown),
+        grid=tuple(_lines_of(entry, targets, finished, side, tell) for entry in shown),
         is_text=is_text,
     )
 
 
-def _lines_of(entry: GalleryEntry, targets: Sequence[TargetId], folder: Path, side: int, tell: Tell) -> LinesOf:
-    image = _open(folder, entry)
+def _lines_of(
+    entry: GalleryEntry, targets: Sequence[TargetId], finished: FinishedJob, side: int, tell: Tell
+) -> LinesOf:
+    image = _open(finished.pictures, entry)
     original = Line(tell(say("Original")), (Piece(tell(_words(entry.source))),))
     lines = (
         _line(tell(target_by_id(target).title), entry.answers[target], entry.source, tell)
@@ -322,7 +334,7 @@ def _lines_of(entry: GalleryEntry, targets: Sequence[TargetId], folder: Path, si
     return LinesOf(
         "" if image is None else picture_address(image, side, _QUALITY),
         tell(file_name(entry.file)),
-        _truth(entry, tell),
+        _truth(entry, finished.report.task.class_names, tell),
         tuple(line for line in (original, *lines) if any(piece.words for piece in line.pieces)),
     )
 

@@ -302,6 +302,18 @@ def test_the_pictures_that_changed_most_come_first_with_what_changed(tmp_path):
     assert by_name["ncnn, 32 bit"].about.startswith("Its answers to all pictures are the original's")
 
 
+@pytest.mark.parametrize(
+    ("truth", "shown"), [("1", "1 (dog)"), ("dog", "dog"), ("7", "7"), ("²", "²"), ("0" * 9, "0" * 9)]
+)
+def test_the_right_answer_has_its_name(truth, shown, tmp_path):
+    folder = tmp_path / "job"
+    made_folder = finished_folder(folder, report(made("onnx_fp16", comparison()), name="classification"))
+    source = {"kind": "classes", "label": "cat", "score": 0.9}
+    one = entry(folder, "a.jpg", source, Image.new("RGB", (64, 48)), onnx_fp16=answer(source, 1.0))
+    write_versioned(folder / "gallery.json", {"entries": [one | {"truth": truth}]})
+    assert f"Right answer: {shown} " in page_of(read_finished_job(made_folder)).words
+
+
 def test_letters_that_differ_are_marked(tmp_path):
     folder = tmp_path / "job"
     made_folder = finished_folder(folder, report(made("onnx_fp16", comparison()), name="text"))
