@@ -13,7 +13,6 @@ from core.report.schema import Report
 from pages.parts.paths.folder_opener import can_open, open_folder
 from pages.parts.results.arm_check import show_arm_check
 from pages.parts.results.gallery import show_gallery
-from pages.parts.results.gallery_entry import read_entries
 from pages.parts.results.headline import show_headline
 from pages.parts.results.layer_chart import show_layers
 from pages.parts.results.result_card import show_card
@@ -51,7 +50,7 @@ def _page() -> None:
     show_layers(done.id, done.report)
     st.subheader(t("The files"), anchor=False)
     _show_cards(done.report)
-    _show_pictures(done)
+    show_gallery(get_supervisor().store.folder(done.id), done.report)
 
 
 def _offer_everything(done: Done) -> None:
@@ -90,15 +89,6 @@ def _show_cards(report: Report) -> None:
         for column, result in zip(columns, report.outcomes[start : start + _CARDS], strict=False):
             with column:
                 show_card(result, report)
-
-
-def _show_pictures(done: Done) -> None:
-    store = get_supervisor().store
-    entries = read_entries(store.gallery(done.id), done.report.converted)
-    if not entries or not done.report.converted:
-        return
-    st.subheader(t("Picture by picture"), anchor=False)
-    show_gallery(store.folder(done.id) / "gallery", entries, done.report)
 
 
 _page()

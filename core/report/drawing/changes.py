@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.metrics.box_iou import box_iou
 from core.metrics.matching import match, same_class
+from core.report.drawing.object_similarity import object_similarity
 from core.report.drawing.prediction_json import FoundObject, read_objects, read_points
 
 SAME_IOU = 0.5
-"""Least intersection over union of two boxes of one object, as in the agreement."""
+"""Least similarity of two boxes, masks or poses of one object, as in the agreement."""
 
 MOVED_IOU = 0.75
-"""Below it the box of an object counts as moved."""
+"""Below it an object counts as moved."""
 
 MOVED_DISTANCE = 0.05
 """Distance from which a point counts as moved, as a share of the diagonal of all the original's points."""
@@ -37,6 +37,16 @@ class ObjectChanges:
     renamed: _Pairs
     lost: tuple[int, ...]
     new: tuple[int, ...]
+
+    @property
+    def matched(self) -> int:
+        """Objects of the same class in the same place, or nearly so."""
+        return len(self.kept) + len(self.moved)
+
+    @property
+    def count(self) -> int:
+        """Objects in both predictions together."""
+        return 2 * (self.matched + len(self.renamed)) + len(self.lost) + len(self.new)
 
     @property
     def source_marks(self) -> Mapping[int, Mark]:
@@ -60,6 +70,8 @@ class PointChanges:
     """Mean distance in pixels of the picture."""
 
     largest: float
+    extent: float = 0.0
+    """Diagonal of all the first prediction's points."""
 
     @property
     def marks(self) -> Mapping[int, Mark]:
@@ -67,35 +79,81 @@ class PointChanges:
         return _marks(moved=self.moved)
 
 
-def compare_objects(source: Mapping[str, Any], other: Mapping[str, Any], score: float) -> ObjectChanges:
-    """Compare the objects of two predictions with at least a score; rotated boxes as if they were upright.
+class ObjectPair:
+    """The objects of two predictions for one picture, with their similarity, which no threshold changes.
 
-    Objects are matched greedily by IoU: those of the same class first, then those of different ones.
+    Args:
+        source: one prediction.
+        other: the other one.
 
     Raises:
         ValueError: a prediction is damaged.
         TypeError: a prediction is damaged.
     """
-    ours, theirs = read_objects(source, score), read_objects(other, score)
-    (boxes, classes, scores), (other_boxes, other_classes, other_scores) = _arrays(ours), _arrays(theirs)
-    overlap = box_iou(boxes, other_boxes)
-    same = overlap * same_class(classes, other_classes)
-    matched = match(same, scores, other_scores, threshold=SAME_IOU)
-    left = overlap.copy()
-    left[matched[:, 0]] = left[:, matched[:, 1]] = 0.0
-    renamed = match(left, scores, other_scores, threshold=SAME_IOU)
-    rows, columns = ({pair[side] for pair in (*matched, *renamed)} for side in (0, 1))
-    pairs = {
-        True: [(ours[i].index, theirs[j].index) for i, j in matched if overlap[i, j] < MOVED_IOU],
-        False: [(ours[i].index, theirs[j].index) for i, j in matched if overlap[i, j] >= MOVED_IOU],
-    }
-    return ObjectChanges(
-        kept=tuple(pairs[False]),
-        moved=tuple(pairs[True]),
-        renamed=tuple((ours[i].index, theirs[j].index) for i, j in renamed),
-        lost=tuple(found.index for i, found in enumerate(ours) if i not in rows),
-        new=tuple(found.index for j, found in enumerate(theirs) if j not in columns),
-    )
+
+    def __init__(self, source: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+        self._ours, self._theirs = read_objects(source, 0.0), read_objects(other, 0.0)
+        (self._classes, self._scores), (self._other_classes, self._other_scores) = map(
+            _classes_and_scores, (self._ours, self._theirs)
+        )
+        self._overlap = object_similarity(self._ours, self._theirs)
+
+    @property
+    def classes(self) -> frozenset[int]:
+        """Those that occur."""
+        return frozenset(found.class_index for found in (*self._ours, *self._theirs))
+
+    def changes(self, score: float, classes: Collection[int] | None = None) -> ObjectChanges:
+        """Match the objects greedily by similarity: those of the same class first, then those of different ones.
+
+        Args:
+            score: least score of an object.
+            classes: of the objects that count; None for all. Two of which one counts are both told.
+        """
+        rows, columns = (np.flatnonzero(scores >= score) for scores in (self._scores, self._other_scores))
+        overlap = self._overlap[np.ix_(rows, columns)]
+        scores, other_scores = self._scores[rows], self._other_scores[columns]
+        same = overlap * same_class(self._classes[rows], self._other_classes[columns])
+        matched = match(same, scores, other_scores, threshold=SAME_IOU)
+        left = overlap.copy()
+        left[matched[:, 0]] = left[:, matched[:, 1]] = 0.0
+        renamed = match(left, scores, other_scores, threshold=SAME_IOU)
+        shares = overlap[matched[:, 0], matched[:, 1]]
+        pairs = (matched[shares >= MOVED_IOU], matched[shares < MOVED_IOU], renamed)
+        kept, moved, other_class = (self._counted(rows, columns, found, classes) for found in pairs)
+        taken = np.concatenate([matched, renamed])
+        return ObjectChanges(
+            kept,
+            moved,
+            other_class,
+            lost=_left_over(rows, taken[:, 0], self._classes, classes),
+            new=_left_over(columns, taken[:, 1], self._other_classes, classes),
+        )
+
+    def _counted(
+        self,
+        rows: NDArray[np.int64],
+        columns: NDArray[np.int64],
+        pairs: NDArray[np.int64],
+        classes: Collection[int] | None,
+    ) -> _Pairs:
+        """Indices in the predictions of those pairs of which one is of the classes."""
+        found = zip(rows[pairs[:, 0]].tolist(), columns[pairs[:, 1]].tolist(), strict=True)
+        return tuple(
+            (row, column)
+            for row, column in found
+            if classes is None or self._classes[row] in classes or self._other_classes[column] in classes
+        )
+
+
+def compare_objects(source: Mapping[str, Any], other: Mapping[str, Any], score: float) -> ObjectChanges:
+    """Compare the objects of two predictions with at least a score, as :class:`ObjectPair` does.
+
+    Raises:
+        ValueError: a prediction is damaged.
+        TypeError: a prediction is damaged.
+    """
+    return ObjectPair(source, other).changes(score)
 
 
 def compare_points(source: Mapping[str, Any], other: Mapping[str, Any]) -> PointChanges:
@@ -112,13 +170,19 @@ def compare_points(source: Mapping[str, Any], other: Mapping[str, Any]) -> Point
     distances = np.linalg.norm(ours[:count] - theirs[:count], axis=1)
     diagonal = float(np.linalg.norm(np.ptp(ours, axis=0)))
     moved = np.flatnonzero(distances > MOVED_DISTANCE * diagonal)
-    return PointChanges(tuple(map(int, moved)), float(distances.mean()), float(distances.max()))
+    return PointChanges(tuple(map(int, moved)), float(distances.mean()), float(distances.max()), diagonal)
 
 
-def _arrays(objects: Sequence[FoundObject]) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """Boxes, classes and scores."""
+def _left_over(
+    indices: NDArray[np.int64], taken: NDArray[np.int64], classes: NDArray[np.int64], counted: Collection[int] | None
+) -> tuple[int, ...]:
+    """Indices of the objects that have no partner."""
+    free = np.delete(indices, taken).tolist()
+    return tuple(index for index in free if counted is None or classes[index] in counted)
+
+
+def _classes_and_scores(objects: Sequence[FoundObject]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     return (
-        np.array([found.box for found in objects], np.float64).reshape(-1, 4),
         np.array([found.class_index for found in objects], np.int64),
         np.array([found.score for found in objects], np.float64),
     )
