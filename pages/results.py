@@ -18,6 +18,7 @@ from pages.parts.results.layer_chart import show_layers
 from pages.parts.results.result_card import show_card
 from pages.parts.results.result_chart import chart_title, show_chart
 from pages.parts.results.result_table import show_table
+from pages.parts.results.try_yourself import show_try_yourself
 from pages.parts.results.variants import show_variants
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
@@ -50,7 +51,9 @@ def _page() -> None:
     show_layers(done.id, done.report)
     st.subheader(t("The files"), anchor=False)
     _show_cards(done.report)
-    show_gallery(get_supervisor().store.folder(done.id), done.report)
+    folder = get_supervisor().store.folder(done.id)
+    show_gallery(folder, done.report)
+    show_try_yourself(done, folder)
 
 
 def _offer_everything(done: Done) -> None:

@@ -101,7 +101,10 @@ def count(viewer):
 
 
 def choose(page, key, option):
-    page.locator(f"[class*='st-key-gallery-{key}']").get_by_role("button", name="Open").click()
+    button = page.locator(f"[class*='st-key-gallery-{key}']").get_by_role("button", name="Open")
+    button.scroll_into_view_if_needed()  # scrolling closes the list again
+    page.wait_for_timeout(300)
+    button.click()
     page.get_by_role("option", name=option, exact=True).click()
 
 

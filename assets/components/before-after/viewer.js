@@ -113,10 +113,7 @@ class Viewer {
       pair,
       slider,
       make("span", { class: "gap" }),
-      before,
-      this.count,
-      after,
-      make("span", { class: "gap" }),
+      ...(this.pictures.length > 1 ? [before, this.count, after, make("span", { class: "gap" })] : []),
       full,
     );
     this.shown = null;

@@ -37,6 +37,9 @@ _WIDTHS: Mapping[Mark, float] = {"new": 1.7, "renamed": 1.3}
 
 _MOST_LETTERS = 28
 
+_TALL = 4.0
+"""Heights of a label from which an object has room for it."""
+
 _COCO_LIMBS = (
     *((15, 13), (13, 11), (11, 5), (5, 7), (7, 9), (1, 3), (3, 5)),  # left
     *((16, 14), (14, 12), (12, 6), (6, 8), (8, 10), (2, 4), (4, 6)),  # right
@@ -208,7 +211,8 @@ def _free_plate(
     height = Plate(label, 0, 0, canvas.font_size).height
     width = Plate(label, 0, 0, canvas.font_size).width
     x1, y1, x2, y2 = _extent(found)
-    rows = (y1 - height, y1, y2, y2 - height, y1 + height, y1 - 2 * height)
+    inside = (y1, y2) if y2 - y1 > _TALL * height else (y2, y1)  # a small object would be covered
+    rows = (y1 - height, *inside, y2 - height, y1 + height, y1 - 2 * height)
     places = [
         Plate(label, _within(left, canvas.width - width), _within(top, canvas.height - height), canvas.font_size)
         for left in (x1, x2 - width)

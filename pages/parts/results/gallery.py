@@ -22,7 +22,7 @@ from pages.parts.widgets.error_message import fragment
 from pages.parts.widgets.language import current, t
 
 _MOST_SCORE = 0.99
-_WITH_SCORES, _WITH_CLASSES = frozenset({"objects", "points"}), frozenset({"objects", "classes", "map"})
+WITH_SCORES, _WITH_CLASSES = frozenset({"objects", "points"}), frozenset({"objects", "classes", "map"})
 """Kinds of predictions that a least score, or a choice of classes, changes."""
 
 _ORDERS: Mapping[Order, Text] = {
@@ -81,14 +81,19 @@ def _draw(stored: StoredPictures, shown: BeforeAfter, report: Report) -> None:
     listed = changed if _choose_changed(len(changed), len(pictures), key) else pictures
     data = {
         "address": PICTURES.address(stored),
-        "query": _query(view),
+        "query": query_of(view),
         "kind": shown.kind,
         "pictures": [
             [index, change.is_changed, visible(Path(shown.entries[index].file).name)] for index, change in listed
         ],
-        "words": {"language": current(), **{name: t(words) for name, words in _WORDS.items()}},
+        "words": viewer_words(),
     }
     show_viewer(data, key=f"viewer-{key}")
+
+
+def viewer_words() -> dict[str, str]:
+    """What the viewer says, in the reader's language."""
+    return {"language": current(), **{name: t(words) for name, words in _WORDS.items()}}
 
 
 def _choose_view(shown: BeforeAfter, report: Report, stored: StoredPictures, key: str) -> tuple[View, Order]:
@@ -96,9 +101,9 @@ def _choose_view(shown: BeforeAfter, report: Report, stored: StoredPictures, key
     files = [ORIGINAL, *(target for target, _ in stored.files)]
     left_column, right_column, order_column = st.columns(3, vertical_alignment="bottom")
     with left_column:
-        left = _choose_file(t("Left"), files, ORIGINAL, f"gallery-left-{key}")
+        left = choose_file(t("Left"), files, ORIGINAL, f"gallery-left-{key}")
     with right_column:
-        right = _choose_file(t("Right"), files, _most_changed(shown, files[1:]), f"gallery-target-{key}")
+        right = choose_file(t("Right"), files, most_changed(shown, files[1:]), f"gallery-target-{key}")
     with order_column:
         order: Order = st.selectbox(
             t("Order"),
@@ -106,20 +111,25 @@ def _choose_view(shown: BeforeAfter, report: Report, stored: StoredPictures, key
             format_func=lambda name: t(_ORDERS[name]),
             key=f"gallery-order-{key}",
         )
-    score, classes = _choose_what_counts(shown, report, key)
+    score, classes = _choose_what_counts(shown, measured_score(report), key)
     return View(left, right, score, classes), order
 
 
-def _choose_file(label: str, files: Sequence[str], first: str, key: str) -> str:
+def choose_file(label: str, files: Sequence[str], first: str, key: str) -> str:
+    """Draw the choice of one side, the original or a file."""
     chosen: str = st.selectbox(
         label, files, index=files.index(first), format_func=lambda file: t(file_title(file)), key=key
     )
     return chosen
 
 
-def _choose_what_counts(shown: BeforeAfter, report: Report, key: str) -> tuple[float, frozenset[int]]:
-    measured = min(report.task.options.score or 0.0, _MOST_SCORE)
-    has_scores, has_classes = shown.kind in _WITH_SCORES, shown.kind in _WITH_CLASSES and len(shown.classes) > 1
+def measured_score(report: Report) -> float:
+    """The least score with which the files were measured."""
+    return min(report.task.options.score or 0.0, _MOST_SCORE)
+
+
+def _choose_what_counts(shown: BeforeAfter, measured: float, key: str) -> tuple[float, frozenset[int]]:
+    has_scores, has_classes = shown.kind in WITH_SCORES, shown.kind in _WITH_CLASSES and len(shown.classes) > 1
     if not has_scores and not has_classes:
         return measured, frozenset()
     class_column, score_column = st.columns([2, 1], gap="medium")
@@ -134,12 +144,12 @@ def _choose_what_counts(shown: BeforeAfter, report: Report, key: str) -> tuple[f
                 key=f"gallery-classes-{key}",
             )
     with score_column:
-        score = _ask_score(measured, key) if has_scores else measured
+        score = ask_score(measured, key) if has_scores else measured
     return score, frozenset(chosen)
 
 
-def _ask_score(measured: float, key: str) -> float:
-    """The least score of what is drawn: at first that of the measurement; predictions were kept from half of it on."""
+def ask_score(measured: float, key: str) -> float:
+    """Draw the choice of the least score: at first that of the measurement; predictions are kept from half of it on."""
     score: float = st.slider(
         t("Show what has at least this score"),
         round(STORED_SHARE * measured, 2),
@@ -173,7 +183,8 @@ def _choose_changed(changed: int, count: int, key: str) -> bool:
     return bool(choice == "changed")
 
 
-def _most_changed(shown: BeforeAfter, files: Sequence[str]) -> str:
+def most_changed(shown: BeforeAfter, files: Sequence[str]) -> str:
+    """The file whose answers are the farthest from the original's."""
     return min(files, key=lambda file: _mean_agreement(shown, file))
 
 
@@ -182,7 +193,7 @@ def _mean_agreement(shown: BeforeAfter, file: str) -> float:
     return sum(found) / len(found) if found else 1.0
 
 
-def _query(view: View) -> str:
+def query_of(view: View) -> str:
     """The view in the address of a picture."""
     pairs = [("left", view.left), ("right", view.right), ("score", f"{view.score:g}")]
     return urlencode([*pairs, *(("class", str(index)) for index in sorted(view.classes))])

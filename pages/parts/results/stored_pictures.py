@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -33,8 +34,12 @@ class StoredPictures:
     @classmethod
     def of(cls, folder: Path, report: Report) -> StoredPictures:
         """Those of a job, as it is now."""
-        files = tuple(files_in_use(report.converted).items())
-        return cls(folder, files, report.task.class_names, _stamp(folder / "gallery.json"))
+        return cls.at(folder, files_in_use(report.converted), report.task.class_names)
+
+    @classmethod
+    def at(cls, folder: Path, files: Mapping[TargetId, FileId], class_names: tuple[str, ...]) -> StoredPictures:
+        """Those in a folder, as it is now."""
+        return cls(folder, tuple(files.items()), class_names, _stamp(folder / "gallery.json"))
 
     def read(self) -> BeforeAfter:
         """The pictures with all predictions; none where there is no list of them, or it is damaged."""
