@@ -39,21 +39,21 @@ def _page() -> None:
         return
     if done is None:
         return
+    folder = get_supervisor().store.folder(done.id)
     show_headline(done)
-    _offer_everything(done)
-    _show_notes(done.report)
     st.subheader(t("At a glance"), anchor=False)
     show_table(done.report)
-    show_arm_check(done)
+    _offer_everything(done)
+    _show_notes(done.report)
     st.subheader(t(chart_title(done.report)), anchor=False)
     show_chart(done.report)
-    show_variants(done)
-    show_layers(done.id, done.report)
     st.subheader(t("The files"), anchor=False)
     _show_cards(done.report)
-    folder = get_supervisor().store.folder(done.id)
     show_gallery(folder, done.report)
     show_try_yourself(done, folder)
+    show_variants(done)
+    show_layers(done.id, done.report)
+    show_arm_check(done)
 
 
 def _offer_everything(done: Done) -> None:
@@ -62,7 +62,7 @@ def _offer_everything(done: Done) -> None:
         if files:
             name = f"{output_stem(done.job.source)}-edgepress.zip"
             label = t("Download all ({size})", size=number_format.size(sum(file.stat().st_size for file in files)))
-            st.link_button(label, DOWNLOADS.url(files, name), icon=":material/folder_zip:", type="primary")
+            st.link_button(label, DOWNLOADS.url(files, name), icon=":material/folder_zip:")
         if can_open() and is_folder(done.job.out):
             st.button(
                 t("Open the folder"),

@@ -59,7 +59,7 @@ def detector(**task):
 def viewer(app):
     """What the viewer in the browser is given."""
     (element,) = app.get("bidi_component")
-    return json.loads(element.proto.mixed.json or element.proto.json)
+    return json.loads(element.proto.json)
 
 
 def control(controls, name):
@@ -83,6 +83,24 @@ def test_the_headline_names_the_samples_and_the_labels(shown):
     assert "YOLO text files: 30 boxes" in page_text(shown(detector(labels=str(words), labels_words=words)))
     unlabelled = examples.report(made("onnx_fp16", comparison()))
     assert "no labels: files are compared with the original" in page_text(shown(unlabelled))
+
+
+def test_the_answer_comes_first_with_a_clause_for_every_other_file(shown):
+    app = shown(detector())
+    answer = next(one.value for one in app.markdown if "Take ONNX" in one.value.replace("\\", ""))
+    assert answer.replace("\\", "").startswith(":green[:material/check_circle:] **Take ONNX, 16 bit: ")
+    text = page_text(app)
+    assert text.index("Why not the others:") > 0
+    assert "**ONNX, 8 bit dynamic**: misses the aim" in text and "**ONNX, 8 bit static**: not possible." in text
+
+
+def test_where_no_file_keeps_the_answers_that_is_the_answer(shown):
+    app = shown(examples.report(made("onnx_fp16", comparison()), made("onnx_quan_dy", comparison())))
+    assert ":orange[:material/visibility:] **No file reaches the aim of 95%. The closest is" in page_text(app)
+
+
+def test_the_answer_is_in_the_readers_language(shown):
+    assert "**推荐ONNX" in page_text(shown(detector(), language="zh"))
 
 
 def test_the_table_starts_with_what_the_task_counts(shown):

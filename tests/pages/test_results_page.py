@@ -19,7 +19,7 @@ def test_the_headline_says_what_the_model_was_taken_for(opened, done, language, 
 
 def test_the_headline_counts_what_was_made(opened, done):
     app = opened("results")
-    assert app.metric[0].value == "2 of 3"
+    assert "2 of 3 files made" in page_text(app)
     assert "Compared on 6 test pictures" in page_text(app)
 
 
@@ -37,7 +37,7 @@ def test_what_was_refused_says_why_and_what_to_do(opened, done):
 
 def test_every_file_can_be_downloaded(opened, done):
     links = [element.proto for element in opened("results").get("link_button")]
-    assert [link.label.replace("\\", "") for link in links][1:] == ["net_1_fp16.onnx", "net_1_quan_dynamic.onnx"]
+    assert [link.label.replace("\\", "") for link in links][-2:] == ["net_1_fp16.onnx", "net_1_quan_dynamic.onnx"]
     assert all("/download/" in link.url for link in links)
 
 
