@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from core.common.text import Text, say
 from core.report import changed_words
-from core.report.drawing.changes import Mark, ObjectPair, compare_points
+from core.report.drawing.changes import Mark, ObjectPair, Objects, compare_points
 from core.report.drawing.class_map import read_map
 from core.report.drawing.picture import Overlay, draw_overlay
 from core.report.gallery_entries import ORIGINAL, Answer, GalleryEntry
@@ -26,8 +26,13 @@ ALMOST_SAME = 0.01
 
 Order: TypeAlias = Literal["change", "name", "least-change"]
 
+_MOST_VIEWS = 32
 _MOST_PAIRS = 24
 """Pairs of files whose comparison is kept."""
+
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,8 @@ class BeforeAfter:
         self.entries = tuple(entries)
         self.class_names = tuple(class_names)
         self._pairs: dict[tuple[str, str], dict[int, _Compared]] = {}
+        self._changes: dict[View, dict[int, Change]] = {}
+        self._objects: dict[tuple[int, str], Objects] = {}
         self._mutex = threading.Lock()
 
     @cached_property
@@ -119,7 +126,10 @@ class BeforeAfter:
 
     def change(self, index: int, view: View) -> Change:
         """What changed on one picture."""
-        return self._compared(index, view).change(view.score, view.classes)
+        known = self._kept(self._changes, view, _MOST_VIEWS)
+        if index not in known:
+            known[index] = self._compared(index, view).change(view.score, view.classes)
+        return known[index]
 
     def words(self, index: int, view: View) -> tuple[Text, ...]:
         """What changed on one picture, for people."""
@@ -139,10 +149,9 @@ class BeforeAfter:
         """
         found = []
         for index in range(len(self.entries)):
-            compared = self._compared(index, view)
-            if view.classes and not compared.has(view.classes, view.score):
+            if view.classes and not self._compared(index, view).has(view.classes, view.score):
                 continue
-            change = compared.change(view.score, view.classes)
+            change = self.change(index, view)
             if change.is_changed or not only_changed:
                 found.append((index, change))
         if by == "name":
@@ -184,14 +193,37 @@ class BeforeAfter:
 
     def _compared(self, index: int, view: View) -> _Compared:
         """Made when it is first looked at: of most pairs of files only a few pictures are."""
-        key = (view.left, view.right)
-        with self._mutex:
-            while key not in self._pairs and len(self._pairs) >= _MOST_PAIRS:
-                del self._pairs[next(iter(self._pairs))]
-            made = self._pairs.setdefault(key, {})
+        made = self._kept(self._pairs, (view.left, view.right), _MOST_PAIRS)
         if index not in made:
-            made[index] = _compare(self.entries[index], *key, self._labels)
+            made[index] = self._compare(index, view.left, view.right)
         return made[index]
+
+    def _kept(self, kept: dict[_Key, dict[int, _Value]], key: _Key, most: int) -> dict[int, _Value]:
+        """What is kept for a key; the oldest is let go. Several threads draw at once."""
+        with self._mutex:
+            while key not in kept and len(kept) >= most:
+                del kept[next(iter(kept))]
+            return kept.setdefault(key, {})
+
+    def _compare(self, index: int, left: str, right: str) -> _Compared:
+        entry = self.entries[index]
+        ours, theirs = entry.answer(left), entry.answer(right)
+        if ours is None or theirs is None:
+            return _Fixed(Change(0.0, is_changed=False, words=(say("not stored"),)))
+        measured = _measured(ours, theirs, left, right)
+        try:
+            if ours.prediction.get("kind") == theirs.prediction.get("kind") == "objects":
+                return _Objects(ObjectPair(self._found(index, left, ours), self._found(index, right, theirs)))
+            return _by_kind(ours, theirs, measured, self._labels)
+        except DAMAGED:
+            return _Fixed(_as_measured(measured))
+
+    def _found(self, index: int, file: str, answer: Answer) -> Objects:
+        """The objects of a file's prediction, read once for all its comparisons."""
+        key = (index, file)
+        if key not in self._objects:
+            self._objects[key] = Objects.read(answer.prediction)
+        return self._objects[key]
 
 
 @dataclass(frozen=True)
@@ -256,17 +288,6 @@ class _Maps:
         return any(not _classes_in(side.prediction, {}).isdisjoint(classes) for side in (self.left, self.right))
 
 
-def _compare(entry: GalleryEntry, left: str, right: str, labels: Mapping[str, int]) -> _Compared:
-    ours, theirs = entry.answer(left), entry.answer(right)
-    if ours is None or theirs is None:
-        return _Fixed(Change(0.0, is_changed=False, words=(say("not stored"),)))
-    measured = _measured(ours, theirs, left, right)
-    try:
-        return _by_kind(ours, theirs, measured, labels)
-    except DAMAGED:
-        return _Fixed(_as_measured(measured))
-
-
 def _measured(ours: Answer, theirs: Answer, left: str, right: str) -> Answer | None:
     """The agreement with the original as it was measured, where one of the two is the original."""
     return theirs if left == ORIGINAL else ours if right == ORIGINAL else None
@@ -284,8 +305,6 @@ def _by_kind(ours: Answer, theirs: Answer, measured: Answer | None, labels: Mapp
     if kind != right.get("kind"):
         return _Fixed(_as_measured(measured))
     match kind:
-        case "objects":
-            return _Objects(ObjectPair(left, right))
         case "points":
             points = compare_points(left, right)
             amount = points.mean / max(1.0, points.extent)

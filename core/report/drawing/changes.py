@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -24,6 +24,8 @@ MOVED_DISTANCE = 0.05
 
 Mark: TypeAlias = Literal["lost", "new", "moved", "renamed"]
 """In the original only; in the file only; at another place; of another class."""
+
+_NO_PAIRS: NDArray[np.int64] = np.zeros((0, 2), np.int64)
 
 _Pairs: TypeAlias = tuple[tuple[int, int], ...]
 
@@ -79,29 +81,41 @@ class PointChanges:
         return _marks(moved=self.moved)
 
 
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """The objects of one prediction, whatever their scores."""
+
+    found: tuple[FoundObject, ...]
+    classes: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+    @classmethod
+    def read(cls, prediction: Mapping[str, Any]) -> Objects:
+        """Those of a stored prediction.
+
+        Raises:
+            ValueError: it is damaged.
+            TypeError: it is damaged.
+        """
+        found = read_objects(prediction, 0.0)
+        classes = np.array([one.class_index for one in found], np.int64)
+        return cls(found, classes, np.array([one.score for one in found], np.float64))
+
+
 class ObjectPair:
     """The objects of two predictions for one picture, with their similarity, which no threshold changes.
 
     Args:
-        source: one prediction.
-        other: the other one.
+        source: of one prediction.
+        other: of the other one.
 
     Raises:
         ValueError: a prediction is damaged.
-        TypeError: a prediction is damaged.
     """
 
-    def __init__(self, source: Mapping[str, Any], other: Mapping[str, Any]) -> None:
-        self._ours, self._theirs = read_objects(source, 0.0), read_objects(other, 0.0)
-        (self._classes, self._scores), (self._other_classes, self._other_scores) = map(
-            _classes_and_scores, (self._ours, self._theirs)
-        )
-        self._overlap = object_similarity(self._ours, self._theirs)
-
-    @property
-    def classes(self) -> frozenset[int]:
-        """Those that occur."""
-        return frozenset(found.class_index for found in (*self._ours, *self._theirs))
+    def __init__(self, source: Objects, other: Objects) -> None:
+        self._source, self._other = source, other
+        self._overlap = object_similarity(source.found, other.found)
 
     def changes(self, score: float, classes: Collection[int] | None = None) -> ObjectChanges:
         """Match the objects greedily by similarity: those of the same class first, then those of different ones.
@@ -110,24 +124,32 @@ class ObjectPair:
             score: least score of an object.
             classes: of the objects that count; None for all. Two of which one counts are both told.
         """
-        rows, columns = (np.flatnonzero(scores >= score) for scores in (self._scores, self._other_scores))
-        overlap = self._overlap[np.ix_(rows, columns)]
-        scores, other_scores = self._scores[rows], self._other_scores[columns]
-        same = overlap * same_class(self._classes[rows], self._other_classes[columns])
+        source, other = self._source, self._other
+        rows, columns = (np.flatnonzero(each.scores >= score) for each in (source, other))
+        if not rows.size or not columns.size:
+            lost, new = (_counted_of(*each, classes) for each in ((rows, source), (columns, other)))
+            return ObjectChanges((), (), (), lost, new)
+        overlap = self._overlap[rows][:, columns]
+        scores, other_scores = source.scores[rows], other.scores[columns]
+        same = overlap * same_class(source.classes[rows], other.classes[columns])
         matched = match(same, scores, other_scores, threshold=SAME_IOU)
-        left = overlap.copy()
-        left[matched[:, 0]] = left[:, matched[:, 1]] = 0.0
-        renamed = match(left, scores, other_scores, threshold=SAME_IOU)
+        renamed = _NO_PAIRS
+        if len(matched) < min(overlap.shape):
+            left = overlap.copy()
+            left[matched[:, 0]] = left[:, matched[:, 1]] = 0.0
+            renamed = match(left, scores, other_scores, threshold=SAME_IOU)
         shares = overlap[matched[:, 0], matched[:, 1]]
         pairs = (matched[shares >= MOVED_IOU], matched[shares < MOVED_IOU], renamed)
         kept, moved, other_class = (self._counted(rows, columns, found, classes) for found in pairs)
-        taken = np.concatenate([matched, renamed])
+        free_rows, free_columns = np.ones(rows.size, np.bool_), np.ones(columns.size, np.bool_)
+        for found in (matched, renamed):
+            free_rows[found[:, 0]] = free_columns[found[:, 1]] = False
         return ObjectChanges(
             kept,
             moved,
             other_class,
-            lost=_left_over(rows, taken[:, 0], self._classes, classes),
-            new=_left_over(columns, taken[:, 1], self._other_classes, classes),
+            lost=_counted_of(rows[free_rows], source, classes),
+            new=_counted_of(columns[free_columns], other, classes),
         )
 
     def _counted(
@@ -142,7 +164,7 @@ class ObjectPair:
         return tuple(
             (row, column)
             for row, column in found
-            if classes is None or self._classes[row] in classes or self._other_classes[column] in classes
+            if classes is None or self._source.classes[row] in classes or self._other.classes[column] in classes
         )
 
 
@@ -153,7 +175,7 @@ def compare_objects(source: Mapping[str, Any], other: Mapping[str, Any], score: 
         ValueError: a prediction is damaged.
         TypeError: a prediction is damaged.
     """
-    return ObjectPair(source, other).changes(score)
+    return ObjectPair(Objects.read(source), Objects.read(other)).changes(score)
 
 
 def compare_points(source: Mapping[str, Any], other: Mapping[str, Any]) -> PointChanges:
@@ -173,19 +195,9 @@ def compare_points(source: Mapping[str, Any], other: Mapping[str, Any]) -> Point
     return PointChanges(tuple(map(int, moved)), float(distances.mean()), float(distances.max()), diagonal)
 
 
-def _left_over(
-    indices: NDArray[np.int64], taken: NDArray[np.int64], classes: NDArray[np.int64], counted: Collection[int] | None
-) -> tuple[int, ...]:
-    """Indices of the objects that have no partner."""
-    free = np.delete(indices, taken).tolist()
-    return tuple(index for index in free if counted is None or classes[index] in counted)
-
-
-def _classes_and_scores(objects: Sequence[FoundObject]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    return (
-        np.array([found.class_index for found in objects], np.int64),
-        np.array([found.score for found in objects], np.float64),
-    )
+def _counted_of(indices: NDArray[np.int64], objects: Objects, classes: Collection[int] | None) -> tuple[int, ...]:
+    """Those of some objects that are of the classes."""
+    return tuple(index for index in indices.tolist() if classes is None or objects.classes[index] in classes)
 
 
 def _marks(**indices: Iterable[int]) -> Mapping[int, Mark]:

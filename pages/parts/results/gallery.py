@@ -42,7 +42,7 @@ _WORDS: Mapping[str, Text] = {
     "all": say("Pictures"),
     "keys": say("Keys, once you have clicked here: ← → other pictures, S side by side or slider, F full screen."),
     "handle": say("Border between the left and the right file"),
-    "none": say("No picture is left: choose all pictures, other classes or a lower score."),
+    "none": say("No picture is left: choose other classes or a lower score."),
     "gone": say("This picture cannot be shown any more. Reload the page."),
     "missing": say("Nothing was stored of this file."),
     "truth": say("Right answer:"),
@@ -86,7 +86,7 @@ def _draw(stored: StoredPictures, shown: BeforeAfter, report: Report) -> None:
         "pictures": [
             [index, change.is_changed, visible(Path(shown.entries[index].file).name)] for index, change in listed
         ],
-        "words": viewer_words(),
+        "words": {**viewer_words(), **({"none": t("Both give the same answer on every picture.")} if pictures else {})},
     }
     show_viewer(data, key=f"viewer-{key}")
 
