@@ -2,6 +2,8 @@
 // files is written as text, never as markup. Only the picture that is seen, and its neighbours, are fetched.
 
 const KEPT = 12; // pictures whose elements stay ready
+const FIRST = 30; // small pictures that are there at once, and behind the one that is shown
+const MORE = 40; // that are added at a time
 const STEP = 2; // of the slider by a key, in per cent
 const WIDTHS = 200; // drawings are asked for in steps of so many pixels
 
@@ -140,11 +142,27 @@ class Viewer {
       },
       { root: this.strip, rootMargin: "0px 300px" },
     );
-    this.thumbs = this.pictures.map(([index, isChanged, name], place) => {
+    this.thumbs = [];
+    this.strip.replaceChildren();
+    this.addThumbs(FIRST);
+    const { strip } = this;
+    const more = () => {
+      if (strip !== this.strip || this.thumbs.length >= this.pictures.length) return;
+      this.addThumbs(this.thumbs.length + MORE);
+      setTimeout(more);
+    };
+    setTimeout(more, 200);
+  }
+
+  // Up to so many: the first ones at once, the others while nothing else is to be done.
+  addThumbs(count) {
+    const made = this.pictures.slice(this.thumbs.length, count).map((picture, index) => {
+      const [number, isChanged, name] = picture;
+      const place = this.thumbs.length + index;
       const words = isChanged ? this.data.words.changed : this.data.words.same;
       const thumb = make(
         "button",
-        { type: "button", title: `${name} · ${words}`, "aria-label": `${name}, ${words}`, "data-index": index },
+        { type: "button", title: `${name} · ${words}`, "aria-label": `${name}, ${words}`, "data-index": number },
         make("img", { alt: "" }),
         make("span", { class: isChanged ? "sign changed" : "sign", "aria-hidden": "true" }, isChanged ? "≠" : "="),
       );
@@ -152,7 +170,8 @@ class Viewer {
       this.seen.observe(thumb);
       return thumb;
     });
-    this.strip.replaceChildren(...this.thumbs);
+    this.thumbs.push(...made);
+    this.strip.append(...made);
   }
 
   legendItems() {
@@ -221,12 +240,12 @@ class Viewer {
     this.count.textContent = `${place + 1} / ${this.pictures.length}`;
     this.buttons.before.disabled = place === 0;
     this.buttons.after.disabled = place === this.pictures.length - 1;
-    this.thumbs.forEach((thumb, index) => {
-      if (index === place) thumb.setAttribute("aria-current", "true");
-      else thumb.removeAttribute("aria-current");
-    });
-    // Only the strip is scrolled, never the page.
+    this.addThumbs(place + FIRST);
     const thumb = this.thumbs[place];
+    if (this.marked) this.marked.removeAttribute("aria-current");
+    thumb.setAttribute("aria-current", "true");
+    this.marked = thumb;
+    // Only the strip is scrolled, never the page.
     const left = thumb.offsetLeft - this.strip.offsetLeft - (this.strip.clientWidth - thumb.clientWidth) / 2;
     this.strip.scrollTo({ left, behavior: isScrolled ? "smooth" : "instant" });
     this.draw(this.current);
