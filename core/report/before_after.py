@@ -14,7 +14,7 @@ import numpy as np
 from core.common.text import Text, say
 from core.report import changed_words
 from core.report.drawing.changes import Mark, ObjectPair, Objects, compare_points
-from core.report.drawing.class_map import read_map
+from core.report.drawing.class_map import is_background, read_map
 from core.report.drawing.picture import Overlay, draw_overlay
 from core.report.gallery_entries import ORIGINAL, Answer, GalleryEntry
 
@@ -106,6 +106,8 @@ class BeforeAfter:
         for entry in self.entries:
             for prediction in (entry.source,) if self.kind == "map" else _all_of(entry):
                 found |= _classes_in(prediction, self._labels)
+        if self.kind == "map":  # the background is in every picture
+            found = {index for index in found if not is_background(index, self.class_names)}
         named = {index: self.class_name(index) for index in found}
         return dict(sorted(named.items(), key=lambda pair: pair[1].casefold()))
 

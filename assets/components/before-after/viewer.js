@@ -1,6 +1,7 @@
 // The viewer of stored pictures: two predictions side by side, or under a slider. Everything that comes from models and
 // files is written as text, never as markup. Only the picture that is seen, and its neighbours, are fetched.
 
+const DRAWN = ["objects", "points", "map", "image"]; // kinds of predictions that are pictures themselves
 const KEPT = 12; // pictures whose elements stay ready
 const FIRST = 30; // small pictures that are there at once, and behind the one that is shown
 const MORE = 40; // that are added at a time
@@ -102,18 +103,20 @@ class Viewer {
     };
     this.count = make("span", { class: "count", "aria-live": "polite" });
     this.name = make("span", { class: "name" });
-    this.strip = make("div", { class: "strip", role: "list", "aria-label": words.all });
+    this.strip = make("div", { class: `strip ${this.data.kind}`, role: "list", "aria-label": words.all });
     this.words = make("div", { class: "words" });
     this.stage = make("div", { class: "stage" });
     this.answers = make("div", { class: "answers" });
     this.legend = make("div", { class: "legend" }, ...this.legendItems());
     this.files = make("ul", { class: "files" });
     const { pair, slider, before, after, full } = this.buttons;
+    // Where nothing is drawn over the picture, both sides would be the same under the slider.
+    const isDrawn = DRAWN.includes(this.data.kind);
+    if (!isDrawn) this.mode = "pair";
     const bar = make(
       "div",
       { class: "bar" },
-      pair,
-      slider,
+      ...(isDrawn ? [pair, slider] : []),
       make("span", { class: "gap" }),
       ...(this.pictures.length > 1 ? [before, this.count, after, make("span", { class: "gap" })] : []),
       full,
@@ -123,7 +126,7 @@ class Viewer {
       this.root.replaceChildren(make("div", { class: "empty" }, words.none));
       return;
     }
-    const hint = make("div", { class: "hint" }, words.keys);
+    const hint = make("div", { class: "hint" }, DRAWN.includes(this.data.kind) ? words.keys : words.fewerKeys);
     const parts = [bar, this.pictures.length > 1 ? this.strip : null, this.words, this.stage, this.answers];
     this.root.replaceChildren(...parts.filter(Boolean), this.legend, this.files, hint);
     this.fillStrip();
@@ -221,7 +224,7 @@ class Viewer {
           End: () => this.go(this.pictures.length - 1),
         };
     keys.f = keys.F = () => this.toggleFullScreen();
-    keys.s = keys.S = () => this.setMode(this.mode === "pair" ? "slider" : "pair");
+    if (DRAWN.includes(this.data.kind)) keys.s = keys.S = () => this.setMode(this.mode === "pair" ? "slider" : "pair");
     const action = keys[event.key];
     if (!action) return;
     event.preventDefault();

@@ -80,7 +80,7 @@ def legend(prediction: Mapping[str, Any], class_names: Sequence[str]) -> tuple[t
     classes = read_map(prediction)
     counts = np.bincount(classes.ravel(), minlength=256)
     largest = [int(index) for index in np.argsort(-counts) if counts[index] >= _LEAST_SHARE * classes.size]
-    shown = [index for index in largest if not _is_background(index, class_names)][:_MOST_NAMED]
+    shown = [index for index in largest if not is_background(index, class_names)][:_MOST_NAMED]
     return tuple(
         (shortened(class_names[index] if index < len(class_names) else f"#{index}", 24), color(index))
         for index in shown
@@ -118,7 +118,7 @@ def _colored(classes: NDArray[np.uint8], class_names: Sequence[str]) -> bytes:
         palette += bytes.fromhex(color(index)[1:])
     image = Image.fromarray(classes, "P")
     image.putpalette(bytes(palette), "RGB")
-    opacity = bytes(0 if _is_background(index, class_names) else _OPACITY for index in range(256))
+    opacity = bytes(0 if is_background(index, class_names) else _OPACITY for index in range(256))
     stream = io.BytesIO()
     image.save(stream, "PNG", transparency=opacity)
     return stream.getvalue()
@@ -126,7 +126,7 @@ def _colored(classes: NDArray[np.uint8], class_names: Sequence[str]) -> bytes:
 
 def _hatched(ours: NDArray[np.uint8], theirs: NDArray[np.uint8], class_names: Sequence[str], is_source: bool) -> bytes:
     """A PNG, larger than the map so that the lines are finer than its pixels."""
-    has_background = _is_background(0, class_names)
+    has_background = is_background(0, class_names)
     mine, yours = (each == 0 if has_background else np.zeros(each.shape, np.bool_) for each in (ours, theirs))
     differs = ours != theirs
     only = differs & (yours & ~mine if is_source else mine & ~yours)
@@ -148,6 +148,6 @@ def _hatched(ours: NDArray[np.uint8], theirs: NDArray[np.uint8], class_names: Se
     return stream.getvalue()
 
 
-def _is_background(index: int, class_names: Sequence[str]) -> bool:
-    """Class 0, unless it has the name of a thing."""
+def is_background(index: int, class_names: Sequence[str]) -> bool:
+    """Whether a class is the background: class 0, unless it has the name of a thing."""
     return index == 0 and (not class_names or class_names[0].strip().lower() in _BACKGROUND)

@@ -41,6 +41,7 @@ _WORDS: Mapping[str, Text] = {
     "leave": say("Leave full screen"),
     "all": say("Pictures"),
     "keys": say("Keys, once you have clicked here: ← → other pictures, S side by side or slider, F full screen."),
+    "fewerKeys": say("Keys, once you have clicked here: ← → other pictures, F full screen."),
     "handle": say("Border between the left and the right file"),
     "none": say("No picture is left: choose other classes or a lower score."),
     "gone": say("This picture cannot be shown any more. Reload the page."),
@@ -132,7 +133,8 @@ def _choose_what_counts(shown: BeforeAfter, measured: float, key: str) -> tuple[
     has_scores, has_classes = shown.kind in WITH_SCORES, shown.kind in _WITH_CLASSES and len(shown.classes) > 1
     if not has_scores and not has_classes:
         return measured, frozenset()
-    class_column, score_column = st.columns([2, 1], gap="medium")
+    first, second = st.columns([2, 1], gap="medium")
+    class_column, score_column = (first, second) if has_classes else (second, first)
     chosen: list[int] = []
     with class_column:
         if has_classes:

@@ -17,6 +17,8 @@ Address: TypeAlias = Callable[..., str]
 
 _MOST_BARS = 5
 _MOST_LETTERS = 400
+_SPACE = "␣"
+"""In the place of a space that would not be seen."""
 
 
 def file_title(file: str) -> Text:
@@ -107,7 +109,8 @@ def _text(prediction: Mapping[str, Any], other: Mapping[str, Any], *, is_left: b
     for step in Levenshtein.opcodes(mine, yours):
         piece = mine[step.src_start : step.src_end]
         if piece:
-            pieces.append([visible(piece), None if step.tag == "equal" else "lost" if is_left else "new"])
+            mark = None if step.tag == "equal" else "lost" if is_left else "new"
+            pieces.append([visible(piece if mark is None else piece.replace(" ", _SPACE)), mark])
     return pieces
 
 
@@ -134,7 +137,9 @@ def _said(answer: Answer, language: Language) -> str | None:
             names = ", ".join(sorted(_answers(answer.prediction)))[:120] or say("none").in_language(language)
             return f"{names}{_percent(answer)}"
         case "text":
-            return f"{visible(str(answer.prediction.get('text', '')))[:120]}{_percent(answer)}"
+            text = visible(str(answer.prediction.get("text", "")))[:120]
+            before, after = len(text) - len(text.lstrip(" ")), len(text) - len(text.rstrip(" "))
+            return f"{_SPACE * before}{text.strip(' ')}{_SPACE * after if text.strip(' ') else ''}{_percent(answer)}"
         case _:
             return None
 

@@ -220,3 +220,8 @@ def test_a_map_is_hatched_where_it_changed(tmp_path):
     shown = gallery(tmp_path, entry(png([[0, 1], [1, 2]]), png([[1, 0], [1, 1]])))
     hatched = [shown.drawing(0, VIEW, is_left=is_left) for is_left in (True, False)]
     assert all('class="changes"' in drawing for drawing in hatched) and hatched[0] != hatched[1]
+
+
+def test_the_background_of_maps_is_no_class_to_choose(tmp_path):
+    assert list(gallery(tmp_path, entry(png([[0, 1]]), png([[0, 1]])), names=()).classes.values()) == ["#1"]
+    assert len(gallery(tmp_path, entry(png([[0, 1]]), png([[0, 1]])), names=("road", "car")).classes) == 2

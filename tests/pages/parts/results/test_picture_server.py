@@ -140,6 +140,13 @@ def test_texts_are_marked_where_they_differ(served):
     assert right["text"] == [["H", None], ["0", "new"], ["TEL", None], ["S", "new"]]
 
 
+def test_a_space_that_makes_the_difference_is_seen(served):
+    plain, longer = ({"kind": "text", "text": words, "score": 0.9} for words in ("a b", "a b "))
+    found = frame(served(entry(plain, longer)))
+    assert found["sides"][1]["text"] == [["a b", None], ["␣", "new"]]
+    assert found["files"][0]["words"] == "a b␣ · 90%"
+
+
 def test_a_map_names_its_classes(served):
     import base64
 
