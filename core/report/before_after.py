@@ -92,6 +92,7 @@ class BeforeAfter:
         self._changes: dict[View, dict[int, Change]] = {}
         self._objects: dict[tuple[int, str], Objects] = {}
         self._mutex = threading.Lock()
+        self._is_prepared = False
 
     @cached_property
     def kind(self) -> str:
@@ -125,6 +126,19 @@ class BeforeAfter:
         if self.kind == "classes":
             return next((name for name, found in self._labels.items() if found == index), f"#{index}")
         return self.class_names[index] if 0 <= index < len(self.class_names) else f"#{index}"
+
+    def prepare(self, files: Sequence[str], score: float) -> None:
+        """Compare the original with every file in a thread beside the page, so that choosing one waits for nothing."""
+        with self._mutex:
+            if self._is_prepared:
+                return
+            self._is_prepared = True
+
+        def compare_all() -> None:
+            for file in files:
+                self.order(View(ORIGINAL, file, score), "change")
+
+        threading.Thread(target=compare_all, daemon=True, name="compare pictures").start()
 
     def change(self, index: int, view: View) -> Change:
         """What changed on one picture."""

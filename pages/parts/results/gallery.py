@@ -72,6 +72,7 @@ def show_gallery(folder: Path, report: Report) -> None:
     if shown.entries and stored.files:
         st.subheader(t("Picture by picture: before and after"), anchor=False)
         fragment(_draw)(stored, shown, report)
+        shown.prepare([target for target, _ in stored.files], measured_score(report))
 
 
 def _draw(stored: StoredPictures, shown: BeforeAfter, report: Report) -> None:

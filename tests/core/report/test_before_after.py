@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 
 import numpy as np
 import pytest
@@ -225,3 +226,13 @@ def test_a_map_is_hatched_where_it_changed(tmp_path):
 def test_the_background_of_maps_is_no_class_to_choose(tmp_path):
     assert list(gallery(tmp_path, entry(png([[0, 1]]), png([[0, 1]])), names=()).classes.values()) == ["#1"]
     assert len(gallery(tmp_path, entry(png([[0, 1]]), png([[0, 1]])), names=("road", "car")).classes) == 2
+
+
+def test_all_files_are_compared_ahead_in_a_thread(tmp_path):
+    both = objects((0, 0, 0.9))
+    shown = gallery(tmp_path, entry(both, both, objects()))
+    shown.prepare([ST, DY], 0.25)
+    deadline = time.monotonic() + 20
+    while len(shown._changes) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert set(shown._changes) == {View(ORIGINAL, ST, 0.25), View(ORIGINAL, DY, 0.25)}
