@@ -18,11 +18,11 @@ from core.html_report.asked import file_name, jpeg, picture_address
 from core.html_report.finished_job import FinishedJob
 from core.html_report.parts import Tell
 from core.job.target_id import TargetId
-from core.report.changed_words import changes
-from core.report.drawing.changes import Mark, compare_objects, compare_points
+from core.report.before_after import DAMAGED, BeforeAfter, Change, View
+from core.report.drawing.changes import Mark
 from core.report.drawing.picture import draw
 from core.report.drawing.prediction_json import read_objects
-from core.report.gallery_entries import Answer, GalleryEntry
+from core.report.gallery_entries import ORIGINAL, Answer, GalleryEntry
 from core.report.recommendation import recommend
 from core.report.schema import OutcomeEntry, Report
 from core.targets import target_by_id
@@ -47,9 +47,6 @@ _MOST_LETTERS = 200
 
 MOST_BYTES = 3_500_000
 """Of all drawings together, about: then no further ones are made."""
-
-_DAMAGED = (ValueError, TypeError, KeyError, IndexError)
-"""What reading a damaged prediction raises."""
 
 
 @dataclass(frozen=True)
@@ -143,18 +140,6 @@ def worst_pictures(finished: FinishedJob, tell: Tell) -> WorstPictures | None:
     return _grid(finished, [result.target for result in finished.report.converted], is_text="text" in kinds, tell=tell)
 
 
-def is_changed(entry: GalleryEntry, target: TargetId, score: float) -> bool:
-    """Whether a file's prediction is another one; of objects, at the score from which they count."""
-    answer = entry.answers.get(target)
-    if answer is None or entry.source.get("kind") != "objects":
-        return answer is not None and answer.changed
-    try:
-        found = compare_objects(entry.source, answer.prediction, score)
-    except _DAMAGED:
-        return answer.changed
-    return bool(found.lost or found.new or found.renamed)
-
-
 def _in_order(report: Report) -> list[OutcomeEntry]:
     """The recommended files first."""
     found = recommend(report)
@@ -163,25 +148,28 @@ def _in_order(report: Report) -> list[OutcomeEntry]:
 
 
 def _pairs(finished: FinishedJob, results: Sequence[OutcomeEntry], tell: Tell) -> Iterator[PairsOf]:
-    found = recommend(finished.report)
+    found, report = recommend(finished.report), finished.report
+    compared = BeforeAfter(finished.pictures, finished.entries, report.task.class_names)
     size = 0
     for result in results:
         is_taken = result.target in (found.target, found.device_target)
         pairs: list[Pair] = []
-        for entry in _chosen(finished, result.target, is_taken=is_taken):
+        view = View(ORIGINAL, result.target, report.task.options.score or 0.0)
+        changed = compared.order(view, "change", only_changed=True)
+        for index, change in _chosen(compared, view, changed, is_taken=is_taken):
+            entry = finished.entries[index]
             image = _open(finished.pictures, entry)
-            if image is None or size > MOST_BYTES:
+            if image is None or size > MOST_BYTES or result.target not in entry.answers:
                 continue
-            pair = _pair(entry, result, image, finished.report, tell)
+            words = " · ".join(tell(one) for one in compared.words(index, view))
+            pair = _pair(entry, result, image, change, words, report, tell)
             size += len(pair.left.svg) + len(pair.right.svg)
             pairs.append(pair)
-        name, about = tell(target_by_id(result.target).title), _about(finished, result.target, has_pairs=bool(pairs))
+        name, about = tell(target_by_id(result.target).title), _about(finished, len(changed), has_pairs=bool(pairs))
         yield PairsOf(name, tell(about), tuple(pairs))
 
 
-def _about(finished: FinishedJob, target: TargetId, *, has_pairs: bool) -> Text:
-    score = finished.report.task.options.score or 0.0
-    count = sum(is_changed(entry, target, score) for entry in finished.entries)
+def _about(finished: FinishedJob, count: int, *, has_pairs: bool) -> Text:
     if not count and has_pairs:
         return say("Its answers to all pictures are the original's; these came closest to a change.")
     if not count:
@@ -205,27 +193,23 @@ def _at_least(count: int, finished: FinishedJob) -> str:
     return f"≥ {count}" if count == len(finished.entries) < _test_count(finished) else str(count)
 
 
-def _chosen(finished: FinishedJob, target: TargetId, *, is_taken: bool) -> list[GalleryEntry]:
-    """Those that differ most; where none does, a few of the file that is recommended, with something in them."""
-    answered = [entry for entry in finished.entries if target in entry.answers]
-    score = finished.report.task.options.score or 0.0
-
-    def likeness(entry: GalleryEntry) -> tuple[float, float]:
-        answer = entry.answers[target]
-        return answer.agreement, 1.0 if answer.cosine is None else answer.cosine
-
-    changed = sorted((entry for entry in answered if is_changed(entry, target, score)), key=likeness)
+def _chosen(
+    compared: BeforeAfter, view: View, changed: Sequence[tuple[int, Change]], *, is_taken: bool
+) -> Sequence[tuple[int, Change]]:
+    """Those that changed most; where none did, a few of the file that is recommended, with something in them."""
     if changed:
         return changed[: _MOST_OF_TAKEN if is_taken else _MOST_OF_OTHERS]
-    unchanged = sorted(answered, key=lambda entry: (_is_empty(entry, score), likeness(entry)))
-    return unchanged[:_MOST_UNCHANGED] if is_taken else []
+    if not is_taken:
+        return ()
+    every = compared.order(view, "change")
+    return sorted(every, key=lambda pair: _is_empty(compared.entries[pair[0]], view.score))[:_MOST_UNCHANGED]
 
 
 def _is_empty(entry: GalleryEntry, score: float) -> bool:
     """Whether the original finds no object in it."""
     try:
         return entry.source.get("kind") == "objects" and not read_objects(entry.source, score)
-    except _DAMAGED:
+    except DAMAGED:
         return True
 
 
@@ -236,23 +220,25 @@ def _open(folder: Path, entry: GalleryEntry) -> Image.Image | None:
         return None
 
 
-def _pair(entry: GalleryEntry, result: OutcomeEntry, image: Image.Image, report: Report, tell: Tell) -> Pair:
-    answer = entry.answers[result.target]
-    score = report.task.options.score or 0.0
-    try:
-        words = " · ".join(tell(change) for change in changes(entry.source, answer, score))
-    except _DAMAGED:
-        words = ""
-    marks = _marks(entry, answer, score)
+def _pair(
+    entry: GalleryEntry,
+    result: OutcomeEntry,
+    image: Image.Image,
+    change: Change,
+    words: str,
+    report: Report,
+    tell: Tell,
+) -> Pair:
     names = (tell(say("Original")), tell(target_by_id(result.target).title))
     data = jpeg(image, _SIDE, _QUALITY)
     size = entry.size or (image.height, image.width)
+    sides = (entry.source, change.left_marks), (entry.answers[result.target].prediction, change.right_marks)
     drawings = [
-        Drawing(name, _drawn(prediction, data, size, report, marked, score, f"{name}: {file_name(entry.file)}"))
-        for name, prediction, marked in zip(names, (entry.source, answer.prediction), marks, strict=True)
+        Drawing(name, _drawn(prediction, data, size, report, marks, f"{name}: {file_name(entry.file)}"))
+        for name, (prediction, marks) in zip(names, sides, strict=True)
     ]
-    changed = is_changed(entry, result.target, score)
-    return Pair(words, tell(file_name(entry.file)), _truth(entry, report.task.class_names, tell), changed, *drawings)
+    truth = _truth(entry, report.task.class_names, tell)
+    return Pair(words, tell(file_name(entry.file)), truth, change.is_changed, *drawings)
 
 
 def _drawn(
@@ -261,28 +247,14 @@ def _drawn(
     size: tuple[int, int],
     report: Report,
     marks: Mapping[int, Mark],
-    score: float,
     title: str,
 ) -> str:
     """The picture alone, where the prediction is damaged."""
-    names = report.task.class_names
+    names, score = report.task.class_names, report.task.options.score or 0.0
     try:
         return draw(prediction, picture, size, class_names=names, score=score, marks=marks, title=title)
-    except _DAMAGED:
+    except DAMAGED:
         return draw({}, picture, size, title=title)
-
-
-def _marks(entry: GalleryEntry, answer: Answer, score: float) -> tuple[Mapping[int, Mark], Mapping[int, Mark]]:
-    """What to mark on the left and on the right."""
-    try:
-        if entry.source.get("kind") == "objects":
-            objects = compare_objects(entry.source, answer.prediction, score)
-            return objects.source_marks, objects.other_marks
-        if entry.source.get("kind") == "points":
-            return {}, compare_points(entry.source, answer.prediction).marks
-    except _DAMAGED:
-        pass
-    return {}, {}
 
 
 def _truth(entry: GalleryEntry, class_names: Sequence[str], tell: Tell) -> str:

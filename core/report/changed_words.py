@@ -1,4 +1,4 @@
-"""What changed from the original's prediction to a file's, in words."""
+"""What changed between two predictions for one picture, in words."""
 
 from __future__ import annotations
 
@@ -9,35 +9,19 @@ import numpy as np
 
 from core.common.percent import percent
 from core.common.text import Text, plural, say
-from core.report.drawing.changes import ObjectChanges, compare_objects, compare_points
+from core.report.drawing.changes import ObjectChanges, PointChanges
 from core.report.drawing.class_map import read_map
-from core.report.gallery_entries import Answer
+
+SAME, DIFFERENT = say("the same answer"), say("a different answer")
 
 
-def changes(source: Mapping[str, Any], answer: Answer, score: float) -> tuple[Text, ...]:
-    """What changed on one picture.
-
-    Args:
-        source: the original's prediction.
-        answer: the file's.
-        score: least score of an object.
-
-    Raises:
-        ValueError: a prediction is damaged.
-        TypeError: a prediction is damaged.
-    """
-    match source.get("kind"):
-        case "objects":
-            return tuple(_objects(compare_objects(source, answer.prediction, score)))
-        case "points":
-            return (_points(source, answer.prediction),)
-        case "map":
-            return (_map(source, answer),)
-        case _:
-            return (say("{percent} alike", percent=percent(answer.agreement)),)
+def alike(agreement: float) -> tuple[Text, ...]:
+    """Where nothing but the agreement is known."""
+    return (say("{percent} alike", percent=percent(agreement)),)
 
 
-def _objects(found: ObjectChanges) -> Iterator[Text]:
+def objects(found: ObjectChanges) -> Iterator[Text]:
+    """Of objects: how many of each kind of change."""
     if found.lost:
         yield say("{count} lost", count=len(found.lost))
     if found.new:
@@ -52,8 +36,8 @@ def _objects(found: ObjectChanges) -> Iterator[Text]:
         yield say("no objects in either")
 
 
-def _points(source: Mapping[str, Any], other: Mapping[str, Any]) -> Text:
-    found = compare_points(source, other)
+def points(found: PointChanges) -> Text:
+    """Of the points of one body, face or hand."""
     return say(
         "points {mean} pixels away on average, {largest} at most",
         mean=f"{found.mean:.1f}",
@@ -61,8 +45,13 @@ def _points(source: Mapping[str, Any], other: Mapping[str, Any]) -> Text:
     )
 
 
-def _map(source: Mapping[str, Any], answer: Answer) -> Text:
-    ours, theirs = read_map(source), read_map(answer.prediction)
+def maps(left: Mapping[str, Any], right: Mapping[str, Any]) -> tuple[Text, ...]:
+    """Of two maps; nothing where they have other sizes.
+
+    Raises:
+        ValueError: a prediction is damaged.
+    """
+    ours, theirs = read_map(left), read_map(right)
     if ours.shape != theirs.shape:
-        return say("{percent} alike", percent=percent(answer.agreement))
-    return say("the same class on {percent} of the pixels", percent=percent(float(np.mean(ours == theirs))))
+        return ()
+    return (say("the same class on {percent} of the pixels", percent=percent(float(np.mean(ours == theirs)))),)

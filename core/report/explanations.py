@@ -75,7 +75,7 @@ def reach(result: OutcomeEntry, source: SourceEntry) -> Text | None:
         smallest = min(keeping, key=lambda one: one.size_bytes)
         agreement = smallest.comparison.agreement
         return say(
-            "The aim takes {size}, {part} of the original: that file keeps {share}. You can take it above.",
+            "The aim takes {size}, {part} of the original: that file keeps {share}. You can take it further below.",
             size=number_format.size(smallest.size_bytes),
             part=number_format.part(source.share(smallest.size_bytes)),
             share=number_format.NOTHING if agreement is None else percent(agreement.value),
