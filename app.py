@@ -18,6 +18,7 @@ from core.common.paths import home, make_private
 from core.queue.supervisor import get_supervisor
 from core.setup import access
 from core.setup.instance import ServerAddress
+from pages.parts.results.picture_server import PICTURES
 from pages.parts.server.access_middleware import AccessMiddleware
 from pages.parts.sidebar.running_note import show_running
 from pages.parts.widgets import language
@@ -88,7 +89,7 @@ else:
     # "streamlit run" looks for exactly this form, a call of st.App whose result has a name.
     app = st.App(
         __file__,
-        routes=[*GRAPHS.routes(), *DOWNLOADS.routes()],
+        routes=[*GRAPHS.routes(), *DOWNLOADS.routes(), *PICTURES.routes()],
         lifespan=print_address,
         middleware=[Middleware(AccessMiddleware, access=ACCESS, prefix=PREFIX)],
     )

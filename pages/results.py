@@ -10,15 +10,17 @@ from core.common.errors import EdgePressError
 from core.common.paths import is_file, is_folder, output_stem
 from core.queue.supervisor import get_supervisor
 from core.report.schema import Report
+from core.report.size_chart import chart_title
 from pages.parts.paths.folder_opener import can_open, open_folder
 from pages.parts.results.arm_check import show_arm_check
 from pages.parts.results.gallery import show_gallery
-from pages.parts.results.gallery_entry import read_entries
 from pages.parts.results.headline import show_headline
 from pages.parts.results.layer_chart import show_layers
+from pages.parts.results.report_download import offer_report, show_made_report
 from pages.parts.results.result_card import show_card
-from pages.parts.results.result_chart import chart_title, show_chart
+from pages.parts.results.result_chart import show_chart
 from pages.parts.results.result_table import show_table
+from pages.parts.results.try_yourself import show_try_yourself
 from pages.parts.results.variants import show_variants
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
@@ -39,19 +41,21 @@ def _page() -> None:
         return
     if done is None:
         return
+    folder = get_supervisor().store.folder(done.id)
     show_headline(done)
-    _offer_everything(done)
-    _show_notes(done.report)
     st.subheader(t("At a glance"), anchor=False)
     show_table(done.report)
-    show_arm_check(done)
+    _offer_everything(done)
+    _show_notes(done.report)
     st.subheader(t(chart_title(done.report)), anchor=False)
     show_chart(done.report)
-    show_variants(done)
-    show_layers(done.id, done.report)
     st.subheader(t("The files"), anchor=False)
     _show_cards(done.report)
-    _show_pictures(done)
+    show_gallery(folder, done.report)
+    show_try_yourself(done, folder)
+    show_variants(done)
+    show_layers(done.id, done.report)
+    show_arm_check(done)
 
 
 def _offer_everything(done: Done) -> None:
@@ -60,7 +64,7 @@ def _offer_everything(done: Done) -> None:
         if files:
             name = f"{output_stem(done.job.source)}-edgepress.zip"
             label = t("Download all ({size})", size=number_format.size(sum(file.stat().st_size for file in files)))
-            st.link_button(label, DOWNLOADS.url(files, name), icon=":material/folder_zip:", type="primary")
+            st.link_button(label, DOWNLOADS.url(files, name), icon=":material/folder_zip:")
         if can_open() and is_folder(done.job.out):
             st.button(
                 t("Open the folder"),
@@ -71,6 +75,8 @@ def _offer_everything(done: Done) -> None:
             )
         if done.report.converted and st.button(t("Compare the graphs"), icon=":material/account_tree:", key="go-graph"):
             st.switch_page("pages/graph.py", query_params={"job": done.id})
+        offer_report(done)
+    show_made_report(done)
 
 
 def _show_notes(report: Report) -> None:
@@ -90,15 +96,6 @@ def _show_cards(report: Report) -> None:
         for column, result in zip(columns, report.outcomes[start : start + _CARDS], strict=False):
             with column:
                 show_card(result, report)
-
-
-def _show_pictures(done: Done) -> None:
-    store = get_supervisor().store
-    entries = read_entries(store.gallery(done.id), done.report.converted)
-    if not entries or not done.report.converted:
-        return
-    st.subheader(t("Picture by picture"), anchor=False)
-    show_gallery(store.folder(done.id) / "gallery", entries, done.report)
 
 
 _page()

@@ -182,6 +182,12 @@ def print_variants(job_id: str, report: Report, console: ToolConsole) -> None:
         _print_rows([_translated(cells, console.language) for cells in table], console.rich)
 
 
+def print_job(job_id: str, console: Console) -> None:
+    """The name of the job, by which its report can be written later."""
+    console.write("")
+    console.print(say("This was the job {job}.", job=job_id))
+
+
 def _source_row(source: SourceEntry, truths: Sequence[TruthFigure]) -> Sequence[Text | str]:
     shares = (percent(figure.value) for figure in truths)
     return say("Original"), _size(source.size_bytes, 1.0), "", "", *shares, _time(source.latency_ms, 1.0)

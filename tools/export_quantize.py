@@ -39,6 +39,8 @@ from core.common.paths import home, real_path
 from core.common.serialization import to_data
 from core.common.text import say
 from core.common.unexpected_errors import as_readable_error
+from core.html_report.finished_job import read_finished_job
+from core.html_report.write import write_report
 from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.images import SampleCounts, read_folder
 from core.inputs.infer_in_subprocess import infer_in_subprocess
@@ -65,12 +67,13 @@ from core.targets import TARGET_IDS, in_order
 from tools.console import (
     JobProgress,
     ToolConsole,
+    print_job,
     print_notes,
     print_preflight,
     print_results_table,
     print_variants,
 )
-from tools.result_file import check_result_file, write_result
+from tools.result_file import check_report_file, check_result_file, write_result
 
 _INFERENCE_SECONDS = 300.0
 
@@ -83,7 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_paths(options)
         recover(JobStore(home()))
         check_result_file(options.json)
-        job_id, is_checked = _take(*options.take) if options.take else _convert(options)
+        check_report_file(options.report, also_asked=options.json)
+        job_id, is_checked = _run(options)
         data = JobStore(home()).report(job_id)
         report = read_report(data)
     except KeyboardInterrupt:
@@ -99,9 +103,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_results_table(report, console)
     print_notes(report, console)
     print_variants(job_id, report, console)
+    print_job(job_id, console)
     try:
         write_result(options.json, data)
-    except OptionError as exc:
+        _write_report(job_id, options.report, console)
+    except EdgePressError as exc:
         Console(sys.stderr).error(exc)
         return 2
     is_right = is_checked and all(outcome.arm is None or outcome.arm.status == "right" for outcome in report.outcomes)
@@ -143,6 +149,18 @@ def _parser() -> argparse.ArgumentParser:
         help="put another file of an earlier job in the place of the one that is there, both as they were printed at "
         "the end of the job; nothing is converted",
     )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="also write the result as a report to hand on: one file that opens in any browser and can be printed, "
+        "with the figures as .csv and .json beside it",
+    )
+    parser.add_argument(
+        "--job",
+        metavar="JOB",
+        help="an earlier job, by the name that was printed at its end: nothing is converted; for --report and --json",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the whole result to this file")
     parser.add_argument(
         "--ncnn-tools",
@@ -161,8 +179,9 @@ def _parser() -> argparse.ArgumentParser:
         type=_keep,
         default=(DEFAULT_CHANGE, None),
         metavar="PERCENT",
-        help="how many of the original's answers must stay: 99.5, 99, 97 or any percentage, or smallest for the "
-        "smallest files (default: 99 for most tasks)",
+        help="how many of the original's answers must stay: 99.5, 99, 97 or any percentage; or how much they may "
+        "change, as in the app: nothing, hardly, little, or smallest for the smallest files (default: hardly, which is "
+        "99 for most tasks)",
     )
     parser.add_argument(
         "--dequantize",
@@ -212,13 +231,16 @@ def _share(text: str) -> float:
 
 
 def _keep(text: str) -> tuple[AllowedChange, float | None]:
-    """``99.5`` is a percentage of the answers."""
-    if text == "smallest":
-        return "smallest", None
+    """``99.5`` is a percentage of the answers; the words are those of the app's choices."""
+    for change in get_args(AllowedChange):
+        if text == change:
+            return change, None
     try:
         percentage = float(text.removesuffix("%"))
     except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a percentage nor the word smallest") from exc
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a percentage nor one of {', '.join(get_args(AllowedChange))}"
+        ) from exc
     if not 50.0 <= percentage <= 100.0:
         raise argparse.ArgumentTypeError(f"{text} is not between 50 and 100 percent")
     return change_that_keeps(percentage / 100), percentage / 100
@@ -294,7 +316,8 @@ def _job(options: argparse.Namespace) -> Job:
 
 def _check_paths(options: argparse.Namespace) -> None:
     """Before anything looks at them."""
-    paths = (options.model, options.onnx, *_folders(options), options.out, options.json, options.class_names)
+    results = (options.json, options.report)
+    paths = (options.model, options.onnx, *_folders(options), options.out, *results, options.class_names)
     for path in (*paths, options.ncnn_tools):
         check_local(path or "")
 
@@ -355,6 +378,39 @@ def _convert(options: argparse.Namespace) -> tuple[str, bool]:
             detail=state.detail,
         )
     return job_id, is_checked
+
+
+def _run(options: argparse.Namespace) -> tuple[str, bool]:
+    """The job that the results are of: a new one, or an earlier one; and as :func:`_convert`."""
+    if options.job is None:
+        return _take(*options.take) if options.take else _convert(options)
+    if options.take or options.model or options.onnx:
+        raise OptionError(
+            say("--job is for a job that is finished: it takes neither a model nor --take."),
+            next_step=say("For example: python tools/export_quantize.py --job JOB --report report.html"),
+        )
+    return _finished(options.job), True
+
+
+def _finished(job_id: str) -> str:
+    """The id of an earlier job.
+
+    Raises:
+        InputError: there is none, or it has no results.
+    """
+    read_finished_job(JobStore(home()).open(job_id))
+    return job_id
+
+
+def _write_report(job_id: str, path: Path | None, console: Console) -> None:
+    """Write the report to hand on, in the language of the console; nothing happens without a path."""
+    if path is None:
+        return
+    files = write_report(JobStore(home()).folder(job_id), path.absolute(), console.language)
+    console.write("")
+    console.print(say("The report to hand on:"))
+    for file in files.all:
+        console.write(f"  {file}")
 
 
 def _take(job_id: str, file: str) -> tuple[str, bool]:

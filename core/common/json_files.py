@@ -38,12 +38,20 @@ def write_json(
     Raises:
         OSError: the disk is full, or the folder is gone or read-only.
     """
-    encoded = _encoded(data, indent)
+    write_bytes(path, _encoded(data, indent), durable=durable, is_private=is_private)
+
+
+def write_bytes(path: Path, content: bytes, *, durable: bool = False, is_private: bool = False) -> None:
+    """The same for any content.
+
+    Raises:
+        OSError: the disk is full, or the folder is gone or read-only.
+    """
     part = path.with_name(f".{secrets.token_hex(8)}.part")  # whatever the file is called, the name is short enough
     try:
         part.touch(mode=0o600 if is_private else 0o666, exist_ok=False)
         with part.open("wb") as file:
-            file.write(encoded)
+            file.write(content)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

@@ -76,6 +76,16 @@ def decoding_ended(exit_code: int | None, stopped: str | None, seconds: float) -
     return say("A native library crashed while it was decoded."), next_step
 
 
+def trying_ended(exit_code: int | None, stopped: str | None, seconds: float) -> tuple[Text, Text]:
+    """Reason and next step for a file on which the process that ran it on one picture ended; arguments as above."""
+    next_step = say("Try a smaller picture. If it happens again, use another file.")
+    if stopped == "time":
+        return say("Loading and running it takes more than {seconds} s.", seconds=round(seconds)), next_step
+    if stopped == "memory" or _is_sigkill(exit_code):
+        return say("The memory ran out while it was loaded or run."), next_step
+    return say("A native library crashed while it was loaded or run."), next_step
+
+
 def looking_ended(exit_code: int | None, stopped: str | None, seconds: float) -> tuple[Text, Text]:
     """Reason and next step for a folder on which the process that looked into it ended; arguments as above."""
     next_step = say("Choose another folder, with fewer or smaller files.")

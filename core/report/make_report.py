@@ -10,12 +10,14 @@ from typing_extensions import assert_never
 
 from core.common.text import Text
 from core.evaluation.evaluate import Evaluation
+from core.evaluation.latency import available_threads
 from core.inputs.images import Split
 from core.job.comparison import Comparison, LayerDifference, OutputDifference
 from core.job.job import Job
 from core.job.outcome import Converted, Failed, Outcome, Refused, Variant
 from core.job.preflight_result import PreflightResult
 from core.onnx_model.source import Source
+from core.report.environment import this_environment
 from core.report.schema import (
     ComparisonEntry,
     ImagesEntry,
@@ -74,6 +76,7 @@ def make_report(
         words=JobTexts(notes),
         preflight=tuple(map(_preflight_entry, preflight)),
         outcomes=tuple(map(outcome_entry, outcomes)),
+        environment=this_environment(available_threads()),
     )
 
 

@@ -21,6 +21,7 @@ from core.job.target_id import TargetId
 from core.onnx_model.source import TensorInfo
 from core.preprocessing import Preprocessing
 from core.report.earlier_versions import upgraded
+from core.report.environment import Environment
 from core.tasks.base import Budget, TaskName, TaskOptions
 
 OutcomeStatus: TypeAlias = Literal["converted", "refused", "failed"]
@@ -277,6 +278,8 @@ class Report:
     words: JobTexts
     preflight: tuple[PreflightEntry, ...]
     outcomes: tuple[OutcomeEntry, ...]
+    environment: Environment | None = None
+    """What the job ran on; None in reports of earlier versions."""
 
     @property
     def converted(self) -> tuple[OutcomeEntry, ...]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from core.common.percent import percent
 from core.common.text import Text, say
-from core.job.comparison import Agreement, AgreementName, Light, TruthFigure, TruthName
+from core.job.comparison import Agreement, AgreementName, LayerPrecision, Light, TruthFigure, TruthName
+from core.preprocessing import Color, Fit
 from core.report.schema import ArmStatus, ComparisonEntry, OutcomeEntry, Report
 
 AGREEMENT_TITLES: Mapping[AgreementName, Text] = {
@@ -69,6 +70,50 @@ SIMILARITY_HELP = say(
     "How similar the outputs are to the original's as plain numbers (cosine similarity, worst output). 1 means exactly "
     "the same direction. It is not accuracy: what it means for the answers depends on the model."
 )
+
+
+PRECISIONS: Mapping[LayerPrecision, Text] = {
+    "8 bit": say("8 bit"),
+    "8 bit weights": say("8 bit, computed in 32"),
+    "16 bit": say("16 bit"),
+    "float": say("32 bit"),
+}
+
+FITS: Mapping[Fit, Text] = {
+    "crop": say("Cut off the border"),
+    "stretch": say("Stretch to fit"),
+    "pad": say("Add a grey border"),
+    "pad-corner": say("Grey border right and below"),
+}
+"""What is done with pictures of another shape than the model's input."""
+
+COLORS: Mapping[Color, Text] = {
+    "rgb": say("Red, green, blue (usual)"),
+    "bgr": say("Blue, green, red (OpenCV)"),
+    "gray": say("Grey"),
+}
+
+STATE_LETTERS: Mapping[str, str] = {"keeps": "✓", "look": "△", "failed": "✕", "refused": "–"}
+"""Where there are only letters, before the word of a state; they say the same as its colour."""
+
+
+def state(outcome: OutcomeEntry) -> str:
+    """A key of :data:`STATE_LETTERS`."""
+    if outcome.status == "refused":
+        return "refused"
+    if outcome.comparison is None or outcome.status == "failed":
+        return "failed"
+    # A report of an earlier version has no verdicts.
+    return outcome.comparison.light if outcome.comparison.words.template else "keeps"
+
+
+def state_word(outcome: OutcomeEntry) -> Text:
+    """The state of a target in two or three words."""
+    if outcome.status == "refused":
+        return say("not possible")
+    if outcome.comparison is None or outcome.status == "failed":
+        return say("failed")
+    return light_word(outcome.comparison) if outcome.comparison.words.template else say("ready")
 
 
 def light_word(comparison: ComparisonEntry) -> Text:

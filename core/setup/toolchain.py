@@ -84,6 +84,7 @@ _PACKAGES: tuple[_Package, ...] = (
     _Package("rapidfuzz", "RapidFuzz", say("comparing texts")),
     _Package("pyyaml", "PyYAML", say("reading lists of classes")),
     _Package("defusedxml", "defusedxml", say("reading labels in XML safely")),
+    _Package("jinja2", "Jinja", say("writing reports to hand on")),
 )
 
 _OPENMMLAB: Mapping[str, ComponentStatus] = {"ready": "ready", "absent": "missing", "unfinished": "broken"}

@@ -173,7 +173,8 @@ class Task(Protocol[P]):
 
         The key ``kind`` says which:
 
-        - ``classes``: ``label``, ``score``, and for multi-label models ``present``, a list of names;
+        - ``classes``: ``label``, ``score``, ``best`` (the first five as [name, probability]), and for multi-label
+          models ``present``, a list of names;
         - ``objects``: ``boxes``, ``scores``, ``classes`` (indices), at most 100 of them, and where there are any
           ``angles``, ``keypoints`` ([[x, y, score], ...] for each) and ``polygons`` (a list of rings [[x, y], ...] for
           each), all in pixels of the image;

@@ -67,8 +67,8 @@ class Classification:
         ranking = tuple(int(index) for index in np.argsort(-scores, kind="stable")[:_TOP])
         if self._multi_label:
             present = frozenset(np.flatnonzero(scores >= self._score).tolist())
-            return ClassScores(ranking, float(scores[ranking[0]]), present)
-        return ClassScores(ranking, float(to_probabilities(scores)[ranking[0]]))
+            return _ranked(ranking, scores, present)
+        return _ranked(ranking, to_probabilities(scores), None)
 
     def class_index(self, label: str) -> int | None:
         """Index of the class with this name; a number that is no class name is the index itself."""
@@ -107,12 +107,15 @@ class Classification:
         return log_inception_score(np.stack(rows)) / float(highest) if len(classes) > 1 else 0.0
 
     def to_json(self, prediction: ClassScores) -> dict[str, Any]:
-        """The best class with its probability, and all that are present."""
+        """The best classes with their probabilities, and all that are present."""
         data: dict[str, Any] = {
             "kind": "classes",
             "label": self.class_name(prediction.ranking[0]),
             "score": round(prediction.probability, 6),
         }
+        if prediction.probabilities:
+            best = zip(prediction.ranking, prediction.probabilities, strict=True)
+            data["best"] = [[self.class_name(index), round(probability, 4)] for index, probability in best]
         if prediction.present is not None:
             data["present"] = [self.class_name(index) for index in sorted(prediction.present)]
         return data
@@ -179,6 +182,11 @@ def log_inception_score(probabilities: NDArray[np.float64]) -> float:
         probabilities: shape (samples, classes).
     """
     return _entropy(probabilities.mean(axis=0)) - float(np.mean([_entropy(row) for row in probabilities]))
+
+
+def _ranked(ranking: tuple[int, ...], shares: NDArray[Any], present: frozenset[int] | None) -> ClassScores:
+    best = tuple(float(shares[index]) for index in ranking)
+    return ClassScores(ranking, best[0], present, best)
 
 
 def _entropy(row: NDArray[np.float64]) -> float:

@@ -30,6 +30,9 @@ class ClassScores:
     present: frozenset[int] | None = None
     """Multi-label models: all classes above the threshold; None for models of which one class is the answer."""
 
+    probabilities: tuple[float, ...] = ()
+    """Of the classes in :attr:`ranking`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Detections:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -20,7 +19,7 @@ def test_the_headline_says_what_the_model_was_taken_for(opened, done, language, 
 
 def test_the_headline_counts_what_was_made(opened, done):
     app = opened("results")
-    assert app.metric[0].value == "2 of 3"
+    assert "2 of 3 files made" in page_text(app)
     assert "Compared on 6 test pictures" in page_text(app)
 
 
@@ -38,7 +37,7 @@ def test_what_was_refused_says_why_and_what_to_do(opened, done):
 
 def test_every_file_can_be_downloaded(opened, done):
     links = [element.proto for element in opened("results").get("link_button")]
-    assert [link.label.replace("\\", "") for link in links][1:] == ["net_1_fp16.onnx", "net_1_quan_dynamic.onnx"]
+    assert [link.label.replace("\\", "") for link in links][-2:] == ["net_1_fp16.onnx", "net_1_quan_dynamic.onnx"]
     assert all("/download/" in link.url for link in links)
 
 
@@ -46,16 +45,6 @@ def test_a_file_that_was_moved_away_is_not_offered(opened, done, model):
     (model.parent / "net_1_fp16.onnx").unlink()
     links = {link.proto.label.replace("\\", ""): link.proto for link in opened("results").get("link_button")}
     assert links["net_1_fp16.onnx"].disabled and not links["net_1_quan_dynamic.onnx"].disabled
-
-
-def test_the_gallery_shows_every_picture_and_what_changed(opened, store, done):
-    path = store.folder(done) / "gallery.json"
-    gallery = json.loads(path.read_text())
-    gallery["entries"][0]["answers"]["onnx_fp16"]["changed"] = True
-    gallery["entries"][0]["picture"] = "../../../secret.png"
-    path.write_text(json.dumps(gallery))
-    app = opened("results")
-    assert page_text(app).count(":material/change_circle:") == 1
 
 
 @pytest.mark.parametrize("damage", ['{"source": 3}', "{}", '{"outcomes": [1]}'])

@@ -205,3 +205,46 @@ def test_what_cannot_be_taken_is_told(run, tmp_path, job_id, file, reason):
     done = run("--take", job_id or made, file)
     assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr
     assert content(tmp_path / "out") == VARIANTS[0]
+
+
+@pytest.mark.parametrize(("language", "title"), [("en", "The files at a glance"), ("zh", "各文件一览")])
+def test_the_report_is_in_the_console_s_language_with_its_figures_beside_it(run, tmp_path, language, title):
+    arguments = ("net.onnx", "--images", "images", "--type", "onnx_fp16", *SETTINGS)
+    for _ in range(2):  # the second one takes the place of the first
+        done = run(*arguments, "--report", "out/r.html", "--json", "all.json", language=language)
+    assert done.returncode == 0, done.stderr
+    assert title in (tmp_path / "out" / "r.html").read_text(encoding="utf-8")
+    data = json.loads((tmp_path / "out" / "r.json").read_text(encoding="utf-8"))
+    assert data == json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"r.html", "r.csv", "r.json", "r.pictures.json"}
+    job_id, _ = JobStore(tmp_path / "home").ids()
+    assert job_id in done.stdout and str(tmp_path / "out" / "r.csv") in done.stdout
+    assert data["environment"]["python"] == sys.version.split()[0]
+
+
+def test_an_earlier_job_is_reported_without_converting_again(run, tmp_path):
+    first = run("net.onnx", "--images", "images", "--type", "onnx_fp16", *SETTINGS)
+    assert first.returncode == 0, first.stderr
+    (job_id,) = JobStore(tmp_path / "home").ids()
+    (tmp_path / "net.onnx").unlink()
+    done = run("--job", job_id, "--report", "r.html")
+    assert done.returncode == 0, done.stderr
+    assert JobStore(tmp_path / "home").ids() == [job_id] and (tmp_path / "r.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("net.onnx", "--report", "r.txt"), "needs a name that ends in .html"),
+        (("net.onnx", "--report", "net.onnx/r.html"), "cannot be written"),
+        (("net.onnx", "--report", "images/labels.html"), '"labels.csv" is there already'),
+        (("--job", "20261126-103000-1a2b", "--report", "r.html"), "There is no such job."),
+        (("net.onnx", "--job", "20261126-103000-1a2b"), "takes neither a model nor --take"),
+    ],
+)
+def test_what_cannot_be_reported_is_told_before_anything_runs(run, tmp_path, arguments, sentence):
+    (tmp_path / "images" / "labels.csv").write_text("file,label\n")
+    done = run(*arguments, "--type", "onnx_fp16")
+    assert done.returncode == 2 and sentence in done.stderr
+    assert JobStore(tmp_path / "home").ids() == [] and not list(tmp_path.glob("r.*"))
+    assert (tmp_path / "images" / "labels.csv").read_text() == "file,label\n"

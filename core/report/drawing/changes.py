@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.metrics.box_iou import box_iou
 from core.metrics.matching import match, same_class
+from core.report.drawing.object_similarity import object_similarity
 from core.report.drawing.prediction_json import FoundObject, read_objects, read_points
 
 SAME_IOU = 0.5
-"""Least intersection over union of two boxes of one object, as in the agreement."""
+"""Least similarity of two boxes, masks or poses of one object, as in the agreement."""
 
 MOVED_IOU = 0.75
-"""Below it the box of an object counts as moved."""
+"""Below it an object counts as moved."""
 
 MOVED_DISTANCE = 0.05
 """Distance from which a point counts as moved, as a share of the diagonal of all the original's points."""
 
 Mark: TypeAlias = Literal["lost", "new", "moved", "renamed"]
 """In the original only; in the file only; at another place; of another class."""
+
+_NO_PAIRS: NDArray[np.int64] = np.zeros((0, 2), np.int64)
 
 _Pairs: TypeAlias = tuple[tuple[int, int], ...]
 
@@ -37,6 +39,16 @@ class ObjectChanges:
     renamed: _Pairs
     lost: tuple[int, ...]
     new: tuple[int, ...]
+
+    @property
+    def matched(self) -> int:
+        """Objects of the same class in the same place, or nearly so."""
+        return len(self.kept) + len(self.moved)
+
+    @property
+    def count(self) -> int:
+        """Objects in both predictions together."""
+        return 2 * (self.matched + len(self.renamed)) + len(self.lost) + len(self.new)
 
     @property
     def source_marks(self) -> Mapping[int, Mark]:
@@ -60,6 +72,8 @@ class PointChanges:
     """Mean distance in pixels of the picture."""
 
     largest: float
+    extent: float = 0.0
+    """Diagonal of all the first prediction's points."""
 
     @property
     def marks(self) -> Mapping[int, Mark]:
@@ -67,35 +81,101 @@ class PointChanges:
         return _marks(moved=self.moved)
 
 
-def compare_objects(source: Mapping[str, Any], other: Mapping[str, Any], score: float) -> ObjectChanges:
-    """Compare the objects of two predictions with at least a score; rotated boxes as if they were upright.
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """The objects of one prediction, whatever their scores."""
 
-    Objects are matched greedily by IoU: those of the same class first, then those of different ones.
+    found: tuple[FoundObject, ...]
+    classes: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+    @classmethod
+    def read(cls, prediction: Mapping[str, Any]) -> Objects:
+        """Those of a stored prediction.
+
+        Raises:
+            ValueError: it is damaged.
+            TypeError: it is damaged.
+        """
+        found = read_objects(prediction, 0.0)
+        classes = np.array([one.class_index for one in found], np.int64)
+        return cls(found, classes, np.array([one.score for one in found], np.float64))
+
+
+class ObjectPair:
+    """The objects of two predictions for one picture, with their similarity, which no threshold changes.
+
+    Args:
+        source: of one prediction.
+        other: of the other one.
+
+    Raises:
+        ValueError: a prediction is damaged.
+    """
+
+    def __init__(self, source: Objects, other: Objects) -> None:
+        self._source, self._other = source, other
+        self._overlap = object_similarity(source.found, other.found)
+
+    def changes(self, score: float, classes: Collection[int] | None = None) -> ObjectChanges:
+        """Match the objects greedily by similarity: those of the same class first, then those of different ones.
+
+        Args:
+            score: least score of an object.
+            classes: of the objects that count; None for all. Two of which one counts are both told.
+        """
+        source, other = self._source, self._other
+        rows, columns = (np.flatnonzero(each.scores >= score) for each in (source, other))
+        if not rows.size or not columns.size:
+            lost, new = (_counted_of(*each, classes) for each in ((rows, source), (columns, other)))
+            return ObjectChanges((), (), (), lost, new)
+        overlap = self._overlap[rows][:, columns]
+        scores, other_scores = source.scores[rows], other.scores[columns]
+        same = overlap * same_class(source.classes[rows], other.classes[columns])
+        matched = match(same, scores, other_scores, threshold=SAME_IOU)
+        renamed = _NO_PAIRS
+        if len(matched) < min(overlap.shape):
+            left = overlap.copy()
+            left[matched[:, 0]] = left[:, matched[:, 1]] = 0.0
+            renamed = match(left, scores, other_scores, threshold=SAME_IOU)
+        shares = overlap[matched[:, 0], matched[:, 1]]
+        pairs = (matched[shares >= MOVED_IOU], matched[shares < MOVED_IOU], renamed)
+        kept, moved, other_class = (self._counted(rows, columns, found, classes) for found in pairs)
+        free_rows, free_columns = np.ones(rows.size, np.bool_), np.ones(columns.size, np.bool_)
+        for found in (matched, renamed):
+            free_rows[found[:, 0]] = free_columns[found[:, 1]] = False
+        return ObjectChanges(
+            kept,
+            moved,
+            other_class,
+            lost=_counted_of(rows[free_rows], source, classes),
+            new=_counted_of(columns[free_columns], other, classes),
+        )
+
+    def _counted(
+        self,
+        rows: NDArray[np.int64],
+        columns: NDArray[np.int64],
+        pairs: NDArray[np.int64],
+        classes: Collection[int] | None,
+    ) -> _Pairs:
+        """Indices in the predictions of those pairs of which one is of the classes."""
+        found = zip(rows[pairs[:, 0]].tolist(), columns[pairs[:, 1]].tolist(), strict=True)
+        return tuple(
+            (row, column)
+            for row, column in found
+            if classes is None or self._source.classes[row] in classes or self._other.classes[column] in classes
+        )
+
+
+def compare_objects(source: Mapping[str, Any], other: Mapping[str, Any], score: float) -> ObjectChanges:
+    """Compare the objects of two predictions with at least a score, as :class:`ObjectPair` does.
 
     Raises:
         ValueError: a prediction is damaged.
         TypeError: a prediction is damaged.
     """
-    ours, theirs = read_objects(source, score), read_objects(other, score)
-    (boxes, classes, scores), (other_boxes, other_classes, other_scores) = _arrays(ours), _arrays(theirs)
-    overlap = box_iou(boxes, other_boxes)
-    same = overlap * same_class(classes, other_classes)
-    matched = match(same, scores, other_scores, threshold=SAME_IOU)
-    left = overlap.copy()
-    left[matched[:, 0]] = left[:, matched[:, 1]] = 0.0
-    renamed = match(left, scores, other_scores, threshold=SAME_IOU)
-    rows, columns = ({pair[side] for pair in (*matched, *renamed)} for side in (0, 1))
-    pairs = {
-        True: [(ours[i].index, theirs[j].index) for i, j in matched if overlap[i, j] < MOVED_IOU],
-        False: [(ours[i].index, theirs[j].index) for i, j in matched if overlap[i, j] >= MOVED_IOU],
-    }
-    return ObjectChanges(
-        kept=tuple(pairs[False]),
-        moved=tuple(pairs[True]),
-        renamed=tuple((ours[i].index, theirs[j].index) for i, j in renamed),
-        lost=tuple(found.index for i, found in enumerate(ours) if i not in rows),
-        new=tuple(found.index for j, found in enumerate(theirs) if j not in columns),
-    )
+    return ObjectPair(Objects.read(source), Objects.read(other)).changes(score)
 
 
 def compare_points(source: Mapping[str, Any], other: Mapping[str, Any]) -> PointChanges:
@@ -112,16 +192,12 @@ def compare_points(source: Mapping[str, Any], other: Mapping[str, Any]) -> Point
     distances = np.linalg.norm(ours[:count] - theirs[:count], axis=1)
     diagonal = float(np.linalg.norm(np.ptp(ours, axis=0)))
     moved = np.flatnonzero(distances > MOVED_DISTANCE * diagonal)
-    return PointChanges(tuple(map(int, moved)), float(distances.mean()), float(distances.max()))
+    return PointChanges(tuple(map(int, moved)), float(distances.mean()), float(distances.max()), diagonal)
 
 
-def _arrays(objects: Sequence[FoundObject]) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """Boxes, classes and scores."""
-    return (
-        np.array([found.box for found in objects], np.float64).reshape(-1, 4),
-        np.array([found.class_index for found in objects], np.int64),
-        np.array([found.score for found in objects], np.float64),
-    )
+def _counted_of(indices: NDArray[np.int64], objects: Objects, classes: Collection[int] | None) -> tuple[int, ...]:
+    """Those of some objects that are of the classes."""
+    return tuple(index for index in indices.tolist() if classes is None or objects.classes[index] in classes)
 
 
 def _marks(**indices: Iterable[int]) -> Mapping[int, Mark]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -13,8 +14,8 @@ from xml.sax.saxutils import escape
 from PIL import Image
 
 from core.report.drawing.changes import Mark
-from core.report.drawing.class_map import draw_map, legend
-from core.report.drawing.prediction_json import read_objects, read_points
+from core.report.drawing.class_map import draw_map, draw_map_changes, legend
+from core.report.drawing.prediction_json import FoundObject, read_objects, read_points
 from core.report.drawing.shapes import draw_objects, draw_points
 from core.report.drawing.svg import (
     Attributes,
@@ -79,6 +80,75 @@ def draw(
         shapes = iter((draw_map(prediction, canvas, class_names=class_names),))
     strip, height = _strip(prediction, canvas, class_names)
     return _document(canvas, height, title, embedded(data, "jpeg", _place(canvas)), *shapes, *strip)
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """How a prediction is drawn that lies over a picture which is shown by itself."""
+
+    class_names: Sequence[str] = ()
+    score: float = 0.0
+    """Least score of the objects and points that are drawn."""
+
+    marks: Mapping[int, Mark] | None = None
+    """What changed, as for :func:`draw`."""
+
+    classes: Collection[int] | None = None
+    """Of the objects that are drawn, beside those that are marked; None for all."""
+
+    other: Mapping[str, Any] | None = None
+    """The prediction with which it is compared."""
+
+    is_left: bool = True
+    """Whether the other one comes after it."""
+
+    text_scale: float = 1.0
+    """Of letters and lines."""
+
+
+def draw_overlay(prediction: Mapping[str, Any], size: tuple[int, int], overlay: Overlay) -> str:
+    """Draw objects, points or a map without their picture, on a transparent ground; anything else is empty.
+
+    Args:
+        prediction: as for :func:`draw`.
+        size: height and width of the image, in whose pixels the prediction is.
+        overlay: how it is drawn.
+
+    Returns:
+        An SVG document that refers to nothing outside itself.
+
+    Raises:
+        ValueError: the prediction is damaged.
+        TypeError: the prediction is damaged.
+    """
+    canvas = Canvas(float(size[1]), float(size[0]), overlay.text_scale)
+    match prediction.get("kind"):
+        case "objects":
+            found = tuple(_wanted(read_objects(prediction, overlay.score), overlay))
+            shapes = draw_objects(found, canvas, class_names=overlay.class_names, marks=overlay.marks)
+        case "points":
+            others = () if overlay.other is None else read_points(overlay.other)
+            points = read_points(prediction)
+            shapes = draw_points(points, canvas, score=overlay.score, marks=overlay.marks, others=others)
+        case "map":
+            shapes = _map_shapes(prediction, canvas, overlay)
+        case _:
+            shapes = iter(())
+    return _document(canvas, canvas.height, "", *shapes)
+
+
+def _wanted(objects: Sequence[FoundObject], overlay: Overlay) -> Iterator[FoundObject]:
+    for found in objects:
+        is_marked = overlay.marks is not None and found.index in overlay.marks
+        if overlay.classes is None or is_marked or found.class_index in overlay.classes:
+            yield found
+
+
+def _map_shapes(prediction: Mapping[str, Any], canvas: Canvas, overlay: Overlay) -> Iterator[str]:
+    yield draw_map(prediction, canvas, class_names=overlay.class_names)
+    if overlay.other is not None:
+        first, second = (prediction, overlay.other) if overlay.is_left else (overlay.other, prediction)
+        yield draw_map_changes(first, second, canvas, class_names=overlay.class_names, is_source=overlay.is_left)
 
 
 def _document(canvas: Canvas, height: float, title: str, *children: str) -> str:

@@ -48,18 +48,19 @@ def read_objects(prediction: Mapping[str, Any], score: float) -> tuple[FoundObje
     angles = _optional(prediction, "angles", len(boxes))
     keypoints = _optional(prediction, "keypoints", len(boxes))
     polygons = _optional(prediction, "polygons", len(boxes))
+    corners, values, indices = boxes.tolist(), scores.tolist(), classes.astype(np.int64).tolist()
     return tuple(
         FoundObject(
             index,
-            (float(x1), float(y1), float(x2), float(y2)),
-            float(scores[index]),
-            int(classes[index]),
+            (x1, y1, x2, y2),
+            values[index],
+            indices[index],
             float(angles[index] or 0.0),
             _points(keypoints[index] or ()),
             tuple(_points(ring) for ring in polygons[index] or ()),
         )
-        for index, (x1, y1, x2, y2) in enumerate(boxes)
-        if scores[index] >= score
+        for index, (x1, y1, x2, y2) in enumerate(corners)
+        if values[index] >= score
     )
 
 

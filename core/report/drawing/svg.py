@@ -34,11 +34,13 @@ class Canvas:
 
     width: float
     height: float
+    text_scale: float = 1.0
+    """Of letters and lines, smaller than 1 where the picture is shown large."""
 
     @property
     def font_size(self) -> float:
         """Of labels: legible where the picture is shown a few hundred pixels wide."""
-        return 0.034 * max(self.width, 0.75 * self.height)
+        return 0.034 * self.text_scale * max(self.width, 0.75 * self.height)
 
     @property
     def stroke(self) -> float:

@@ -9,9 +9,10 @@ from typing import TypeAlias
 import streamlit as st
 
 from core.common.errors import OptionError
-from core.common.text import Text, say
+from core.common.text import say
 from core.onnx_model.source import Source
-from core.preprocessing import Color, Fit, Preprocessing
+from core.preprocessing import Color, Preprocessing
+from core.report.wording import COLORS, FITS
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 
@@ -19,18 +20,6 @@ _Normalization: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and std of the colour values 0 to 255."""
 
 _OWN = "own"
-
-_FITS: Mapping[Fit, Text] = {
-    "crop": say("Cut off the border"),
-    "stretch": say("Stretch to fit"),
-    "pad": say("Add a grey border"),
-    "pad-corner": say("Grey border right and below"),
-}
-_COLORS: Mapping[Color, Text] = {
-    "rgb": say("Red, green, blue (usual)"),
-    "bgr": say("Blue, green, red (OpenCV)"),
-    "gray": say("Grey"),
-}
 
 
 def ask_preprocessing(
@@ -49,9 +38,9 @@ def ask_preprocessing(
         size = _ask_size(source, now, key)
         fit = st.selectbox(
             t("Pictures of another shape"),
-            list(_FITS),
-            index=list(_FITS).index(now.fit),
-            format_func=lambda fit: t(_FITS[fit]),
+            list(FITS),
+            index=list(FITS).index(now.fit),
+            format_func=lambda fit: t(FITS[fit]),
             key=f"{key}-fit",
         )
     with right:
@@ -87,13 +76,13 @@ def _ask_size(source: Source, now: Preprocessing, key: str) -> tuple[int, int]:
 
 def _ask_color(source: Source, now: Preprocessing, key: str) -> Color:
     channels = source.inputs[0].shape[3 if now.layout == "nhwc" else 1]
-    choices: Sequence[Color] = ("gray",) if channels == 1 else ("rgb", "bgr") if channels == 3 else tuple(_COLORS)
+    choices: Sequence[Color] = ("gray",) if channels == 1 else ("rgb", "bgr") if channels == 3 else tuple(COLORS)
     index = choices.index(now.color) if now.color in choices else 0
     chosen: Color = st.selectbox(
         t("Order of the colours"),
         choices,
         index=index,
-        format_func=lambda color: t(_COLORS[color]),
+        format_func=lambda color: t(COLORS[color]),
         key=f"{key}-color",
         disabled=len(choices) == 1,
     )

@@ -109,6 +109,15 @@ def save_file(file: Upload, suffixes: Sequence[str]) -> Path:
     return _save([file]) / name
 
 
+def save_picture(file: Upload) -> Path:
+    """Write one picture; whether it is one shows when it is decoded.
+
+    Raises:
+        InputError: its name is not that of a picture, or it cannot be written.
+    """
+    return save_file(file, sorted(SUFFIXES))
+
+
 def save_examples(files: Sequence[Upload]) -> Path:
     """Write a folder of pictures or arrays with its subfolders and label files; other files are left out.
 

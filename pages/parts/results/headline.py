@@ -1,42 +1,79 @@
-"""What the model was taken for, what its files were compared on, and the most important figures."""
+"""The answer first: which file to take and why not the others; then what the files were compared on."""
 
 from __future__ import annotations
 
-import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
+from collections.abc import Mapping
 
+import streamlit as st
+
+from core.common.paths import is_file
 from core.common.text import Text, plural, say
+from core.job.target_id import TargetId
+from core.report.recommendation import Confidence, Recommendation, WhyNot, recommend
 from core.report.schema import Report
 from core.targets import target_by_id
 from core.tasks.base import TASK_TITLES
-from pages.parts.widgets import number_format
 from pages.parts.widgets.job_choice import Done
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.served_files import DOWNLOADS
+
+_ICONS: Mapping[Confidence, str] = {
+    "keeps": ":green[:material/check_circle:]",
+    "closest": ":orange[:material/visibility:]",
+    "unmeasured": ":orange[:material/help:]",
+    "none": ":red[:material/error:]",
+}
 
 
 def show_headline(done: Done) -> None:
     """Draw it."""
+    answer = recommend(done.report)
+    with st.container(border=True, key="answer"):
+        st.markdown(f"{_ICONS[answer.confidence]} **{plain(t(answer.sentence))}**")
+        if answer.device_sentence is not None:
+            st.markdown(f":gray[:material/smartphone:] {plain(t(answer.device_sentence))}")
+        if answer.caution is not None:
+            st.markdown(f":orange[{plain(t(answer.caution))}]")
+        _offer(done.report, answer)
+        if answer.others:
+            st.caption("  \n".join([t("Why not the others:"), *map(_why_not, answer.others)]))
     _show_task(done)
-    report, source = done.report, done.report.source
-    made = [result for result in report.converted if result.size_bytes is not None]
-    columns = st.columns(3)
-    count = t("{made} of {all}", made=len(report.converted), all=len(report.outcomes))
-    _figure(columns[0], t("Files made"), count, _kept(report))
-    if made:
-        smallest = min(made, key=lambda result: result.size_bytes or 0)
-        share = number_format.part(smallest.size_share(source))
-        _figure(columns[1], t("Smallest"), share, t(target_by_id(smallest.target).title))
-        fastest = max(made, key=lambda result: result.speed_up(source) or 0.0)
-        times = number_format.times(fastest.speed_up(source))
-        _figure(columns[2], t("Fastest here"), times, t(target_by_id(fastest.target).title))
+
+
+def _why_not(other: WhyNot) -> str:
+    return f"**{plain(t(target_by_id(other.target).title))}**: {plain(t(other.clause))}"
+
+
+def _offer(report: Report, answer: Recommendation) -> None:
+    """The files that the answer names, to be downloaded."""
+    chosen = [target for target in (answer.target, answer.device_target) if target is not None]
+    with st.container(horizontal=True, gap="small"):
+        for index, target in enumerate(chosen):
+            _offer_one(report, target, is_first=index == 0)
+
+
+def _offer_one(report: Report, target: TargetId, *, is_first: bool) -> None:
+    (files,) = [result.files for result in report.converted if result.target == target]
+    present = [file for file in files if is_file(file)]
+    if not present or len(present) < len(files):
+        return
+    name = present[0].name if len(present) == 1 else f"{present[0].stem}.zip"
+    st.link_button(
+        t("Download {target}", target=plain(t(target_by_id(target).title))),
+        DOWNLOADS.url(present, name),
+        icon=":material/download:",
+        type="primary" if is_first else "secondary",
+    )
 
 
 def _show_task(done: Done) -> None:
     task = done.report.task
     title, reason = f"**{plain(t(TASK_TITLES[task.name]))}**", plain(t(task.words))
     st.markdown(t("Taken for: {task}. {reason}", task=title, reason=reason))
-    parts = [f":material/photo_library: {t(say('Compared on {samples}', samples=_samples(done)))}"]
+    count = t("{made} of {all} files made", made=len(done.report.converted), all=len(done.report.outcomes))
+    parts = [f":material/inventory_2: {count}, {_kept(done.report)}" if _kept(done.report) else count]
+    parts.append(f":material/photo_library: {t(say('Compared on {samples}', samples=_samples(done)))}")
     labels = _labels(done.report)
     if labels is not None:
         parts.append(f":material/label: {plain(t(labels))}")
@@ -62,15 +99,11 @@ def _labels(report: Report) -> Text | None:
 
 
 def _kept(report: Report) -> str:
-    """How many files keep the original's answers; of reports without verdicts, the size of the original."""
+    """How many files keep the original's answers; nothing of reports without verdicts."""
     comparisons = [result.comparison for result in report.converted if result.comparison is not None]
     if not any(comparison.words.template for comparison in comparisons):
-        return t("from {size}", size=number_format.size(report.source.size_bytes))
+        return ""
     keep = sum(comparison.light == "keeps" for comparison in comparisons)
     if any(comparison.agreement is not None for comparison in comparisons):
         return t(plural("{count} keeps the answers", "{count} keep the answers", count=keep))
     return t(plural("{count} keeps the numbers", "{count} keep the numbers", count=keep))
-
-
-def _figure(column: DeltaGenerator, label: str, value: str, about: str) -> None:
-    column.metric(label, value, about, delta_color="off", delta_arrow="off", border=True, height="stretch")

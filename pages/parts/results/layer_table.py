@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
-from core.common.text import Text, say
-from core.job.comparison import LayerPrecision
 from core.report.schema import LayerEntry, OutcomeEntry
+from core.report.wording import PRECISIONS
 from core.targets import target_by_id
 from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
-
-PRECISIONS: Mapping[LayerPrecision, Text] = {
-    "8 bit": say("8 bit"),
-    "8 bit weights": say("8 bit, computed in 32"),
-    "16 bit": say("16 bit"),
-    "float": say("32 bit"),
-}
 
 _NAME_WIDTH = 240
 """Of the column, in pixels: longer names are shown whole where they are clicked."""

@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 
 import streamlit as st
 
-from core.common.text import Text, say
+from core.common.text import Text
 from core.report.schema import ArmStatus, ComparisonEntry, OutcomeEntry
-from core.report.wording import light_word
+from core.report.wording import STATE_LETTERS, light_word, state, state_word
 from pages.parts.widgets.language import t
 
 _Color: TypeAlias = Literal["green", "orange", "red", "gray"]
@@ -29,10 +29,11 @@ class Sign:
     """In its place where there are only letters."""
 
 
-_KINDS: Mapping[str, tuple[_Color, str, str]] = {
-    "keeps": ("green", "check_circle", "✓"),
-    "look": ("orange", "visibility", "△"),
-    "failed": ("red", "error", "✕"),
+_KINDS: Mapping[str, tuple[_Color, str]] = {
+    "keeps": ("green", "check_circle"),
+    "look": ("orange", "visibility"),
+    "failed": ("red", "error"),
+    "refused": ("gray", "block"),
 }
 
 
@@ -42,19 +43,13 @@ ARM_LETTERS: Mapping[ArmStatus, str] = {"right": "✓", "wrong": "✕", "unknown
 
 def sign(result: OutcomeEntry) -> Sign:
     """The sign of one result."""
-    if result.status == "refused":
-        return Sign(say("not possible"), "gray", "block", "–")
-    comparison = result.comparison
-    if comparison is None or result.status == "failed":
-        return Sign(say("failed"), *_KINDS["failed"])
-    if not comparison.words.template:  # a report of an earlier version, without a verdict
-        return Sign(say("ready"), *_KINDS["keeps"])
-    return Sign(light_word(comparison), *_KINDS[comparison.light])
+    found = state(result)
+    return Sign(state_word(result), *_KINDS[found], STATE_LETTERS[found])
 
 
 def show_light(comparison: ComparisonEntry) -> None:
     """Draw the verdict of one comparison."""
-    color, icon, _ = _KINDS[comparison.light]
+    color, icon = _KINDS[comparison.light]
     st.badge(t(light_word(comparison)), icon=f":material/{icon}:", color=color)
 
 

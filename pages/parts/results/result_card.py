@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.common.paths import is_file
 from core.common.percent import percent
 from core.common.text import Text
+from core.report import explanations
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report
 from core.report.wording import (
     AGREEMENT_HELP,
@@ -19,7 +20,6 @@ from core.report.wording import (
     agreement_metric,
 )
 from core.targets import target_by_id
-from pages.parts.results import explanations
 from pages.parts.results.light import show_badge
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_detail

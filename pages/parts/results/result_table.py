@@ -10,6 +10,7 @@ import streamlit as st
 from core.common.percent import percent
 from core.common.text import say
 from core.job.comparison import AgreementName, TruthFigure
+from core.report import explanations
 from core.report.schema import OutcomeEntry, Report
 from core.report.wording import (
     AGREEMENT_HELP,
@@ -28,7 +29,6 @@ from core.report.wording import (
     with_interval,
 )
 from core.targets import target_by_id
-from pages.parts.results import explanations
 from pages.parts.results.light import ARM_LETTERS, sign
 from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t

@@ -1,46 +1,15 @@
 from __future__ import annotations
 
-import asyncio
 import io
 import tempfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 from starlette.applications import Starlette
 
 from pages.parts.widgets.downloads import Downloads
-
-
-@dataclass
-class Answer:
-    status_code: int
-    headers: dict[str, str]
-    content: bytes
-
-
-class Client:
-    """Asks the routes as a server would."""
-
-    def __init__(self, downloads):
-        self._app = Starlette(routes=downloads.routes())
-
-    def get(self, url):
-        sent = []
-
-        async def receive():
-            await asyncio.Event().wait()  # the browser has asked, and now only listens
-
-        async def send(message):
-            sent.append(message)
-
-        scope = {"type": "http", "method": "GET", "path": unquote(url), "query_string": b"", "headers": []}
-        scope |= {"scheme": "http", "http_version": "1.1", "root_path": "", "server": ("localhost", 80)}
-        asyncio.run(self._app(scope, receive, send))
-        headers = {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]}
-        return Answer(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
+from web_client import Client
 
 
 @pytest.fixture
@@ -50,7 +19,7 @@ def downloads():
 
 @pytest.fixture
 def client(downloads):
-    return Client(downloads)
+    return Client(Starlette(routes=downloads.routes()))
 
 
 @pytest.fixture

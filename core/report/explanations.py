@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from core.common import number_format
 from core.common.percent import percent
 from core.common.text import Text, plural, say
 from core.job.comparison import Agreement
 from core.report.schema import OutcomeEntry, Report, SourceEntry
 from core.report.wording import TRUTH_TITLES, difference, truth_of
-from pages.parts.widgets import number_format
 
 SPEED_HELP = say(
     "How many times as fast as the original on this computer, with one processor core. On a phone or a small board it "
@@ -75,7 +75,7 @@ def reach(result: OutcomeEntry, source: SourceEntry) -> Text | None:
         smallest = min(keeping, key=lambda one: one.size_bytes)
         agreement = smallest.comparison.agreement
         return say(
-            "The aim takes {size}, {part} of the original: that file keeps {share}. You can take it above.",
+            "The aim takes {size}, {part} of the original: that file keeps {share}. You can take it further below.",
             size=number_format.size(smallest.size_bytes),
             part=number_format.part(source.share(smallest.size_bytes)),
             share=number_format.NOTHING if agreement is None else percent(agreement.value),

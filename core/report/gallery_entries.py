@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from core.common.serialization import from_data
-from core.job.target_id import file_id
+from core.job.target_id import FileId, TargetId, file_id
 from core.report.schema import OutcomeEntry
+
+ORIGINAL = "original"
+"""Stands for the original where a file can be named."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +44,27 @@ class GalleryEntry:
     source: Mapping[str, Any] = field(default_factory=dict)
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
+    def answer(self, file: str) -> Answer | None:
+        """The prediction of a file, or of the original, which agrees with itself; None where there is none."""
+        return Answer(self.source) if file == ORIGINAL else self.answers.get(file)
+
     def picture_in(self, folder: Path) -> Path:
         """Where the picture is. Only the name counts: the list may have been made by hand and point elsewhere."""
         return folder / (Path(self.picture).name or "none")
 
 
-def read_entries(data: Sequence[Mapping[str, Any]], results: Sequence[OutcomeEntry]) -> tuple[GalleryEntry, ...]:
+def files_in_use(results: Sequence[OutcomeEntry]) -> dict[TargetId, FileId]:
+    """The file of each target that is in use."""
+    return {result.target: file_id(result.target, result.variant) for result in results}
+
+
+def read_entries(data: Sequence[Mapping[str, Any]], files: Mapping[TargetId, FileId]) -> tuple[GalleryEntry, ...]:
     """Read ``gallery.json`` of this version or an earlier one; damaged entries are left out.
 
     Args:
         data: the entries, with the predictions of every file that was made.
-        results: the targets' results; of each, the predictions of the file that is in use are kept.
+        files: of each target the file whose predictions are kept.
     """
-    files = {result.target: file_id(result.target, result.variant) for result in results}
     entries = []
     for entry in data:
         try:
