@@ -74,8 +74,10 @@ class Model:
     def _run_one(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         with self._net.create_extractor() as extractor:
             for one in self._inputs:
-                # A copy, as ncnn does not keep numpy's memory alive and some first layers write into it.
-                if extractor.input(one["blob"], ncnn.Mat(_fitted(feeds[one["name"]], one)).clone()) != 0:
+                # ncnn does not keep numpy's memory alive: this name does until the copy is made, and a copy it must be,
+                # as some first layers write into it.
+                tensor = _fitted(feeds[one["name"]], one)
+                if extractor.input(one["blob"], ncnn.Mat(tensor).clone()) != 0:
                     raise UserError(f"ncnn refused the input {one['name']!r}.")
             return {blob["blob"]: _extract(extractor, blob["blob"]) for blob in self._blobs}
 

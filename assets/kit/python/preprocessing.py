@@ -86,9 +86,9 @@ def load_sample(path: Path, settings: Mapping[str, Any], box: Box | None = None)
         raise UserError(f'There is no file "{path}". Check its name and its folder.')
     fixed = fixed_inputs(settings)
     if path.suffix.lower() in _ARRAYS:
-        size = (settings["picture"] or {}).get("size", (1, 1))
-        return Sample({**fixed, **_read_arrays(path, settings)}, Placement((size[0], size[1]), (size[0], size[1])))
-    if settings["picture"] is None or not settings["picture"]["takes_pictures"]:
+        height, width = settings["picture"]["size"]
+        return Sample({**fixed, **_read_arrays(path, settings)}, Placement((height, width), (height, width)))
+    if not settings["picture"]["takes_pictures"]:
         raise UserError(
             f'"{path.name}" cannot be used: this model takes arrays. Give a .npy file, or a .npz file with an array '
             "for each input."

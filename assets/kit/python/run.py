@@ -38,7 +38,7 @@ class Kit:
         UserError: a file of the kit is missing or damaged, or a package is not installed.
     """
 
-    def __init__(self, folder: Path, threads: int = 0) -> None:
+    def __init__(self, folder: Path, threads: int = 1) -> None:
         self.folder = folder
         self.settings = _read_json(folder / "preprocessing.json")
         if self.settings.get("format") != FORMAT:
@@ -170,7 +170,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--check", action="store_true", help="run the examples of the kit; ends with 0 if all are right"
     )
-    parser.add_argument("--threads", type=int, default=0, help="processor cores for one run (default: all)")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processor cores for one run (default: 1, with which the examples were made; 0: all of them)",
+    )
     parser.add_argument(
         "--box",
         type=_box,

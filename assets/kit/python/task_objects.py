@@ -14,7 +14,7 @@ from PIL import Image
 import drawing
 from boxes import Found, suppress
 from preprocessing import Array, Placement, Sample
-from verdicts import CLOSE_OVERLAP, CLOSE_SCORE, Verdict, different, within
+from verdicts import CLOSE_OVERLAP, CLOSE_SCORE, PIXEL_TOLERANCE, Verdict, different, within
 
 _LEAST_POINT = 0.3
 """Score from which a point is drawn."""
@@ -137,10 +137,12 @@ def compare(expected: Mapping[str, Any], found: Mapping[str, Any]) -> Verdict:
 
 
 def _likeness(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    """Overlap (IoU) of two boxes; 0 for different classes."""
+    """Overlap (IoU) of two boxes, 1 where they differ by a pixel at most; 0 for different classes."""
     if one["class"] != other["class"]:
         return 0.0
     a, b = one["box"], other["box"]
+    if max(abs(x - y) for x, y in zip(a, b, strict=True)) <= PIXEL_TOLERANCE:
+        return 1.0
     common = max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
     areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
     return float(common / max(areas - common, 1e-9))
