@@ -189,7 +189,12 @@ def test_texts(seed):
         for names in (characters, ()):
             task = TextRecognition("y", characters=names, reason=REASON)
             check_both(task_text, task, {"y": values}, labels=names)
-    check_both(task_text, TextRecognition("y", blank=11, characters=characters, reason=REASON), {"y": scores[None]}, labels=characters)
+    check_both(
+        task_text,
+        TextRecognition("y", blank=11, characters=characters, reason=REASON),
+        {"y": scores[None]},
+        labels=characters,
+    )
 
 
 def test_vectors_pictures_scores_and_plain_numbers():
