@@ -12,6 +12,7 @@ from core.common.text import LANGUAGES, Language, Text, plural, say
 from core.job.comparison import Latency
 from core.kit.markdown import code, plain
 from core.kit.names import EXPECTED, LABELS, POST_PROCESSING, SETTINGS
+from core.preprocessing import CROP_SHARE
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report
 from core.report.wording import AGREEMENT_TITLES, TRUTH_TITLES, difference, with_interval
 from core.targets import target_by_id
@@ -19,7 +20,7 @@ from core.tasks.base import TASK_TITLES, AnyTask
 
 _FITS: Mapping[str, Text] = {
     "stretch": say("resized to the size, whatever its proportions"),
-    "crop": say("resized, and the middle cut out (87.5% of the shorter side)"),
+    "crop": say("resized, and the middle cut out ({share} of the shorter side)", share=percent(CROP_SHARE)),
     "pad": say("resized to fit, in the middle of a grey ground (letterbox)"),
     "pad-corner": say("resized to fit, in the upper left corner of a grey ground"),
 }
@@ -195,7 +196,7 @@ def _answers(comparison: ComparisonEntry, facts: Facts) -> Iterator[Text]:
 
 def _time(latency: Latency) -> Text:
     return say(
-        "Time of one run: {one} ms with one processor core, {all} ms with {threads}, on this processor: {processor}.",
+        "Time of one run: {one} ms on one core, {all} ms on {threads}, of this processor: {processor}.",
         one=f"{latency.median_one_thread:.1f}",
         all=f"{latency.median_all_threads:.1f}",
         threads=latency.threads,
