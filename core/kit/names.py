@@ -46,7 +46,7 @@ def portable_name(file: Path) -> str:
     """
     name = visible(file.name).encode("utf-8", errors="backslashreplace").decode("utf-8")
     stem, suffix = Path(_IMPOSSIBLE.sub("_", name)).stem, file.suffix
-    stem = stem.strip(" ").rstrip(".") or "_"
+    stem = stem.strip(" .") or "_"  # one that begins with a dot is hidden
     return f"_{stem}{suffix}" if stem.split(".")[0].strip().upper() in _RESERVED else f"{stem}{suffix}"
 
 
