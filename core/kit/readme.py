@@ -247,7 +247,10 @@ def _inputs(facts: Facts) -> _Lines:
 def _tensor(one: Mapping[str, Any], blob: str | None) -> str:
     shape = " x ".join(map(str, one["shape"]))
     told = f"{code(one['name'])}, {code(shape)}" + (f", {one['dtype']}" if "dtype" in one else "")
-    return told if blob is None else f"{told}, ncnn: {code(blob)}"
+    if blob is None:
+        return told
+    size = f", {code(' x '.join(map(str, one['blob_shape'])))}" if "blob_shape" in one else ""
+    return f"{told}; ncnn: {code(blob)}{size}"
 
 
 def _outputs(facts: Facts) -> _Lines:

@@ -58,7 +58,7 @@ def settings_of(artifact: Artifact, context: ConversionContext, task: AnyTask) -
     return {
         "format": FORMAT,
         "model": _model(artifact, ncnn, context),
-        "inputs": [_input(info, ncnn) for info in context.source.inputs],
+        "inputs": [_input(info, ncnn, context.example.feeds) for info in context.source.inputs],
         "outputs": [_tensor(info) for info in context.source.outputs],
         "picture": _picture(context),
         "object_crop": _object_crop(context, task),
@@ -92,14 +92,17 @@ def _model(artifact: Artifact, ncnn: NcnnModel | None, context: ConversionContex
     }
 
 
-def _input(info: TensorInfo, ncnn: NcnnModel | None) -> dict[str, Any]:
+def _input(info: TensorInfo, ncnn: NcnnModel | None, feeds: Feeds) -> dict[str, Any]:
     blob = None if ncnn is None else ncnn.inputs.get(info.name)
-    shape = None if ncnn is None or blob is None else ncnn.input_shape(blob)
+    if ncnn is None or blob is None:
+        return {**_tensor(info), "blob": None, "blob_shape": None, "blob_is_integer": False}
+    example = feeds[info.name].shape
+    shape = ncnn.input_shape(blob) or (example[1:] if len(example) > 1 else example)
     return {
         **_tensor(info),
         "blob": blob,
-        "blob_shape": None if shape is None else list(shape),
-        "blob_is_integer": ncnn is not None and blob in ncnn.integer_inputs,
+        "blob_shape": list(shape),
+        "blob_is_integer": blob in ncnn.integer_inputs,
     }
 
 

@@ -90,17 +90,15 @@ def _extract(extractor: Any, blob: str) -> Array:
 
 
 def _sample_count(tensor: Array, one: Mapping[str, Any]) -> int:
-    shape = one["blob_shape"]
-    is_whole = tensor.ndim < 2 or (shape is not None and math.prod(shape) == tensor.size)
+    is_whole = tensor.ndim < 2 or math.prod(one["blob_shape"]) == tensor.size
     return 1 if is_whole else tensor.shape[0]
 
 
 def _fitted(tensor: Array, one: Mapping[str, Any]) -> Array:
     """The tensor in the shape and type that ncnn takes: without its batch axis."""
-    shape = one["blob_shape"]
-    if shape is not None and math.prod(shape) == tensor.size:
-        fitted = tensor.reshape(shape)
-    else:
+    if math.prod(one["blob_shape"]) == tensor.size:
+        fitted = tensor.reshape(one["blob_shape"])
+    else:  # arrays of another length than the first one's, where the model takes those
         fitted = tensor[0] if tensor.ndim > 1 else tensor
     return np.ascontiguousarray(cast(fitted, "int32" if one["blob_is_integer"] else "float32", one["name"]))
 
