@@ -52,12 +52,20 @@ class Found:
 
     def take(self, chosen: Array) -> Found:
         """Those of these indices, in this order."""
-        parts = {
-            name: None if values is None else values[chosen]
-            for name, values in vars(self).items()
-            if name != "prototypes"
-        }
-        return replace(self, **parts)
+
+        def some(values: Array | None) -> Array | None:
+            return None if values is None else values[chosen]
+
+        return replace(
+            self,
+            boxes=self.boxes[chosen],
+            scores=self.scores[chosen],
+            classes=self.classes[chosen],
+            angles=some(self.angles),
+            points=some(self.points),
+            mask_weights=some(self.mask_weights),
+            mask_logits=some(self.mask_logits),
+        )
 
 
 def first_image(tensor: Array) -> Array:

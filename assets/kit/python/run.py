@@ -93,7 +93,7 @@ def check(kit: Kit) -> int:
 
 def answer_all(kit: Kit, options: argparse.Namespace) -> int:
     """Answer for each picture, in words or as JSON; one that cannot be used is told, and does not stop the others."""
-    found: dict[str, Mapping[str, Any]] = {}
+    found: list[tuple[str, Mapping[str, Any]]] = []
     is_failed = False
     for number, path in enumerate(options.pictures):
         try:
@@ -104,13 +104,13 @@ def answer_all(kit: Kit, options: argparse.Namespace) -> int:
             is_failed = True
             _print(f"{path}: {exc}", file=sys.stderr)
             continue
-        found[str(path)] = answer
+        found.append((str(path), answer))
         if not options.json:
             _tell(kit, path, answer, has_several=len(options.pictures) > 1)
     if options.json:
-        _print(json.dumps([{"file": file, "answer": answer} for file, answer in found.items()], ensure_ascii=False))
+        _print(json.dumps([{"file": file, "answer": answer} for file, answer in found], ensure_ascii=False))
     elif len(found) > 1 and hasattr(kit.task, "together"):
-        for line in kit.task.together(list(found.values())):
+        for line in kit.task.together([answer for _, answer in found]):
             _print(line)
     return _WRONG if is_failed else _DONE
 

@@ -51,10 +51,10 @@ def _classes(tensor: Array, task: Mapping[str, Any]) -> Array:
     if tensor.ndim == 4 and task["channels_last"]:
         scores = np.moveaxis(scores, -1, 0)
     if np.issubdtype(scores.dtype, np.integer):
-        return scores[0].astype(np.int32)
+        return np.asarray(scores[0], np.int32)
     if len(scores) == 1:
-        return (scores[0] > task["threshold"]).astype(np.int32)
-    return scores.argmax(axis=0).astype(np.int32)
+        return np.asarray(scores[0] > task["threshold"], np.int32)
+    return np.asarray(scores.argmax(axis=0), np.int32)
 
 
 def _region(placement: Placement) -> tuple[float, float, float, float]:
