@@ -12,8 +12,8 @@ from core.process.lifecycle import exit_immediately
 from core.process.subprocess_entry import serve
 
 
-def _make(folder: str, target: str, out: str, progress: Progress) -> str:
-    return make_kit_here(Path(folder), target, Path(out), progress).folder.name
+def _make(folder: str, target: str, out: str, token: str, progress: Progress) -> str:
+    return make_kit_here(Path(folder), target, Path(out), progress, token=token).folder.name
 
 
 if __name__ == "__main__":

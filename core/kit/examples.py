@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from core.common.paths import is_file
 from core.common.progress import Progress
 from core.common.text import say
 from core.conversion.context import ConversionContext
@@ -80,7 +81,7 @@ def find_examples(
 
 def _samples(context: ConversionContext) -> Iterator[Sample]:
     """One of each file, spread evenly over them: classes often lie together in the order of names."""
-    files = [file for file in context.split.test if file.stat().st_size <= _MOST_BYTES]
+    files = [file for file in context.split.test if is_file(file) and file.stat().st_size <= _MOST_BYTES]
     count = min(len(files), _TRIED)
     chosen = tuple(files[index * len(files) // count] for index in range(count))
     split, context.split = context.split, replace(context.split, test=chosen)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.common.errors import InputError
+from core.common.errors import ConversionError, InputError
 from core.common.paths import output_stem
 from core.common.progress import Progress, portion, silent
 from core.common.text import LANGUAGES, say
@@ -33,7 +33,7 @@ from core.kit.names import (
 from core.kit.program import modules_of, requirements_of
 from core.kit.readme import Facts, readme, readme_name
 from core.kit.settings import settings_of
-from core.kit.write import KitPaths, write_kit
+from core.kit.write import KitPaths, clean_up, new_token, write_kit
 from core.process.subprocess_call import call_in_subprocess, never_cancelled
 from core.queue.job_folder import JobFolder
 from core.report.schema import OutcomeEntry, Report, read_report
@@ -68,29 +68,36 @@ def make_kit(
         EdgePressError: as :func:`make_kit_here`.
         Cancelled: ``cancelled`` returned true.
     """
-    name = call_in_subprocess(
-        "make",
-        {"folder": str(folder), "target": target, "out": str(out)},
-        timeout=_TIMEOUT,
-        command=[sys.executable, "-m", "core.kit"],
-        progress=progress,
-        cancelled=cancelled,
-    )
+    token = new_token()
+    try:
+        name = call_in_subprocess(
+            "make",
+            {"folder": str(folder), "target": target, "out": str(out), "token": token},
+            timeout=_TIMEOUT,
+            command=[sys.executable, "-m", "core.kit"],
+            progress=progress,
+            cancelled=cancelled,
+        )
+    finally:
+        clean_up(out, token)
     return KitPaths.of(out, name)
 
 
-def make_kit_here(folder: Path, target: TargetId, out: Path, progress: Progress = silent) -> KitPaths:
+def make_kit_here(
+    folder: Path, target: TargetId, out: Path, progress: Progress = silent, *, token: str = ""
+) -> KitPaths:
     """Make a kit in this process, which the model's runtime may crash.
 
     Raises:
         InputError: the job, its source, its samples or the file cannot be read any more.
-        ConversionError: the file does not run, or the disk is full.
+        ConversionError: the file does not run, or is replaced meanwhile, or the disk is full.
         OptionError: something else has the kit's name.
     """
     job_folder = JobFolder(folder)
     report, job = _report(job_folder), job_folder.job()
     outcome = _outcome(report, job, target)
     artifact = _artifact(outcome, folder)
+    stamps = _stamps(artifact)
     progress(0.0, say("Reading the original and the test examples"))
     work = Path(tempfile.mkdtemp(prefix="edgepress-kit-"))
     try:
@@ -108,7 +115,15 @@ def make_kit_here(folder: Path, target: TargetId, out: Path, progress: Progress 
     paths = KitPaths.of(out, kit_name(target, artifact.files))
     names = [f"example_{number}{one.file.suffix.lower()}" for number, one in enumerate(examples, 1)]
     facts = Facts(outcome, report, task, settings, labels, names)
-    write_kit(lambda made: _fill(made, artifact, facts, examples), paths)
+
+    def fill(made: Path) -> None:
+        _fill(made, artifact, facts, examples)
+        if _stamps(artifact) != stamps:
+            raise ConversionError(
+                say("The file was replaced while its kit was being made."), next_step=say("Make the kit again.")
+            )
+
+    write_kit(fill, paths, token=token)
     return paths
 
 
@@ -156,6 +171,11 @@ def _artifact(outcome: OutcomeEntry, folder: Path) -> Artifact:
             next_step=say("Start the conversion again."),
         )
     return artifact
+
+
+def _stamps(artifact: Artifact) -> list[tuple[int, int]]:
+    """By which another file under the same name is told: another variant may be put in its place at any time."""
+    return [(found.st_mtime_ns, found.st_size) for found in (file.stat() for file in artifact.files)]
 
 
 def _fill(made: Path, artifact: Artifact, facts: Facts, examples: Sequence[Example]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import time
 import zipfile
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from core.common.publish import check_output_folder
 from core.common.text import say
 from core.kit.names import SETTINGS
 
-_PART = "kit.part"
+_PART, _EARLIER = "kit.part", "earlier"
 _LEFT_OVER_SECONDS = 24 * 3600.0
 """Age from which a temporary folder is what a crash has left."""
 
@@ -36,7 +35,7 @@ class KitPaths:
         return cls(out / name, out / f"{name}.zip")
 
 
-def write_kit(fill: Callable[[Path], None], paths: KitPaths) -> None:
+def write_kit(fill: Callable[[Path], None], paths: KitPaths, *, token: str = "") -> None:
     """Make a kit in a temporary folder beside its place, pack it, then put both in their place.
 
     An earlier kit of the same name is replaced; anything else of that name stays, and nothing is written.
@@ -44,6 +43,8 @@ def write_kit(fill: Callable[[Path], None], paths: KitPaths) -> None:
     Args:
         fill: writes the files of the kit into a folder that is empty.
         paths: where it is to be.
+        token: names the temporary folder, for a caller that removes it where this process is killed; by default a
+            random one.
 
     Raises:
         OptionError: files cannot be written there, or something else has that name.
@@ -54,7 +55,7 @@ def write_kit(fill: Callable[[Path], None], paths: KitPaths) -> None:
     check_output_folder(out)
     _refuse_foreign(paths)
     _remove_leftovers(out)
-    work = out / f".{secrets.token_hex(4)}.{_PART}"
+    work = _work_folder(out, token or new_token())
     try:
         work.mkdir()
         made = work / paths.folder.name
@@ -72,7 +73,29 @@ def write_kit(fill: Callable[[Path], None], paths: KitPaths) -> None:
             detail=str(exc),
         ) from exc
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        _clean_up(work)
+
+
+def new_token() -> str:
+    """A name for one making of a kit."""
+    return secrets.token_hex(4)
+
+
+def clean_up(out: Path, token: str) -> None:
+    """Remove what a process that was killed has left of a kit; an earlier kit that it had moved away is back."""
+    _clean_up(_work_folder(out, token))
+
+
+def _work_folder(out: Path, token: str) -> Path:
+    return out / f".{token}.{_PART}"
+
+
+def _clean_up(work: Path) -> None:
+    with suppress(OSError):
+        for earlier in list((work / _EARLIER).iterdir()):
+            if not (work.parent / earlier.name).exists():
+                earlier.replace(work.parent / earlier.name)
+    remove(work)
 
 
 def is_kit(folder: Path) -> bool:
@@ -97,7 +120,8 @@ def _refuse_foreign(paths: KitPaths) -> None:
 
 def _replace(work: Path, made: Path, packed: Path, paths: KitPaths) -> None:
     """Only renames; where the last one fails, the earlier kit is back."""
-    earlier = work / "earlier"
+    earlier = work / _EARLIER / paths.folder.name
+    earlier.parent.mkdir()
     has_earlier = paths.folder.exists()
     if has_earlier:
         retry_while_locked(lambda: paths.folder.replace(earlier))
@@ -124,4 +148,4 @@ def _remove_leftovers(out: Path) -> None:
     for part in list(out.glob(f".*.{_PART}")):
         with suppress(OSError):
             if time.time() - part.stat().st_mtime > _LEFT_OVER_SECONDS:
-                remove(part)
+                _clean_up(part)

@@ -1,8 +1,6 @@
 """Names of models, classes and files are text of strangers: they stay text, and stay inside the kit's folder."""
 
-import json
 import re
-import zipfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -11,13 +9,9 @@ from markdown_it import MarkdownIt
 from task_nets import NETS, described
 
 from core.common.archives import ArchiveLimits, check_names, open_archive
-from core.common.errors import InputError
-from core.common.serialization import to_data
 from core.kit.make import make_kit_here
 from core.kit.markdown import code, plain
 from core.kit.names import kit_name, one_line, portable_name
-from core.queue.job_folder import JobFolder
-from core.report.schema import read_report
 from core.targets import TARGETS
 from small import conv_net
 
@@ -101,41 +95,3 @@ def test_no_two_targets_of_a_job_have_a_kit_of_one_name():
     names = [kit_name(target.id, [Path(name) for name in target.file_names("x")]) for target in TARGETS]
     assert len(set(names)) == len(names)
     assert "x_fp16_kit" in names and "x_fp16_ncnn_kit" in names and "x_kit" in names
-
-
-def test_a_report_that_names_other_files_gives_no_kit(tmp_path, finish):
-    """Reports are files, which somebody may have changed: nothing else of the computer gets into a kit."""
-    folder, report = finish(NETS["classification"].job(tmp_path, targets=("onnx_fp16",)), tmp_path / "job")
-    secret = tmp_path / "secret.txt"
-    secret.write_text("secret", encoding="utf-8")
-    (outcome,) = report.outcomes
-    JobFolder(folder).write_report(to_data(replace(report, outcomes=(replace(outcome, files=(secret,)),))))
-    with pytest.raises(InputError):
-        make_kit_here(folder, "onnx_fp16", tmp_path / "kits")
-    assert not (tmp_path / "kits").exists()
-    for target in ("onnx_quan_st", "../x"):
-        with pytest.raises(InputError):
-            make_kit_here(folder, target, tmp_path / "kits")
-
-
-def test_a_job_without_examples_says_so(tmp_path, finish, run_program):
-    import sys
-
-    job = replace(NETS["classification"].job(tmp_path, targets=("onnx_fp16",)), images=None)
-    folder, _ = finish(job, tmp_path / "job")
-    kit = make_kit_here(folder, "onnx_fp16", tmp_path / "kits").folder
-    done = run_program(sys.executable, kit, "--check")
-    assert done.returncode == 0 and "no examples" in done.stdout
-    assert json.loads((kit / "examples" / "expected.json").read_text(encoding="utf-8")) == {"examples": []}
-    assert "There are no examples in this kit" in (kit / "README.md").read_text(encoding="utf-8")
-    assert "random inputs only" in (kit / "README.md").read_text(encoding="utf-8")
-
-
-def test_what_is_missing_is_told(tmp_path, finish):
-    folder, _ = finish(NETS["classification"].job(tmp_path, targets=("onnx_fp16",)), tmp_path / "job")
-    with pytest.raises(InputError):
-        make_kit_here(tmp_path / "nowhere", "onnx_fp16", tmp_path / "kits")
-    read_report(JobFolder(folder).report()).outcomes[0].files[0].unlink()
-    with pytest.raises(InputError, match="no longer where it was written"):
-        make_kit_here(folder, "onnx_fp16", tmp_path / "kits")
-    assert not zipfile.is_zipfile(tmp_path / "kits")

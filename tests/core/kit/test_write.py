@@ -9,7 +9,7 @@ import pytest
 
 from core.common.errors import ConversionError, OptionError
 from core.common.text import say
-from core.kit.write import KitPaths, write_kit
+from core.kit.write import KitPaths, clean_up, write_kit
 
 
 def filled(text="one"):
@@ -69,7 +69,7 @@ def test_where_the_last_step_fails_the_earlier_kit_is_back(paths, monkeypatch, f
     replace = Path.replace
 
     def refuse(self, target):
-        if Path(target).name == failing and Path(target).parent == paths.folder.parent and "earlier" not in self.name:
+        if Path(target) == paths.folder.parent / failing and self.parent.name != "earlier":
             raise OSError("in use")
         return replace(self, target)
 
@@ -110,3 +110,15 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OptionError, match="cannot be written"):
         write_kit(filled(), KitPaths.of(tmp_path / "file", "net_kit"))
+
+
+def test_what_a_killed_process_left_is_removed_and_an_earlier_kit_is_back(paths):
+    write_kit(filled(), paths)
+    work = paths.folder.parent / ".0a1b2c3d.kit.part"
+    (work / "earlier").mkdir(parents=True)
+    (work / "net_kit").mkdir()
+    paths.folder.replace(work / "earlier" / "net_kit")  # killed before the new one was in its place
+    clean_up(paths.folder.parent, "0a1b2c3d")
+    assert text_in(paths) == "one"
+    clean_up(paths.folder.parent, "0a1b2c3d")
+    assert text_in(paths) == "one"
