@@ -50,7 +50,7 @@ def _page() -> None:
     st.subheader(t(chart_title(done.report)), anchor=False)
     show_chart(done.report)
     st.subheader(t("The files"), anchor=False)
-    _show_cards(done.report)
+    _show_cards(done)
     show_gallery(folder, done.report)
     show_try_yourself(done, folder)
     show_variants(done)
@@ -90,12 +90,13 @@ def _show_notes(report: Report) -> None:
             )
 
 
-def _show_cards(report: Report) -> None:
-    for start in range(0, len(report.outcomes), _CARDS):
+def _show_cards(done: Done) -> None:
+    outcomes = done.report.outcomes
+    for start in range(0, len(outcomes), _CARDS):
         columns = st.columns(_CARDS)
-        for column, result in zip(columns, report.outcomes[start : start + _CARDS], strict=False):
+        for column, result in zip(columns, outcomes[start : start + _CARDS], strict=False):
             with column:
-                show_card(result, report)
+                show_card(result, done)
 
 
 _page()

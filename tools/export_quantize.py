@@ -73,13 +73,14 @@ from tools.console import (
     print_results_table,
     print_variants,
 )
+from tools.kits import make_kits
 from tools.result_file import check_report_file, check_result_file, write_result
 
 _INFERENCE_SECONDS = 300.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0 only when every target was converted, and is right on ARM if that was asked."""
+    """Run the command; return 0 only when every target was converted, with what was asked besides (ARM, kits)."""
     options = _parser().parse_args(arguments)
     raise_when_interrupted()
     try:
@@ -90,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         job_id, is_checked = _run(options)
         data = JobStore(home()).report(job_id)
         report = read_report(data)
+        has_kits = options.kit is None or make_kits(job_id, report, real_path(options.kit))
     except KeyboardInterrupt:
         Console(sys.stderr).print(say("Stopped."))
         return STOPPED
@@ -110,7 +112,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EdgePressError as exc:
         Console(sys.stderr).error(exc)
         return 2
-    is_right = is_checked and all(outcome.arm is None or outcome.arm.status == "right" for outcome in report.outcomes)
+    is_right = (
+        is_checked
+        and has_kits
+        and all(outcome.arm is None or outcome.arm.status == "right" for outcome in report.outcomes)
+    )
     return 0 if is_right and len(report.converted) == len(report.outcomes) else 1
 
 
@@ -162,6 +168,13 @@ def _parser() -> argparse.ArgumentParser:
         help="an earlier job, by the name that was printed at its end: nothing is converted; for --report and --json",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the whole result to this file")
+    parser.add_argument(
+        "--kit",
+        type=Path,
+        metavar="DIR",
+        help="also make a deployment kit of each file in this folder, as a folder and a zip: the file, what it must be "
+        "fed with, three examples, and a program that gives the same answers",
+    )
     parser.add_argument(
         "--ncnn-tools",
         default="own",
@@ -316,7 +329,7 @@ def _job(options: argparse.Namespace) -> Job:
 
 def _check_paths(options: argparse.Namespace) -> None:
     """Before anything looks at them."""
-    results = (options.json, options.report)
+    results = (options.json, options.report, options.kit)
     paths = (options.model, options.onnx, *_folders(options), options.out, *results, options.class_names)
     for path in (*paths, options.ncnn_tools):
         check_local(path or "")

@@ -164,14 +164,7 @@ def artifact_of(outcome: OutcomeEntry) -> Artifact:
             say("The file {name} is no longer where it was written.", name=missing[0]),
             next_step=say("Start the conversion again."),
         )
-    return Artifact(
-        outcome.target,
-        outcome.files,
-        outcome.inputs,
-        outcome.outputs,
-        cut=outcome.cut,
-        integer_inputs=outcome.integer_inputs,
-    )
+    return outcome.artifact
 
 
 def is_right(found: ArmComparison) -> bool:

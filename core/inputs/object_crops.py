@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from core.labels.base import Labels
 from core.tasks.predictions import ObjectTruth, Truth
 
-_PADDING = 1.25
+PADDING = 1.25
 """Sides of a crop in relation to those of the object's box, as in MMPose (``GetBBoxCenterScale``)."""
 
-_MAX_SIDE = 1024
+MAX_SIDE = 1024
 """Of a crop, in pixels; larger ones are scaled down. Inputs of such models have 64 to 512."""
 
 
@@ -57,8 +58,7 @@ def object_crops(
     """
     for index in rule.choose(truth):
         assert isinstance(truth, ObjectTruth)
-        region = _region(truth, index, size[1] / size[0])
-        scale = min(1.0, _MAX_SIDE / max(region[2] - region[0], region[3] - region[1]))
+        region, scale = region_of(truth.boxes[index], size)
         yield _cut(image, region, scale), _moved(truth, index, region[:2], scale)
 
 
@@ -67,13 +67,23 @@ def count_crops(labels: Labels, files: Iterable[Path], rule: CropRule = _ANY) ->
     return sum(len(rule.choose(labels.truth(file))) for file in files)
 
 
-def _region(truth: ObjectTruth, index: int, aspect: float) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom in pixels of the image; may reach beyond it."""
-    x1, y1, x2, y2 = truth.boxes[index].astype(np.float64)
-    width, height = (x2 - x1) * _PADDING, (y2 - y1) * _PADDING
+def region_of(box: NDArray[np.float32], size: tuple[int, int]) -> tuple[tuple[int, int, int, int], float]:
+    """What is cut out for a box, and by how much that is scaled.
+
+    Args:
+        box: x1, y1, x2, y2 in pixels of the image.
+        size: height and width of the model's input.
+
+    Returns:
+        Left, top, right and bottom in pixels of the image, which may reach beyond it; and the scale, at most 1.
+    """
+    aspect = size[1] / size[0]
+    x1, y1, x2, y2 = box.astype(np.float64)
+    width, height = (x2 - x1) * PADDING, (y2 - y1) * PADDING
     width, height = max(width, height * aspect), max(height, width / aspect)
     left, top = round((x1 + x2 - width) / 2), round((y1 + y2 - height) / 2)
-    return left, top, left + max(1, round(width)), top + max(1, round(height))
+    right, bottom = left + max(1, round(width)), top + max(1, round(height))
+    return (left, top, right, bottom), min(1.0, MAX_SIDE / max(right - left, bottom - top))
 
 
 def _cut(image: Image.Image, region: tuple[int, int, int, int], scale: float) -> Image.Image:

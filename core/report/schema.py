@@ -15,7 +15,7 @@ from core.common.errors import InputError
 from core.common.serialization import from_data
 from core.common.text import Text, say
 from core.job.comparison import Agreement, Latency, LayerPrecision, Light, TruthFigure
-from core.job.outcome import PostProcessing
+from core.job.outcome import Artifact, PostProcessing
 from core.job.preflight_result import PreflightStatus
 from core.job.target_id import TargetId
 from core.onnx_model.source import TensorInfo
@@ -249,6 +249,13 @@ class OutcomeEntry:
     def size_share(self, source: SourceEntry) -> float | None:
         """Its size as a share of the source's."""
         return source.share(self.size_bytes)
+
+    @property
+    def artifact(self) -> Artifact:
+        """The file, as its target opens it; it may not be there any more."""
+        return Artifact(
+            self.target, self.files, self.inputs, self.outputs, cut=self.cut, integer_inputs=self.integer_inputs
+        )
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,10 @@ class Task(Protocol[P]):
     def class_names(self) -> tuple[str, ...]:
         """By index; empty where they are unknown."""
 
+    @property
+    def decoder(self) -> Mapping[str, Any]:
+        """Everything by which outputs are decoded, as plain data: enough to do the same elsewhere."""
+
     def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> P:
         """Decode the outputs for one sample.
 

@@ -59,6 +59,11 @@ class Classification:
         known = self.class_names or tuple(sorted(set(folders)))
         self._indices = {_normalized(name): index for index, name in enumerate(known)}
 
+    @property
+    def decoder(self) -> Mapping[str, Any]:
+        """The output, how many classes are ranked, and the threshold of multi-label models."""
+        return {"output": self._output, "top": _TOP, "multi_label": self._multi_label, "score": self._score}
+
     def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> ClassScores:
         """Rank the classes by their scores; of a batch the first sample counts."""
         tensor = outputs[self._output]

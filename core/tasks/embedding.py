@@ -52,6 +52,11 @@ class Embedding:
         self.class_names: tuple[str, ...] = ()
         self.reason = reason
 
+    @property
+    def decoder(self) -> Mapping[str, Any]:
+        """The output."""
+        return {"output": self._output}
+
     def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> EmbeddingVector:
         """The vector of length 1; of a batch the first sample counts."""
         rows = outputs[self._output][0].astype(np.float64)

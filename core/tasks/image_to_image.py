@@ -55,11 +55,21 @@ class ImageToImage:
         self.class_names: tuple[str, ...] = ()
         self.reason = reason
 
-    def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> OutputImage:
-        """The image; of a batch the first one."""
+    @property
+    def decoder(self) -> Mapping[str, Any]:
+        """The output and its layout."""
+        return {"output": self._output, "channels_last": self._channels_last, "is_depth": self._is_depth}
+
+    def whole(self, outputs: Mapping[str, Tensor]) -> OutputImage:
+        """The image in its own size; of a batch the first one."""
         tensor = _channels_first(outputs[self._output], self._channels_last)
-        step = max(1, -(-max(tensor.shape[1:]) // _COMPARED_SIDE))
-        return OutputImage(np.moveaxis(tensor[:, ::step, ::step], 0, -1).astype(np.float32))
+        return OutputImage(np.moveaxis(tensor, 0, -1).astype(np.float32))
+
+    def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> OutputImage:
+        """The image as it is compared: of a large one every second, third, ... pixel."""
+        pixels = self.whole(outputs).pixels
+        step = max(1, -(-max(pixels.shape[:2]) // _COMPARED_SIDE))
+        return OutputImage(np.ascontiguousarray(pixels[::step, ::step]))
 
     def agreement(self) -> MeanAgreement[OutputImage]:
         """Mean SSIM; PSNR and the errors of depth in the details."""

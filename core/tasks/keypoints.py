@@ -48,6 +48,11 @@ class KeypointDetection:
         self.class_names: tuple[str, ...] = ()
         self.reason = reason
 
+    @property
+    def decoder(self) -> Mapping[str, Any]:
+        """How the points are written, and in which outputs."""
+        return {"decoder": self._decoder.parameters}
+
     def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> Keypoints:
         """The points in pixels of the image."""
         points, scores = self._decoder(outputs, placement.input_size)

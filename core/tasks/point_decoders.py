@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,46 +24,59 @@ own peak."""
 class PointDecoder(Protocol):
     """One way in which models write points."""
 
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Its name as ``kind``, and everything else by which it decodes, as plain data."""
+
     def __call__(
         self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Points in pixels of the model's input, shape (points, 2) as x, y; and their scores, shape (points,)."""
 
 
+@dataclass(frozen=True)
 class SimCC:
     """One distribution along x and one along y for each point (Li et al., 2022)."""
 
-    def __init__(self, x: str, y: str) -> None:
-        self._x, self._y = x, y
+    x: str
+    y: str
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The two outputs."""
+        return {"kind": "simcc", **asdict(self)}
 
     def __call__(
         self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The bins of the highest values, divided by the bins of one pixel; the score is the lower of the two."""
-        x, y = outputs[self._x][0], outputs[self._y][0]
+        x, y = outputs[self.x][0], outputs[self.y][0]
         bins = np.stack([x.argmax(axis=1), y.argmax(axis=1)], axis=1)
         split = np.array([x.shape[1] / input_size[1], y.shape[1] / input_size[0]])
         return (bins / split).astype(np.float32), np.minimum(x.max(axis=1), y.max(axis=1)).astype(np.float32)
 
 
+@dataclass(frozen=True)
 class Heatmaps:
     """One map for each point, whose highest cell it is, moved a quarter cell towards the higher neighbour (HRNet).
 
     Points near the edge stay in the middle of their cell as in HRNet's own code and MMPose's.
-
-    Args:
-        output: name of the output.
-        channels_last: whether the maps are along its last axis.
     """
 
-    def __init__(self, output: str, *, channels_last: bool = False) -> None:
-        self._output, self._channels_last = output, channels_last
+    output: str
+    channels_last: bool = False
+    """Whether the maps are along its last axis."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The output and its layout."""
+        return {"kind": "heatmaps", **asdict(self)}
 
     def __call__(
         self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The cells with the highest values, in pixels of the input."""
-        maps = _maps_of(outputs[self._output], self._channels_last).astype(np.float32)
+        maps = _maps_of(outputs[self.output], self.channels_last).astype(np.float32)
         count, height, width = maps.shape
         best = maps.reshape(count, -1).argmax(axis=1)
         rows, columns = np.divmod(best, width)
@@ -78,18 +92,27 @@ class Heatmaps:
         return (np.stack([x, y], axis=1) * scale).astype(np.float32), maps[index, rows, columns]
 
 
+@dataclass(frozen=True)
 class Coordinates:
-    """x and y of each point as numbers, in pixels of the input or in shares of its size."""
+    """Two coordinates of each point as numbers, in pixels of the input or in shares of its size."""
 
-    def __init__(self, output: str, *, dimensions: int, in_pixels: bool) -> None:
-        self._output, self._dimensions, self._in_pixels = output, dimensions, in_pixels
+    output: str
+    dimensions: int
+    """Numbers of a point; only the first two are read."""
+
+    in_pixels: bool
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The output and its unit."""
+        return {"kind": "coordinates", **asdict(self)}
 
     def __call__(
         self, outputs: Mapping[str, Tensor], input_size: tuple[int, int]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The coordinates as they are; all scores are 1."""
-        points = outputs[self._output][0].astype(np.float32).reshape(-1, self._dimensions)[:, :2]
-        if not self._in_pixels:
+        points = outputs[self.output][0].astype(np.float32).reshape(-1, self.dimensions)[:, :2]
+        if not self.in_pixels:
             points = points * np.array([input_size[1], input_size[0]], np.float32)
         return points, np.ones(len(points), np.float32)
 

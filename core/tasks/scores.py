@@ -43,6 +43,11 @@ class Scores:
         self.class_names: tuple[str, ...] = ()
         self.reason = reason
 
+    @property
+    def decoder(self) -> Mapping[str, Any]:
+        """The outputs and the threshold."""
+        return {"outputs": list(self._outputs), "score": self._threshold}
+
     def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> ScoresOverTime:
         """All probabilities in one row."""
         return ScoresOverTime(np.concatenate([outputs[name].ravel() for name in self._outputs]).astype(np.float32))

@@ -71,6 +71,11 @@ class Segmentation:
         self.class_names = tuple(class_names)
         self.reason = reason
 
+    @property
+    def decoder(self) -> Mapping[str, Any]:
+        """The output, its layout, and from which value on a pixel of a single map counts."""
+        return {"output": self._output, "channels_last": self._channels_last, "threshold": self._threshold}
+
     def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> ClassMap:
         """The class of every cell of the output's grid."""
         scores = _channels_first(outputs[self._output], self._channels_last)

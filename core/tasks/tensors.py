@@ -44,6 +44,11 @@ class Tensors:
     def __init__(self, reason: Text = _UNKNOWN) -> None:
         self.reason = reason
 
+    @property
+    def decoder(self) -> Mapping[str, Any]:
+        """Nothing is decoded."""
+        return {}
+
     def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> NoPrediction:
         """An empty prediction."""
         return NoPrediction()

@@ -49,6 +49,16 @@ class TextRecognition:
         self.class_names: tuple[str, ...] = ()
         self.reason = reason
 
+    @property
+    def decoder(self) -> Mapping[str, Any]:
+        """The output and the index of the blank."""
+        return {"output": self._output, "blank": self._blank}
+
+    @property
+    def characters(self) -> tuple[str, ...]:
+        """By class index; empty where they are unknown."""
+        return self._characters
+
     def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> RecognizedText:
         """The text; of a batch the first sample counts."""
         indices, probabilities = _best(outputs[self._output])

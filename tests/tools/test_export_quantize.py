@@ -248,3 +248,26 @@ def test_what_cannot_be_reported_is_told_before_anything_runs(run, tmp_path, arg
     assert done.returncode == 2 and sentence in done.stderr
     assert JobStore(tmp_path / "home").ids() == [] and not list(tmp_path.glob("r.*"))
     assert (tmp_path / "images" / "labels.csv").read_text() == "file,label\n"
+
+
+def test_kits_are_made_beside_the_files_and_their_programs_give_the_expected_answers(run, tmp_path):
+    done = run("net.onnx", "--images", "images", "--type", "onnx_fp16", "ncnn_fp16", "--kit", "kits", *SETTINGS)
+    assert done.returncode == 0, done.stderr
+    made = {path.name for path in (tmp_path / "kits").iterdir()}
+    assert made == {"net_fp16_kit", "net_fp16_kit.zip", "net_fp16_ncnn_kit", "net_fp16_ncnn_kit.zip"}
+    for name in ("net_fp16_kit", "net_fp16_ncnn_kit"):
+        assert str(tmp_path / "kits" / name) in done.stderr
+        program = tmp_path / "kits" / name / "python" / "run.py"
+        checked = subprocess.run(
+            [sys.executable, program, "--check"], capture_output=True, encoding="utf-8", timeout=60
+        )
+        assert checked.returncode == 0 and "All 3 answers are as expected." in checked.stdout
+
+
+def test_a_kit_that_cannot_be_made_costs_no_file_but_the_exit_code(run, tmp_path):
+    foreign = tmp_path / "kits" / "net_fp16_kit"
+    foreign.mkdir(parents=True)
+    (foreign / "mine.txt").touch()
+    done = run("net.onnx", "--images", "images", "--type", "onnx_fp16", "--kit", "kits", *SETTINGS)
+    assert done.returncode == 1 and "belongs to something else" in done.stderr
+    assert (tmp_path / "net_fp16.onnx").is_file() and [path.name for path in foreign.iterdir()] == ["mine.txt"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,3 +70,12 @@ class Head(Protocol):
             input_size: height and width of the model's input.
             least: boxes with a lower score are left out, before any costly step.
         """
+
+
+def parameters(head: Head) -> dict[str, Any]:
+    """Everything by which a head decodes, as plain data: the module of its family, and its fields.
+
+    So a head is a dataclass, and what its family has as constants (strides, anchors, variances) are fields too.
+    """
+    assert is_dataclass(head) and not isinstance(head, type)
+    return {"module": type(head).__module__.rpartition(".")[2], **asdict(head)}

@@ -14,7 +14,7 @@ from core.metrics.object_noise import object_noise
 from core.preprocessing import Placement
 from core.runtimes.predictor import Tensor
 from core.tasks.base import Budget, TaskOptions
-from core.tasks.heads.base import Head
+from core.tasks.heads.base import Head, parameters
 from core.tasks.objects.decoding import LEAST_SCORE, MOST_OBJECTS, decode_objects
 from core.tasks.objects.metrics import TruthKind
 from core.tasks.objects.outlines import outlines
@@ -65,6 +65,16 @@ class ObjectTask:
         if index is None and label.strip().isdecimal():
             index = int(label)
         return index if index is not None and index < self._head.class_count else None
+
+    @property
+    def decoder(self) -> Mapping[str, Any]:
+        """The head with its parameters, the threshold, and how many objects count."""
+        return {
+            "head": parameters(self._head),
+            "score": self.score,
+            "most_objects": self._most,
+            "has_masks": self._masks,
+        }
 
     def decode(self, outputs: Mapping[str, Tensor], placement: Placement) -> Detections:
         """The objects in pixels of the image, the best first, the unsure ones too: average precision needs them.

@@ -20,23 +20,26 @@ from core.report.wording import (
     agreement_metric,
 )
 from core.targets import target_by_id
+from pages.parts.results.kit import offer_kit
 from pages.parts.results.light import show_badge
 from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_detail
+from pages.parts.widgets.job_choice import Done
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.served_files import DOWNLOADS
 
 
-def show_card(result: OutcomeEntry, report: Report) -> None:
+def show_card(result: OutcomeEntry, done: Done) -> None:
     """Draw a card; all cards of a row have the same height."""
     with st.container(border=True, height="stretch", key=f"result-{result.target}"):
         _show_heading(result)
         if result.status == "converted":
-            _show_figures(result, report)
+            _show_figures(result, done.report)
             _show_notes(result)
             st.space("stretch")  # the buttons are at the bottom of every card
             _offer_files(result.files)
+            offer_kit(done, result)
         else:
             _show_reason(result)
         show_detail(_technical(result))

@@ -31,8 +31,8 @@ from core.tasks.heads.output_checks import are_corners, are_scores, cells
 _STRIDES = (8, 16, 32, 64, 128)
 _RATIOS = (0.5, 1.0, 2.0)
 _SIZES = (4.0, 4 * 2 ** (1 / 3), 4 * 2 ** (2 / 3))
-_RETINANET = tuple((size / ratio**0.5, size * ratio**0.5) for ratio in _RATIOS for size in _SIZES)
-_ATSS = ((8.0, 8.0),)
+_ATSS_RATIOS, _ATSS_SIZES = (1.0,), (8.0,)
+_ANCHORS = len(_RATIOS) * len(_SIZES)
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,12 @@ class RetinaNet:
     name: str = "RetinaNet"
     nms_iou: float | None = 0.5
     default_score: float = 0.3
+    strides: tuple[int, ...] = _STRIDES
+    ratios: tuple[float, ...] = _RATIOS
+    """Of the height of an anchor to its width."""
+
+    sizes: tuple[float, ...] = _SIZES
+    """Of the anchors of each ratio, in strides."""
 
     def decode(self, outputs: Mapping[str, Tensor], input_size: tuple[int, int], *, least: float) -> Candidates:
         """See :class:`~core.tasks.heads.base.Head`."""
@@ -73,25 +79,25 @@ class RetinaNet:
 
     def _anchors(self, input_size: tuple[int, int], kept: NDArray[np.int64]) -> NDArray[np.float32]:
         """Anchors cx, cy, w, h in pixels."""
-        shapes = np.array(_ATSS if self.quality else _RETINANET, np.float32)
-        places, strides = points(input_size, _STRIDES, offset=self.offset)
+        shapes = np.array([(size / ratio**0.5, size * ratio**0.5) for ratio in self.ratios for size in self.sizes])
+        places, strides = points(input_size, self.strides, offset=self.offset)
         cell = kept // len(shapes)
         places, strides = places[cell], strides[cell]
         if not self.whole_pixels:
-            sizes = shapes[kept % len(shapes)] * strides
+            sizes = shapes.astype(np.float32)[kept % len(shapes)] * strides
         else:
-            sizes = _whole_sizes(strides[:, 0], kept % len(shapes))
+            sizes = self._whole_sizes(strides[:, 0], kept % len(shapes))
             sides = np.array((input_size[1], input_size[0]), np.float32)
             places = places / strides * (sides // np.ceil(sides / strides))
         return np.concatenate((places, sizes), axis=1, dtype=np.float32)
 
-
-def _whole_sizes(strides: NDArray[np.float32], numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Width and height of anchors by their stride and their number in the cell, as torchvision computes them."""
-    sizes = np.floor(strides[:, None] * np.array(_SIZES))[np.arange(len(strides)), numbers % len(_SIZES)]
-    roots = np.sqrt(np.array(_RATIOS, np.float32))[numbers // len(_SIZES)]
-    half = np.stack((sizes / roots, sizes * roots), axis=1).astype(np.float32) / 2
-    return np.asarray(2 * np.round(half), np.float32)
+    def _whole_sizes(self, strides: NDArray[np.float32], numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Width and height of anchors by their stride and their number in the cell, as torchvision computes them."""
+        count = len(self.sizes)
+        sizes = np.floor(strides[:, None] * np.array(self.sizes))[np.arange(len(strides)), numbers % count]
+        roots = np.sqrt(np.array(self.ratios, np.float32))[numbers // count]
+        half = np.stack((sizes / roots, sizes * roots), axis=1).astype(np.float32) / 2
+        return np.asarray(2 * np.round(half), np.float32)
 
 
 def recognize(evidence: Evidence) -> RetinaNet | None:
@@ -108,7 +114,7 @@ def recognize(evidence: Evidence) -> RetinaNet | None:
 
 def _flat(evidence: Evidence, input_size: tuple[int, int]) -> RetinaNet | None:
     shapes = {name: tensor.shape for name, tensor in evidence.outputs[0].items()}
-    count = len(_RETINANET) * cells(input_size, _STRIDES)
+    count = _ANCHORS * cells(input_size, _STRIDES)
     if any(len(shape) != 3 or shape[1] != count for shape in shapes.values()):
         return None
     deltas = [name for name, shape in shapes.items() if shape[2] == 4]
@@ -128,7 +134,7 @@ def _flat(evidence: Evidence, input_size: tuple[int, int]) -> RetinaNet | None:
 
 
 def _by_level(evidence: Evidence, found: Pyramid) -> RetinaNet | None:
-    anchors = len(_RETINANET) if len(found.channels) == 2 else len(_ATSS)
+    anchors = _ANCHORS if len(found.channels) == 2 else 1
     classes = found.channels[0] // anchors
     if found.channels[1:] != (4 * anchors, 1)[: len(found.channels) - 1] or classes * anchors != found.channels[0]:
         return None
@@ -138,5 +144,15 @@ def _by_level(evidence: Evidence, found: Pyramid) -> RetinaNet | None:
         return RetinaNet(deltas, scores, classes, activated=activated)
     if not any(bool((rows(outputs, deltas, 4) < 0).any()) for outputs in evidence.outputs):
         return None  # distances, as FCOS has them
-    variances = (0.1, 0.2)
-    return RetinaNet(deltas, scores, classes, found.groups[2], activated, variances=variances, name="ATSS", nms_iou=0.6)
+    return RetinaNet(
+        deltas,
+        scores,
+        classes,
+        found.groups[2],
+        activated,
+        variances=(0.1, 0.2),
+        name="ATSS",
+        nms_iou=0.6,
+        ratios=_ATSS_RATIOS,
+        sizes=_ATSS_SIZES,
+    )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,7 @@ class Ssd:
     name: str = "SSD"
     nms_iou: float | None = 0.45
     default_score: float = 0.3
+    variances: tuple[float, float] = _VARIANCES
 
     def decode(self, outputs: Mapping[str, Tensor], input_size: tuple[int, int], *, least: float) -> Candidates:
         """See :class:`~core.tasks.heads.base.Head`."""
@@ -67,7 +68,7 @@ class Ssd:
         deltas = rows(outputs, self.deltas, 4)[kept]
         deltas = deltas[:, [1, 0, 3, 2]] if self.y_first else deltas
         priors = self._priors(outputs, input_size)[kept]
-        return Candidates(from_priors(priors, deltas, _VARIANCES), scores, labels + self.first_class)
+        return Candidates(from_priors(priors, deltas, self.variances), scores, labels + self.first_class)
 
     def _best(
         self, values: NDArray[np.float32], least: float
@@ -165,7 +166,7 @@ def _activation(values: NDArray[np.float32], layout: PriorLayout | None) -> Acti
     return "sigmoid" if layout is TENSORFLOW else "softmax"
 
 
-def _classes(evidence: Evidence, channels: int) -> dict[str, int]:
+def _classes(evidence: Evidence, channels: int) -> dict[str, Any]:
     """Fields of the head; names may include that of the background."""
     named = len(evidence.class_names) == channels
     return {"channels": channels, "class_count": channels - (not named), "first_class": int(named)}

@@ -44,6 +44,8 @@ class YoloV2:
     name: str = "YOLOv2"
     nms_iou: float | None = 0.45
     default_score: float = 0.3
+    stride: int = _STRIDE
+    """In pixels of the input."""
 
     def decode(self, outputs: Mapping[str, Tensor], input_size: tuple[int, int], *, least: float) -> Candidates:
         """See :class:`~core.tasks.heads.base.Head`."""
@@ -57,7 +59,7 @@ class YoloV2:
         corner = np.stack((cell % columns, cell // columns), axis=1)
         sizes = np.array(self.anchors, np.float32).reshape(-1, 2)[kept % _ANCHOR_COUNT]
         boxes = (corner + sigmoid(values[kept, :2]), exponential(values[kept, 2:4]) * sizes)
-        return Candidates(to_corners(np.concatenate(boxes, axis=1, dtype=np.float32) * _STRIDE), scores, labels)
+        return Candidates(to_corners(np.concatenate(boxes, axis=1, dtype=np.float32) * self.stride), scores, labels)
 
 
 def recognize(evidence: Evidence) -> YoloV2 | None:

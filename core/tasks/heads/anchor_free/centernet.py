@@ -40,6 +40,8 @@ class CenterNet:
     name: str = "CenterNet"
     nms_iou: float | None = None
     default_score: float = 0.3
+    stride: int = _STRIDE
+    """In pixels of the input."""
 
     def decode(self, outputs: Mapping[str, Tensor], input_size: tuple[int, int], *, least: float) -> Candidates:
         """See :class:`~core.tasks.heads.base.Head`."""
@@ -48,7 +50,7 @@ class CenterNet:
         labels, y, x = _peaks(heatmaps, least if self.activated else logit(least))
         scores = heatmaps[labels, y, x] if self.activated else sigmoid(heatmaps[labels, y, x])
         offsets, sizes = first_image(outputs[self.offsets])[:, y, x], first_image(outputs[self.sizes])[:, y, x]
-        boxes = np.stack((x + offsets[0], y + offsets[1], sizes[0], sizes[1]), axis=1) * np.float32(_STRIDE)
+        boxes = np.stack((x + offsets[0], y + offsets[1], sizes[0], sizes[1]), axis=1) * np.float32(self.stride)
         return Candidates(to_corners(np.asarray(boxes, np.float32)), scores, labels)
 
 

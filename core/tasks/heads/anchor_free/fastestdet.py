@@ -33,12 +33,14 @@ class FastestDet:
     name: str = "FastestDet"
     nms_iou: float | None = 0.45
     default_score: float = 0.65
+    objectness_power: float = _OBJECTNESS_POWER
+    """Of the objectness in the score; that of the class's share is 1 less it."""
 
     def decode(self, outputs: Mapping[str, Tensor], input_size: tuple[int, int], *, least: float) -> Candidates:
         """See :class:`~core.tasks.heads.base.Head`."""
         values = rows(outputs, (self.output,), 5 + self.class_count)
-        objectness = np.maximum(values[:, :1], 0) ** _OBJECTNESS_POWER
-        shares = np.maximum(values[:, 5:], 0) ** (1 - _OBJECTNESS_POWER)
+        objectness = np.maximum(values[:, :1], 0) ** self.objectness_power
+        shares = np.maximum(values[:, 5:], 0) ** (1 - self.objectness_power)
         kept, scores, labels = best_of_scores(np.asarray(objectness * shares, np.float32), least)
         row_count, column_count = outputs[self.output].shape[2:]
         cell = np.stack((kept % column_count, kept // column_count), axis=1)

@@ -66,12 +66,17 @@ class PointDistances:
     name: str = "RTMDet"
     nms_iou: float | None = 0.65
     default_score: float = 0.3
+    most_masks: int = _MOST_MASKS
+    feature_stride: int = _FEATURE_STRIDE
+    """Of the mask features, in pixels of the input."""
+
+    mask_width: int = _WIDTH
 
     def decode(self, outputs: Mapping[str, Tensor], input_size: tuple[int, int], *, least: float) -> Candidates:
         """See :class:`~core.tasks.heads.base.Head`; with masks, of the best thousand boxes."""
         kept, scores, labels = self._best(outputs, least)
-        if self.kernels and len(kept) > _MOST_MASKS:
-            best = np.argsort(-scores, kind="stable")[:_MOST_MASKS]
+        if self.kernels and len(kept) > self.most_masks:
+            best = np.argsort(-scores, kind="stable")[: self.most_masks]
             kept, scores, labels = kept[best], scores[best], labels[best]
         places, strides = points(input_size, self.strides, offset=self.offset)
         boxes = from_distances(places[kept], rows(outputs, self.distances, 4)[kept])

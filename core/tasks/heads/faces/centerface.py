@@ -35,13 +35,15 @@ class CenterFace:
     name: str = "CenterFace"
     nms_iou: float | None = 0.3
     default_score: float = 0.35
+    stride: int = _STRIDE
+    """In pixels of the input."""
 
     def decode(self, outputs: Mapping[str, Tensor], input_size: tuple[int, int], *, least: float) -> Candidates:
         """See :class:`~core.tasks.heads.base.Head`."""
         kept, scores, labels = best_of_scores(rows(outputs, (self.heatmap,), 1), least)
-        places, _ = points(input_size, (_STRIDE,), offset=0.5)
-        sizes = exponential(rows(outputs, (self.sizes,), 2)[kept, ::-1]) * _STRIDE
-        corners = places[kept] + rows(outputs, (self.offsets,), 2)[kept, ::-1] * _STRIDE - sizes / 2
+        places, _ = points(input_size, (self.stride,), offset=0.5)
+        sizes = exponential(rows(outputs, (self.sizes,), 2)[kept, ::-1]) * self.stride
+        corners = places[kept] + rows(outputs, (self.offsets,), 2)[kept, ::-1] * self.stride - sizes / 2
         ways = rows(outputs, (self.keypoints,), 10)[kept].reshape(-1, 5, 2)[:, :, ::-1]
         coordinates = (corners[:, None] + ways * sizes[:, None]).reshape(-1, 10)
         boxes = np.concatenate((corners, corners + sizes), axis=1, dtype=np.float32)

@@ -22,11 +22,14 @@ from core.tasks.heads.grids import from_priors, points, rows, with_scores
 from core.tasks.heads.output_checks import are_distributions, are_scores, cells, samples
 
 _VARIANCES = (0.1, 0.2)
-_SIZES: Mapping[str, Mapping[int, tuple[int, ...]]] = {
-    "RetinaFace": {8: (16, 32), 16: (64, 128), 32: (256, 512)},
-    "RetinaFace (RFB, slim)": {8: (10, 16, 24), 16: (32, 48), 32: (64, 96), 64: (128, 192, 256)},
+Sides = tuple[tuple[int, tuple[int, ...]], ...]
+"""Strides with the sides of their prior boxes, in pixels."""
+
+_RETINAFACE: Sides = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
+_SIDES: Mapping[str, Sides] = {
+    "RetinaFace": _RETINAFACE,
+    "RetinaFace (RFB, slim)": ((8, (10, 16, 24)), (16, (32, 48)), (32, (64, 96)), (64, (128, 192, 256))),
 }
-"""Stride -> sides of its prior boxes, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class RetinaFace:
     class_count: int = 1
     nms_iou: float | None = 0.4
     default_score: float = 0.5
+    sides: Sides = _RETINAFACE
+    variances: tuple[float, float] = _VARIANCES
 
     def decode(self, outputs: Mapping[str, Tensor], input_size: tuple[int, int], *, least: float) -> Candidates:
         """See :class:`~core.tasks.heads.base.Head`."""
@@ -51,17 +56,17 @@ class RetinaFace:
             kept, scores, labels = best_of_scores(shares[:, 1:], least)
         else:
             kept, scores, labels = best_of_softmax(shares, least, background=0)
-        priors = _priors(input_size, self.name)[kept]
-        boxes = from_priors(priors, rows(outputs, (self.deltas,), 4)[kept], _VARIANCES)
+        priors = _priors(input_size, self.sides)[kept]
+        boxes = from_priors(priors, rows(outputs, (self.deltas,), 4)[kept], self.variances)
         ways = rows(outputs, (self.keypoints,), 10)[kept].reshape(-1, 5, 2)
-        places = priors[:, None, :2] + ways * _VARIANCES[0] * priors[:, None, 2:]
+        places = priors[:, None, :2] + ways * self.variances[0] * priors[:, None, 2:]
         return Candidates(boxes, scores, labels, keypoints=with_scores(places.reshape(-1, 10)))
 
 
-def _priors(input_size: tuple[int, int], name: str) -> NDArray[np.float32]:
+def _priors(input_size: tuple[int, int], all_sides: Sides) -> NDArray[np.float32]:
     """Prior boxes cx, cy, w, h in pixels."""
     levels = []
-    for stride, sides in _SIZES[name].items():
+    for stride, sides in all_sides:
         places, _ = points(input_size, (stride,), offset=0.5, per_cell=len(sides))
         sizes = np.tile(np.array(sides, np.float32), len(places) // len(sides))[:, None]
         levels.append(np.concatenate((places, sizes, sizes), axis=1))
@@ -78,9 +83,9 @@ def recognize(evidence: Evidence) -> RetinaFace | None:
     if by_values.keys() != {2, 4, 10} or len(counts) != 1:
         return None
     count = counts.pop()
-    for name, sizes in _SIZES.items():
-        if count == sum(len(sides) * cells(evidence.input_size, (stride,)) for stride, sides in sizes.items()):
+    for name, all_sides in _SIDES.items():
+        if count == sum(len(sides) * cells(evidence.input_size, (stride,)) for stride, sides in all_sides):
             shares = np.concatenate(samples(evidence, by_values[2]))
             activated = are_scores(shares) and are_distributions(shares)
-            return RetinaFace(by_values[4], by_values[2], by_values[10], name, activated)
+            return RetinaFace(by_values[4], by_values[2], by_values[10], name, activated, sides=all_sides)
     return None

@@ -35,12 +35,13 @@ class YuNet:
     name: str = "YuNet"
     nms_iou: float | None = 0.3
     default_score: float = 0.6
+    strides: tuple[int, ...] = _STRIDES
 
     def decode(self, outputs: Mapping[str, Tensor], input_size: tuple[int, int], *, least: float) -> Candidates:
         """See :class:`~core.tasks.heads.base.Head`."""
         one, other = (np.clip(rows(outputs, names, 1), 0, 1) for names in self.scores)
         kept, scores, labels = best_of_scores(np.sqrt(one * other), least)
-        places, strides = points(input_size, _STRIDES, offset=0)
+        places, strides = points(input_size, self.strides, offset=0)
         places, strides = places[kept], strides[kept]
         boxes = from_centres(places, strides, rows(outputs, self.boxes, 4)[kept])
         coordinates = np.tile(places, 5) + rows(outputs, self.keypoints, 10)[kept] * strides

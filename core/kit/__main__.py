@@ -1,0 +1,21 @@
+"""``python -m core.kit FOLDER``: the process in which a kit is made."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from core.common.progress import Progress
+from core.kit.make import make_kit_here
+from core.process.lifecycle import exit_immediately
+from core.process.subprocess_entry import serve
+
+
+def _make(folder: str, target: str, out: str, token: str, progress: Progress) -> str:
+    return make_kit_here(Path(folder), target, Path(out), progress, token=token).folder.name
+
+
+if __name__ == "__main__":
+    tempfile.tempdir = sys.argv[1]  # is removed in any case, also where this process is killed
+    exit_immediately(serve(Path(sys.argv[1]), {"make": _make}))

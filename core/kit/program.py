@@ -1,0 +1,54 @@
+"""The Python program of a kit: which of its modules a file needs, and which packages."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.common.paths import ASSETS, PROJECT_ROOT
+
+TEMPLATES = ASSETS / "kit" / "python"
+
+_REQUIREMENT = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+def modules_of(settings: Mapping[str, Any]) -> tuple[Path, ...]:
+    """The modules that this file's program needs, and what they import.
+
+    Args:
+        settings: as :func:`core.kit.settings.settings_of` makes them.
+    """
+    model, task = settings["model"], settings["task"]
+    wanted = ["run", f"model_{model['runtime']}", f"task_{task['module']}"]
+    wanted += ["drawing"] if settings["picture"]["takes_pictures"] else []
+    wanted += [f"head_{task['head']['module']}"] if "head" in task else []
+    wanted += ["masks"] if task.get("has_masks") else []
+    wanted += ["model_onnx"] if model["post_processing"] else []
+    found: dict[str, Path] = {}
+    while wanted:
+        name = wanted.pop()
+        path = TEMPLATES / f"{name}.py"
+        if name not in found and path.is_file():
+            found[name] = path
+            wanted += _imports(path)
+    return tuple(found[name] for name in sorted(found))
+
+
+def _imports(path: Path) -> list[str]:
+    """Modules that it imports whatever it does, not only in some function."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    body = [node for outer in tree.body for node in (outer.body if isinstance(outer, ast.Try) else [outer])]
+    names = [node.module for node in body if isinstance(node, ast.ImportFrom) and node.module]
+    return names + [alias.name for node in body if isinstance(node, ast.Import) for alias in node.names]
+
+
+def requirements_of(settings: Mapping[str, Any]) -> str:
+    """The text of requirements.txt: the versions with which the examples were made."""
+    model = settings["model"]
+    wanted = {"numpy", "pillow", "onnxruntime" if model["runtime"] == "onnx" else "ncnn"}
+    wanted |= {"onnxruntime"} if model["post_processing"] else set()
+    lines = (PROJECT_ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return "".join(f"{line}\n" for line in lines if (found := _REQUIREMENT.match(line)) and found[0] in wanted)

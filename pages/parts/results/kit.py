@@ -1,0 +1,80 @@
+"""The deployment kit of one file: a button that makes it, its progress, and its download."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.common.errors import Cancelled
+from core.common.paths import is_file
+from core.kit.make import kit_paths, make_kit
+from core.kit.write import KitPaths, is_kit
+from core.process.background_task import BackgroundTask
+from core.queue.supervisor import get_supervisor
+from core.report.schema import OutcomeEntry
+from pages.parts.widgets.error_message import show_error
+from pages.parts.widgets.job_choice import Done
+from pages.parts.widgets.language import t
+from pages.parts.widgets.markdown import plain
+from pages.parts.widgets.progress import watch_task
+from pages.parts.widgets.served_files import DOWNLOADS
+
+KIT: BackgroundTask[KitPaths] = BackgroundTask(make_kit)
+"""One for the whole server, so a refresh does not end it; it is started with the job's folder, the target and where
+the kit is to be."""
+
+
+def offer_kit(done: Done, result: OutcomeEntry) -> None:
+    """Draw what there is of the kit of a file that was made: the download, the progress or the button."""
+    if not result.files:
+        return
+    arguments = (get_supervisor().store.folder(done.id), result.target, done.job.out)
+    is_own, is_running = KIT.status.arguments == arguments, KIT.status.is_running
+    if is_own and is_running:
+        watch_task(KIT, cancel_key=f"kit-cancel-{result.target}")
+        return
+    if is_own:
+        _show_last_error()
+    paths = kit_paths(result, done.job.out)
+    if _is_current(paths, result):
+        _offer_download(paths)
+        return
+    can_make = not is_running and all(map(is_file, result.files))
+    if st.button(
+        t("Deployment kit"),
+        icon=":material/package_2:",
+        key=f"kit-{result.target}",
+        disabled=not can_make,
+        help=t(
+            "A folder with this file, what it must be fed with, the names of the classes, three test pictures with "
+            "the expected answers, and a short Python program that gives them. It takes some seconds."
+        ),
+    ):
+        KIT.start(*arguments)
+        st.rerun()
+
+
+def _offer_download(paths: KitPaths) -> None:
+    st.link_button(
+        t("Deployment kit (zip)"),
+        DOWNLOADS.url([paths.archive], paths.archive.name),
+        icon=":material/package_2:",
+    )
+    st.caption(t("It also lies in {folder}", folder=plain(paths.folder)))
+
+
+def _show_last_error() -> None:
+    error = KIT.status.error
+    if isinstance(error, Cancelled):
+        st.caption(t("The kit was not made: it was cancelled."))
+    elif error is not None:
+        show_error(error)
+
+
+def _is_current(paths: KitPaths, result: OutcomeEntry) -> bool:
+    """Whether the kit is there, and was made since the file was: another one may have taken its place."""
+    if not is_file(paths.archive) or not is_kit(paths.folder):
+        return False
+    try:
+        return paths.archive.stat().st_mtime >= max(file.stat().st_mtime for file in result.files)
+    except OSError:
+        return False
