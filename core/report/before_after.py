@@ -253,6 +253,7 @@ class _Objects:
             found.source_marks,
             found.other_marks,
             tuple(changed_words.objects(found)),
+            is_there=not classes or bool(found.count),
         )
 
 
