@@ -261,7 +261,10 @@ _ACTIONS: Mapping[str, Callable[[Page], bool]] = {
 
 
 def _document(rows: Mapping[str, Mapping[str, Sequence[float]]], pictures: int) -> str:
-    lines = [_INTRODUCTION, f"Pictures: {pictures}.", ""]
+    about = f"{pictures} pictures; {os.cpu_count()} processors"
+    if hasattr(os, "getloadavg"):
+        about += f", on which {os.getloadavg()[1]:.1f} processes ran or waited on average, those of other programs too"
+    lines = [_INTRODUCTION, f"{about}.", ""]
     lines += [f"| | {' | '.join(rows)} |", "|---" * (len(rows) + 1) + "|"]
     for name, heading in _HEADINGS.items():
         cells = [_cell(row[name]) for row in rows.values()]

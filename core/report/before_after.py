@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
@@ -63,6 +63,8 @@ class Change:
     left_marks: Mapping[int, Mark] = field(default_factory=dict)
     right_marks: Mapping[int, Mark] = field(default_factory=dict)
     words: tuple[Text, ...] = ()
+    is_there: bool = True
+    """Whether one of the classes occurs in either prediction, where only some count."""
 
 
 class _Compared(Protocol):
@@ -70,9 +72,6 @@ class _Compared(Protocol):
 
     def change(self, score: float, classes: Collection[int]) -> Change:
         """What changed."""
-
-    def has(self, classes: Collection[int], score: float) -> bool:
-        """Whether one of the classes occurs in either."""
 
 
 class BeforeAfter:
@@ -165,10 +164,8 @@ class BeforeAfter:
         """
         found = []
         for index in range(len(self.entries)):
-            if view.classes and not self._compared(index, view).has(view.classes, view.score):
-                continue
             change = self.change(index, view)
-            if change.is_changed or not only_changed:
+            if change.is_there and (change.is_changed or not only_changed):
                 found.append((index, change))
         if by == "name":
             found.sort(key=lambda pair: (Path(self.entries[pair[0]].file).name, pair[0]))
@@ -256,10 +253,8 @@ class _Objects:
             found.source_marks,
             found.other_marks,
             tuple(changed_words.objects(found)),
+            is_there=not classes or bool(found.count),
         )
-
-    def has(self, classes: Collection[int], score: float) -> bool:
-        return bool(self.pair.changes(score, classes).count)
 
 
 @dataclass(frozen=True)
@@ -270,10 +265,7 @@ class _Fixed:
     classes: frozenset[int] = frozenset()
 
     def change(self, score: float, classes: Collection[int]) -> Change:  # noqa: ARG002
-        return self.found
-
-    def has(self, classes: Collection[int], score: float) -> bool:  # noqa: ARG002
-        return not self.classes.isdisjoint(classes)
+        return replace(self.found, is_there=not classes or not self.classes.isdisjoint(classes))
 
 
 @dataclass(frozen=True)
@@ -295,13 +287,13 @@ class _Maps:
 
     def change(self, score: float, classes: Collection[int]) -> Change:  # noqa: ARG002
         amount = 1.0 - (self._same if self.agreement is None else self.agreement)
-        return Change(amount, amount > ALMOST_SAME)
+        is_there = not classes or any(
+            not _classes_in(side.prediction, {}).isdisjoint(classes) for side in (self.left, self.right)
+        )
+        return Change(amount, amount > ALMOST_SAME, is_there=is_there)
 
     def words(self) -> tuple[Text, ...]:
         return changed_words.maps(self.left.prediction, self.right.prediction)
-
-    def has(self, classes: Collection[int], score: float) -> bool:  # noqa: ARG002
-        return any(not _classes_in(side.prediction, {}).isdisjoint(classes) for side in (self.left, self.right))
 
 
 def _measured(ours: Answer, theirs: Answer, left: str, right: str) -> Answer | None:

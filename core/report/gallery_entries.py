@@ -58,11 +58,21 @@ def files_in_use(results: Sequence[OutcomeEntry]) -> dict[TargetId, FileId]:
     return {result.target: file_id(result.target, result.variant) for result in results}
 
 
-def read_entries(data: Sequence[Mapping[str, Any]], files: Mapping[TargetId, FileId]) -> tuple[GalleryEntry, ...]:
+def read_entries(data: Sequence[Mapping[str, Any]], results: Sequence[OutcomeEntry]) -> tuple[GalleryEntry, ...]:
     """Read ``gallery.json`` of this version or an earlier one; damaged entries are left out.
 
     Args:
         data: the entries, with the predictions of every file that was made.
+        results: the targets' results; of each, the predictions of the file that is in use are kept.
+    """
+    return entries_of(data, files_in_use(results))
+
+
+def entries_of(data: Sequence[Mapping[str, Any]], files: Mapping[TargetId, FileId]) -> tuple[GalleryEntry, ...]:
+    """As :func:`read_entries`, of other files than those in use.
+
+    Args:
+        data: the entries.
         files: of each target the file whose predictions are kept.
     """
     entries = []

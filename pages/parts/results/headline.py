@@ -72,7 +72,7 @@ def _show_task(done: Done) -> None:
     title, reason = f"**{plain(t(TASK_TITLES[task.name]))}**", plain(t(task.words))
     st.markdown(t("Taken for: {task}. {reason}", task=title, reason=reason))
     count = t("{made} of {all} files made", made=len(done.report.converted), all=len(done.report.outcomes))
-    parts = [f":material/inventory_2: {count}, {_kept(done.report)}" if _kept(done.report) else count]
+    parts = [f":material/inventory_2: {count} · {_kept(done.report)}" if _kept(done.report) else count]
     parts.append(f":material/photo_library: {t(say('Compared on {samples}', samples=_samples(done)))}")
     labels = _labels(done.report)
     if labels is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from core.job.target_id import FileId, TargetId
 from core.queue.job_folder import JobFolder
 from core.report.before_after import BeforeAfter
-from core.report.gallery_entries import files_in_use, read_entries
+from core.report.gallery_entries import entries_of, files_in_use
 from core.report.schema import Report
 
 _MOST_OPEN = 6
@@ -48,7 +48,7 @@ class StoredPictures:
 
 @lru_cache(maxsize=_MOST_OPEN)
 def _read(stored: StoredPictures) -> BeforeAfter:
-    entries = read_entries(JobFolder(stored.folder).gallery(), dict(stored.files))
+    entries = entries_of(JobFolder(stored.folder).gallery(), dict(stored.files))
     return BeforeAfter(stored.folder / "gallery", entries, stored.class_names)
 
 

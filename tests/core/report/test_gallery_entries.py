@@ -9,7 +9,7 @@ from core.report.gallery_entries import GalleryEntry, read_entries
 @pytest.mark.parametrize("kind", [{}, [], {"a": 1}, 5, None])
 def test_a_prediction_of_a_kind_that_is_no_name_is_left_out(kind):
     good = {"file": "a.png", "picture": "a.webp", "source": {"kind": "classes", "label": "1"}}
-    entries = read_entries([{**good, "source": {"kind": kind}}, good], {})
+    entries = read_entries([{**good, "source": {"kind": kind}}, good], [])
     assert [entry.source["kind"] for entry in entries] == ["classes"]
 
 
