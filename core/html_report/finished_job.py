@@ -12,7 +12,7 @@ from core.common.text import say
 from core.job.job import Job
 from core.queue.job_folder import JobFolder
 from core.queue.state import JobState
-from core.report.gallery_entries import GalleryEntry, files_in_use, read_entries
+from core.report.gallery_entries import GalleryEntry, read_entries
 from core.report.schema import Report, read_report
 from core.targets import TARGET_IDS
 
@@ -56,5 +56,5 @@ def read_finished_job(folder: JobFolder) -> FinishedJob:
     report = read_report(data)
     report = replace(report, outcomes=tuple(one for one in report.outcomes if one.target in TARGET_IDS))
     gallery = folder.gallery()
-    entries = read_entries(gallery, files_in_use(report.converted))
+    entries = read_entries(gallery, report.converted)
     return FinishedJob(folder.id, job, state, report, data, entries, gallery, folder.path / "gallery")
