@@ -57,11 +57,10 @@ def tensor_shapes(model: onnx.ModelProto, names: Sequence[str], feeds: Feeds) ->
     """
     probe = with_outputs(model, names)
     shapes = {_SHAPE + name: name for name in names}
-    # onnxruntime runs the last of them first, so that in this order it frees each tensor before it makes the next.
-    probe.graph.node.extend(helper.make_node("Shape", [name], [shape]) for shape, name in reversed(shapes.items()))
+    probe.graph.node.extend(helper.make_node("Shape", [name], [shape]) for shape, name in shapes.items())
     set_outputs(probe, list(shapes))
     # Its optimiser would take the shapes that it infers, which are wrong for some poolings with ceil_mode.
-    predictor = OnnxPredictor(probe, threads=1, optimize=False)
+    predictor = OnnxPredictor(probe, threads=1, optimize=False, low_memory=True)  # it runs Shape nodes first
     try:
         found = predictor.run(feeds)
     finally:
