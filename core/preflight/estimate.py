@@ -1,7 +1,7 @@
 """Estimate the time and memory that a target will take to make and evaluate, before anything runs.
 
-The constants are fitted to measurements on real models (docs/estimates.md) on one reference computer; two of three
-estimates of time, and nearly all of memory, are within a factor of two.
+The constants are fitted to measurements on real models (docs/estimates.md) on one reference computer; more than half of
+the estimates of time, on a computer busy with other things, and nearly all of memory are within a factor of two.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _SECONDS_PER_MAC, _SECONDS_PER_VALUE = 5e-11, 3e-10
 _EVALUATION = Effort(1.0, 0.08, 72, 1)
 """Loading the file, comparing it with the source on each test sample, and measuring its latency."""
 
-_BASE_BYTES, _BYTES_PER_FILE_BYTE, _BYTES_PER_VALUE = 222e6, 12.0, 7.5
-"""Memory: of the program itself; of copies of the weights; per element of an activation."""
+_BASE_BYTES, _BYTES_PER_FILE_BYTE, _BYTES_PER_VALUE = 320e6, 22.0, 4.5
+"""Memory: of the program and its helper process; of copies of the weights; per element of an activation."""
 
 
 @dataclass(frozen=True)

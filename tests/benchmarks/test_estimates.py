@@ -19,5 +19,5 @@ def test_the_table_holds_both_figures(tmp_path, capsys):
     (tmp_path / "figures" / "net.json").write_text(json.dumps(figures))
     main([str(tmp_path / "figures"), "--table", str(tmp_path / "table.md")])
     (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| net ")]
-    assert row == "| net | a few seconds | 7 s | about 200 MB | 210 MB |"
+    assert row == "| net | a few seconds | 7 s | about 300 MB | 210 MB |"
     assert row in (tmp_path / "table.md").read_text()
