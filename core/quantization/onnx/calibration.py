@@ -100,12 +100,12 @@ def collect_statistics(
     layers = [layer for layer in find_layers(model) if inputs[layer.node] in shapes]
     observed = copy_model(model)
     _add_reductions(observed, shapes)
-    _reduce_early(observed.graph, len(model.graph.node))
+    _reduce_early(observed.graph, model)
     set_outputs(observed, [name + suffix for name in shapes for suffix in (_MIN, _MAX, _VALUES)])
     with_patches = copy_model(observed)
     roles = _SampleRoles(count, held_out)
     patches = add_patches(with_patches, layers, shapes, density=_GPTQ_SAMPLES / roles.gptq_count)
-    _reduce_early(with_patches.graph, len(model.graph.node))
+    _reduce_early(with_patches.graph, model)
     with_patches.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(set(patches.values())))
     collector = _StatisticsCollector(list(shapes), {layer: patches[layer.node] for layer in layers})
     # Serialised first, so that only onnxruntime's copies of the weights are left while samples run.
@@ -293,25 +293,28 @@ def _add_reductions(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]
         add_parts(model.graph, parts, f"__slice_{number}")
 
 
-def _reduce_early(graph: onnx.GraphProto, count: int) -> None:
+def _reduce_early(graph: onnx.GraphProto, model: onnx.ModelProto) -> None:
     """Move each node that was added to a model behind the node that makes its tensor.
 
     There it runs next, and the tensor is freed: else many are kept until the end.
 
     Args:
         graph: is changed.
-        count: number of its own nodes, which come first.
+        model: as it was before.
     """
-    nodes = list(graph.node)
-    made = {output for node in nodes[:count] for output in node.output}
+    own = {output for node in model.graph.node for output in node.output}
     origins: dict[str, str] = {}
     added: dict[str, list[onnx.NodeProto]] = defaultdict(list)
-    for node in nodes[count:]:
+    kept = []
+    for node in list(graph.node):
+        if set(node.output) <= own:
+            kept.append(node)
+            continue
         origin = origins.get(node.input[0], node.input[0])
         origins.update(dict.fromkeys(node.output, origin))
         added[origin].append(node)
     del graph.node[:]
-    graph.node.extend(node for tensor, group in added.items() if tensor not in made for node in group)
-    for node in nodes[:count]:
+    graph.node.extend(node for tensor, group in added.items() if tensor not in own for node in group)
+    for node in kept:
         graph.node.append(node)
         graph.node.extend(reader for output in node.output for reader in added.get(output, ()))

@@ -158,3 +158,13 @@ def test_spare_samples_are_none_of_those_that_shape_weights(wanted):
     some = spare_samples(100, wanted, most=10)
     assert len(some) == 10 and {*some} <= {*spare} and max(some) > 80
     assert not spare_samples(12, most=10)  # GPTQ needs all of them
+
+
+def test_a_node_of_the_model_that_reads_nothing_is_not_taken_for_one_that_observes(tmp_path):
+    weights = np.eye(4, dtype=np.float32).reshape(4, 4, 1, 1)
+    model = one_layer(tmp_path / "net.onnx", "Conv", [1, 4, 8, 8], weights)
+    model.graph.node.append(
+        helper.make_node("Constant", [], ["alone"], "alone", value=numpy_helper.from_array(weights, "value"))
+    )
+    samples = [{"x": np.ones((1, 4, 8, 8), np.float32)}] * 2
+    assert collect_statistics(model, samples, operators=["Conv"], count=2).moments
