@@ -10,6 +10,7 @@ from typing import Literal
 
 import streamlit as st
 
+from core.common import number_format
 from core.common.errors import EdgePressError
 from core.common.paths import home, is_folder
 from core.common.text import Text, say
@@ -17,7 +18,6 @@ from core.job.job import Job
 from core.queue.state import JobState, JobStatus
 from core.queue.supervisor import get_supervisor
 from core.targets import in_order, target_by_id
-from pages.parts.widgets import number_format
 from pages.parts.widgets.empty_page import show_empty
 from pages.parts.widgets.error_message import fragment, show_error
 from pages.parts.widgets.job_end import show_end

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.common import number_format
 from core.common.errors import EdgePressError
 from core.common.paths import is_file, is_folder, output_stem
 from core.queue.supervisor import get_supervisor
@@ -22,7 +23,6 @@ from pages.parts.results.result_chart import show_chart
 from pages.parts.results.result_table import show_table
 from pages.parts.results.try_yourself import show_try_yourself
 from pages.parts.results.variants import show_variants
-from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.job_choice import Done, choose_job
 from pages.parts.widgets.language import t

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from core.common import number_format
 from core.common.text import Text, say
 from core.setup import toolchain
 from pages.parts.pytorch.environment_card import show_environment
 from pages.parts.results.arm_card import show_arm_emulator
 from pages.parts.toolbox.installation import INSTALLATION
-from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain

@@ -10,27 +10,30 @@ from functools import cache
 from pathlib import Path
 
 _SECONDS = 5.0
+_CPUINFO = Path("/proc/cpuinfo")
+_NAMES = ("model name", "Model", "Hardware")
+"""Its keys, in the order in which they are looked for; on ARM there is often the board's name only."""
 
 
 @cache
 def processor_name() -> str:
-    """As its maker calls it, where the system tells; else the kind of processor, such as ``arm64``."""
+    """As its maker calls it, where the system tells; else what Python knows of it, which may be nothing."""
     found = ""
     with suppress(OSError, ValueError, subprocess.SubprocessError):
         if sys.platform == "linux":
-            found = _from_cpuinfo(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace"))
+            found = _from_cpuinfo(_CPUINFO.read_text(encoding="utf-8", errors="replace"))
         elif sys.platform == "darwin":
             found = _output("sysctl", "-n", "machdep.cpu.brand_string")
         elif sys.platform == "win32":
             found = _from_registry()
-    return " ".join(found.split()) or platform.processor() or platform.machine()
+    return " ".join(found.split()) or platform.processor()
 
 
 def _from_cpuinfo(text: str) -> str:
-    """ARM boards have the name of the board in the last line, and none of the processor."""
+    """The name in the text of /proc/cpuinfo; empty where it has none."""
     lines = [line.partition(":") for line in text.splitlines()]
-    values = {name.strip(): value.strip() for name, _, value in lines}
-    return values.get("model name") or values.get("Model", "")
+    found = {name.strip(): value.strip() for name, _, value in lines if value.strip()}
+    return next((found[name] for name in _NAMES if name in found), "")
 
 
 def _output(*command: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.common.percent import percent
-from core.common.text import Text, plural, say
+from core.common.text import Text, say
 from core.html_report.finished_job import FinishedJob
 from core.html_report.parts import Fact, Tell
+from core.report import explanations
 from core.report.recommendation import recommend
 from core.targets import target_by_id
 
@@ -63,10 +64,4 @@ def basis(finished: FinishedJob) -> Text:
 
 def compared_on(finished: FinishedJob) -> Text:
     """The test samples in words."""
-    count = finished.report.images.test
-    takes_image = finished.job.model is None or finished.job.model.takes_image
-    if not count:
-        return say("random inputs instead of pictures") if takes_image else say("random inputs")
-    if takes_image:
-        return plural("{count} test picture", "{count} test pictures", count=count)
-    return plural("{count} test example", "{count} test examples", count=count)
+    return explanations.compared_on(finished.report.images.test, takes_image=finished.job.takes_image)

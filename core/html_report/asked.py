@@ -62,7 +62,7 @@ class Asked:
 
 def asked(finished: FinishedJob, tell: Tell) -> Asked:
     """What a job was asked for."""
-    takes_image = finished.job.model is None or finished.job.model.takes_image
+    takes_image = finished.job.takes_image
     return Asked(
         job=tuple(_job(finished, tell)),
         model=tuple(_model(finished, tell)),

@@ -52,7 +52,7 @@ def _arguments(job: Job) -> Iterator[str]:
     yield from _option("--out", str(job.out))
     yield from _how(job)
     yield from _task(job)
-    if job.model is None or job.model.takes_image:
+    if job.takes_image:
         yield from _preprocessing(job)
 
 

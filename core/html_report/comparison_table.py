@@ -14,6 +14,7 @@ from core.report.wording import (
     AGREEMENT_HELP,
     AGREEMENT_TITLES,
     ARM_HELP,
+    ARM_STATES,
     ARM_TITLE,
     ARM_WORDS,
     SIMILARITY_HELP,
@@ -30,7 +31,6 @@ from core.report.wording import (
 )
 from core.targets import target_by_id
 
-_ARM_STATES = {"right": "keeps", "wrong": "failed", "unknown": "refused"}
 _NOTHING = Cell(number_format.NOTHING)
 
 
@@ -161,7 +161,7 @@ def _right(figure: TruthFigure | None, tell: Tell) -> Cell:
 def _arm(outcome: OutcomeEntry, tell: Tell) -> Cell:
     if outcome.arm is None:
         return _NOTHING
-    found = _ARM_STATES[outcome.arm.status]
+    found = ARM_STATES[outcome.arm.status]
     return Cell(f"{STATE_LETTERS[found]} {tell(ARM_WORDS[outcome.arm.status])}", tone=found)
 
 

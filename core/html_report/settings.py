@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,19 +13,12 @@ from core.html_report.command_line import CLASS_NAMES, command_line
 from core.html_report.comparison_table import kept_title
 from core.html_report.finished_job import FinishedJob
 from core.html_report.parts import Cell, Fact, Heading, Table, Tell
-from core.job.allowed_change import AllowedChange
+from core.job.allowed_change import CHANGE_TITLES
 from core.job.target_id import file_id
 from core.report import explanations
 from core.report.schema import OutcomeEntry, Report
 from core.report.wording import STATE_LETTERS, light_word, state, state_word, with_interval
 from core.targets import target_by_id
-
-_CHANGES: Mapping[AllowedChange, Text] = {
-    "nothing": say("As good as nothing"),
-    "hardly": say("Hardly"),
-    "little": say("A little"),
-    "smallest": say("Smallest files"),
-}
 
 _MOST_SKIPPED = 20
 
@@ -106,7 +99,7 @@ def _folders(finished: FinishedJob) -> Iterator[tuple[Text, Path]]:
 def _change(finished: FinishedJob) -> Text:
     if finished.job.keep is not None:
         return say("{percentage}% of the original's answers stay", percentage=f"{100 * finished.job.keep:g}")
-    return _CHANGES[finished.job.change]
+    return CHANGE_TITLES[finished.job.change]
 
 
 def _environment(report: Report, tell: Tell) -> Iterator[Fact]:

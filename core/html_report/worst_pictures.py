@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, Literal
 
 from PIL import Image
+from rapidfuzz.distance import Levenshtein
 
 from core.common.errors import ImagesError
 from core.common.number_format import percent, similarity
@@ -128,31 +128,38 @@ class WorstPictures:
 
 def worst_pictures(finished: FinishedJob, tell: Tell) -> WorstPictures | None:
     """The section; None for a job without pictures or files."""
-    entries, results = finished.entries, _in_order(finished.report)
+    entries, taken = finished.entries, _taken(finished.report)
+    results = _in_order(finished.report, taken)
     if not entries or not results:
         return None
     kinds = {entry.source.get("kind") for entry in entries}
     if kinds & DRAWN:
-        pairs = tuple(_pairs(finished, results, tell))
+        pairs = tuple(_pairs(finished, results, taken, tell))
         signs = say("Signs: − only in the original, + only in the file, ↔ moved, ≠ of another class.")
         about = say("For each file the test pictures on which it differs most from the original.")
         return WorstPictures(tell(about), pairs, signs=tell(signs) if "objects" in kinds else "")
     return _grid(finished, [result.target for result in finished.report.converted], is_text="text" in kinds, tell=tell)
 
 
-def _in_order(report: Report) -> list[OutcomeEntry]:
-    """The recommended files first."""
+def _taken(report: Report) -> list[TargetId | None]:
+    """Whose files are recommended."""
     found = recommend(report)
-    taken = [found.target, found.device_target]
+    return [found.target, found.device_target]
+
+
+def _in_order(report: Report, taken: Sequence[TargetId | None]) -> list[OutcomeEntry]:
+    """The recommended files first."""
     return sorted(report.converted, key=lambda one: taken.index(one.target) if one.target in taken else len(taken))
 
 
-def _pairs(finished: FinishedJob, results: Sequence[OutcomeEntry], tell: Tell) -> Iterator[PairsOf]:
-    found, report = recommend(finished.report), finished.report
+def _pairs(
+    finished: FinishedJob, results: Sequence[OutcomeEntry], taken: Sequence[TargetId | None], tell: Tell
+) -> Iterator[PairsOf]:
+    report = finished.report
     compared = BeforeAfter(finished.pictures, finished.entries, report.task.class_names)
     size = 0
     for result in results:
-        is_taken = result.target in (found.target, found.device_target)
+        is_taken = result.target in taken
         pairs: list[Pair] = []
         view = View(ORIGINAL, result.target, report.task.options.score or 0.0)
         changed = compared.order(view, "change", only_changed=True)
@@ -324,14 +331,15 @@ def _line(name: str, answer: Answer, source: Mapping[str, Any], tell: Tell) -> L
 def _differences(source: Mapping[str, Any], prediction: Mapping[str, Any], tell: Tell) -> Iterator[Piece]:
     """A text, with what differs from the original's marked: letters may look alike."""
     ours, theirs = (str(one.get("text") or "")[:_MOST_LETTERS] for one in (source, prediction))
-    for kind, start, end, other_start, other_end in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
-        if kind == "equal":
-            yield Piece(tell(ours[start:end]))
+    for step in Levenshtein.opcodes(ours, theirs):
+        lost, new = ours[step.src_start : step.src_end], theirs[step.dest_start : step.dest_end]
+        if step.tag == "equal":
+            yield Piece(tell(lost))
             continue
-        if start < end:
-            yield Piece(_with_visible_spaces(ours[start:end], tell), "del")
-        if other_start < other_end:
-            yield Piece(_with_visible_spaces(theirs[other_start:other_end], tell), "ins")
+        if lost:
+            yield Piece(_with_visible_spaces(lost, tell), "del")
+        if new:
+            yield Piece(_with_visible_spaces(new, tell), "ins")
     yield Piece(f" · {_percent(prediction)}")
 
 

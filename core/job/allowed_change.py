@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
+
+from core.common.text import Text, say
 
 AllowedChange: TypeAlias = Literal["nothing", "hardly", "little", "smallest"]
 """As good as nothing, hardly, a little; or the smallest file, whatever it costs."""
+
+CHANGE_TITLES: Mapping[AllowedChange, Text] = {
+    "nothing": say("As good as nothing"),
+    "hardly": say("Hardly"),
+    "little": say("A little"),
+    "smallest": say("Smallest files"),
+}
 
 DEFAULT_CHANGE: AllowedChange = "hardly"
 

@@ -71,6 +71,11 @@ class Job:
             return None
         return self.model
 
+    @property
+    def takes_image(self) -> bool:
+        """Whether the model takes pictures; where it has not been inspected, it is taken to."""
+        return self.model is None or self.model.takes_image
+
     def absolute(self) -> Job:
         """The same job, whatever folder a worker starts in."""
         return replace(

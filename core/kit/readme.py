@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -200,7 +201,7 @@ def _time(latency: Latency) -> Text:
         one=f"{latency.median_one_thread:.1f}",
         all=f"{latency.median_all_threads:.1f}",
         threads=latency.threads,
-        processor=code(processor_name()),
+        processor=code(processor_name() or platform.machine()),
     )
 
 

@@ -9,34 +9,10 @@ import numpy as np
 
 from core.common.percent import percent
 from core.common.text import Text, plural, say
-from core.report.drawing.changes import ObjectChanges, PointChanges, compare_objects, compare_points
+from core.report.drawing.changes import ObjectChanges, PointChanges
 from core.report.drawing.class_map import read_map
-from core.report.gallery_entries import Answer
 
 SAME, DIFFERENT = say("the same answer"), say("a different answer")
-
-
-def changes(source: Mapping[str, Any], answer: Answer, score: float) -> tuple[Text, ...]:
-    """What changed from the original's prediction to a file's.
-
-    Args:
-        source: the original's.
-        answer: the file's.
-        score: least score of an object.
-
-    Raises:
-        ValueError: a prediction is damaged.
-        TypeError: a prediction is damaged.
-    """
-    match source.get("kind"):
-        case "objects":
-            return tuple(objects(compare_objects(source, answer.prediction, score)))
-        case "points":
-            return (points(compare_points(source, answer.prediction)),)
-        case "map":
-            return maps(source, answer.prediction) or alike(answer.agreement)
-        case _:
-            return alike(answer.agreement)
 
 
 def alike(agreement: float) -> tuple[Text, ...]:

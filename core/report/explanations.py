@@ -20,6 +20,20 @@ SHARE_HELP = say("How large the file is, compared with the original.")
 _EQUAL_SPEED_TOLERANCE = 0.05
 
 
+def compared_on(count: int, *, takes_image: bool) -> Text:
+    """The test samples of a job, or what took their place.
+
+    Args:
+        count: of the samples.
+        takes_image: whether the model takes pictures.
+    """
+    if not count:
+        return say("random inputs instead of pictures") if takes_image else say("random inputs")
+    if takes_image:
+        return plural("{count} test picture", "{count} test pictures", count=count)
+    return plural("{count} test example", "{count} test examples", count=count)
+
+
 def counted(agreement: Agreement, report: Report) -> Text:
     """On how much an agreement was measured."""
     takes_pictures = any(len(tensor.shape) == 4 for tensor in report.source.inputs) or not report.source.inputs

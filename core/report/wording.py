@@ -128,6 +128,9 @@ ARM_HELP = say(
     "Whether the file is as good on an emulated ARM processor as on this computer, on some of the test pictures. How "
     "fast it is there, the emulator cannot tell."
 )
+ARM_STATES: Mapping[ArmStatus, str] = {"right": "keeps", "wrong": "failed", "unknown": "refused"}
+"""Keys of :data:`STATE_LETTERS`."""
+
 ARM_WORDS: Mapping[ArmStatus, Text] = {"right": say("right"), "wrong": say("wrong"), "unknown": say("not tried")}
 
 

@@ -20,7 +20,6 @@ from core.inputs.fixed_inputs import fixed_inputs
 from core.inputs.recognition import RECOGNITION_SAMPLES, TaskRequest, recognize_from_samples
 from core.inputs.samples import Sample, image_sample
 from core.job.job import Job
-from core.job.outcome import Artifact
 from core.onnx_model.inspect import inspect
 from core.onnx_model.source import Source
 from core.preprocessing import Preprocessing
@@ -120,7 +119,7 @@ def try_file(folder: Path, picture: Path, target: str) -> TriedAnswer:
     outcome = next(one for one in job.report.converted if one.target == target)
     _check_unchanged(job, outcome)
     if target not in job.predictors:
-        job.predictors[target] = target_by_id(target).open(_artifact(outcome), job.expected, threads=0)
+        job.predictors[target] = target_by_id(target).open(outcome.artifact, job.expected, threads=0)
         job.predictors[target].run(sample.feeds)  # the first run also allocates
     start = time.perf_counter()
     outputs = job.predictors[target].run(sample.feeds)
@@ -247,14 +246,3 @@ def _check_unchanged(job: _Loaded, outcome: OutcomeEntry) -> None:
             next_step=say("Convert again, or put the file back as it was."),
             detail=str(outcome.files[0]),
         )
-
-
-def _artifact(outcome: OutcomeEntry) -> Artifact:
-    return Artifact(
-        outcome.target,
-        outcome.files,
-        outcome.inputs,
-        outcome.outputs,
-        cut=outcome.cut,
-        integer_inputs=outcome.integer_inputs,
-    )

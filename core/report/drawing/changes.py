@@ -168,16 +168,6 @@ class ObjectPair:
         )
 
 
-def compare_objects(source: Mapping[str, Any], other: Mapping[str, Any], score: float) -> ObjectChanges:
-    """Compare the objects of two predictions with at least a score, as :class:`ObjectPair` does.
-
-    Raises:
-        ValueError: a prediction is damaged.
-        TypeError: a prediction is damaged.
-    """
-    return ObjectPair(Objects.read(source), Objects.read(other)).changes(score)
-
-
 def compare_points(source: Mapping[str, Any], other: Mapping[str, Any]) -> PointChanges:
     """Compare the points of two predictions, those that both have.
 

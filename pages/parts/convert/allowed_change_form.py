@@ -7,16 +7,9 @@ from collections.abc import Mapping
 import streamlit as st
 
 from core.common.text import Text, say
-from core.job.allowed_change import AllowedChange, change_that_keeps
+from core.job.allowed_change import CHANGE_TITLES, AllowedChange, change_that_keeps
 from pages.parts.convert import draft
 from pages.parts.widgets.language import t
-
-_TITLES: Mapping[AllowedChange, Text] = {
-    "nothing": say("As good as nothing"),
-    "hardly": say("Hardly"),
-    "little": say("A little"),
-    "smallest": say("Smallest files"),
-}
 
 _MEANINGS: Mapping[AllowedChange, Text] = {
     "nothing": say("Aims at 99.5% of the original's answers. Files may become larger and slower for it."),
@@ -46,7 +39,7 @@ def ask_allowed_change() -> None:
             ),
         )
     keep = None if percentage is None else percentage / 100
-    titles = {name: t(title) for name, title in _TITLES.items()}
+    titles = {name: t(title) for name, title in CHANGE_TITLES.items()}
     with left:
         change = st.radio(
             t("How much may the answers change?"),

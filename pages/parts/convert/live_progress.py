@@ -7,13 +7,13 @@ from contextlib import suppress
 
 import streamlit as st
 
+from core.common import number_format
 from core.common.errors import EdgePressError
 from core.common.text import say
 from core.job.job import Job
 from core.queue.state import JobState
 from core.queue.supervisor import get_supervisor
 from core.targets import target_by_id
-from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import fragment, show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.progress import REFRESH_SECONDS, note_background, show_progress

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.common import number_format
 from core.common.errors import EdgePressError
 from core.common.text import plural
 from core.onnx_model.source import Source, TensorInfo
@@ -15,7 +16,6 @@ from pages.parts.convert import draft
 from pages.parts.paths import uploads
 from pages.parts.paths.path_chooser import ask_for_path
 from pages.parts.paths.upload_field import ask_for_upload
-from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_detail, show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain

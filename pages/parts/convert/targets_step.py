@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.common import number_format
 from core.common.errors import EdgePressError
 from core.common.memory import memory_text
 from core.common.text import Text
@@ -17,7 +18,6 @@ from core.preflight.in_helper import check_targets_in_helper
 from core.targets import target_by_id
 from pages.parts.convert import draft
 from pages.parts.convert.allowed_change_form import ask_allowed_change
-from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain

@@ -11,12 +11,12 @@ from string import ascii_uppercase
 
 import streamlit as st
 
+from core.common import number_format
 from core.common.paths import is_text
 from core.common.text import Text, plural, say
 from core.inputs.images import ARRAY_SUFFIXES
 from core.inputs.images import SUFFIXES as IMAGE_SUFFIXES
 from pages.parts.paths.system_window import SUFFIXES, PathKind
-from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 

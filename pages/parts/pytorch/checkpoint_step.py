@@ -6,13 +6,13 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.common import number_format
 from pages.parts.paths.path_chooser import ask_for_path
 from pages.parts.paths.system_window import SUFFIXES
 from pages.parts.paths.upload_field import ask_for_upload
 from pages.parts.paths.uploads import Upload, save_file
 from pages.parts.pytorch import export_draft
 from pages.parts.pytorch.background_tasks import EXPORT
-from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.step import show_chosen, step_heading

@@ -8,6 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
+from core.common import number_format
 from core.common.errors import ConsentNeeded, EdgePressError
 from core.common.text import Text, plural, say
 from core.pytorch.export import describe
@@ -20,7 +21,6 @@ from pages.parts.paths.upload_field import ask_for_upload
 from pages.parts.paths.uploads import Upload, save_file
 from pages.parts.pytorch import export_draft
 from pages.parts.pytorch.consent import ask_consent
-from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error, show_error_text
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain, show_text_badge

@@ -7,11 +7,11 @@ from typing import Literal
 
 import streamlit as st
 
+from core.common import number_format
 from core.common.errors import Cancelled
 from core.common.text import Text, say
 from core.setup import openmmlab
 from pages.parts.pytorch.background_tasks import OPENMMLAB_INSTALLATION
-from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from core.common import number_format
 from core.common.text import Text, plural
 from core.pytorch.request import Exported, ExportedTensor, OutputCheck
 from pages.parts.convert import draft
 from pages.parts.paths import uploads
 from pages.parts.pytorch import export_draft
 from pages.parts.pytorch.background_tasks import EXPORT
-from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_detail
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.common import number_format
 from core.common.errors import Cancelled
 from core.setup import arm
 from pages.parts.results.arm_tasks import ARM_INSTALLATION
-from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain

@@ -9,6 +9,7 @@ import streamlit as st
 from core.common.paths import is_file
 from core.common.text import Text, plural, say
 from core.job.target_id import TargetId
+from core.report.explanations import compared_on
 from core.report.recommendation import Confidence, Recommendation, WhyNot, recommend
 from core.report.schema import Report
 from core.targets import target_by_id
@@ -73,22 +74,12 @@ def _show_task(done: Done) -> None:
     st.markdown(t("Taken for: {task}. {reason}", task=title, reason=reason))
     count = t("{made} of {all} files made", made=len(done.report.converted), all=len(done.report.outcomes))
     parts = [f":material/inventory_2: {count} · {_kept(done.report)}" if _kept(done.report) else count]
-    parts.append(f":material/photo_library: {t(say('Compared on {samples}', samples=_samples(done)))}")
+    samples = compared_on(done.report.images.test, takes_image=done.job.takes_image)
+    parts.append(f":material/photo_library: {t(say('Compared on {samples}', samples=samples))}")
     labels = _labels(done.report)
     if labels is not None:
         parts.append(f":material/label: {plain(t(labels))}")
     st.caption(" &ensp; ".join(parts))
-
-
-def _samples(done: Done) -> Text:
-    """What the files were compared on."""
-    count = done.report.images.test
-    takes_image = done.job.model is None or done.job.model.takes_image
-    if not count:
-        return say("random inputs instead of pictures") if takes_image else say("random inputs")
-    if takes_image:
-        return plural("{count} test picture", "{count} test pictures", count=count)
-    return plural("{count} test example", "{count} test examples", count=count)
 
 
 def _labels(report: Report) -> Text | None:

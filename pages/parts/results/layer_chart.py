@@ -9,11 +9,11 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from core.common import number_format
 from core.report.schema import LayerEntry, OutcomeEntry, Report
 from core.report.wording import PRECISIONS
 from core.targets import target_by_id
 from pages.parts.results.layer_table import show_layer_table
-from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 
 _HEIGHT = 460

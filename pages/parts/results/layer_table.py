@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from core.common import number_format
 from core.report.schema import LayerEntry, OutcomeEntry
 from core.report.wording import PRECISIONS
 from core.targets import target_by_id
-from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 
 _NAME_WIDTH = 240

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import streamlit as st
 
 from core.common.text import Text
-from core.report.schema import ArmStatus, ComparisonEntry, OutcomeEntry
+from core.report.schema import ComparisonEntry, OutcomeEntry
 from core.report.wording import STATE_LETTERS, light_word, state, state_word
 from pages.parts.widgets.language import t
 
@@ -35,10 +35,6 @@ _KINDS: Mapping[str, tuple[_Color, str]] = {
     "failed": ("red", "error"),
     "refused": ("gray", "block"),
 }
-
-
-ARM_LETTERS: Mapping[ArmStatus, str] = {"right": "✓", "wrong": "✕", "unknown": "–"}
-"""Before the word that says what came of a file on ARM."""
 
 
 def sign(result: OutcomeEntry) -> Sign:

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.common import number_format
 from core.common.paths import is_file
 from core.common.percent import percent
 from core.common.text import Text
@@ -22,7 +23,6 @@ from core.report.wording import (
 from core.targets import target_by_id
 from pages.parts.results.kit import offer_kit
 from pages.parts.results.light import show_badge
-from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_detail
 from pages.parts.widgets.job_choice import Done
 from pages.parts.widgets.language import t

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.common import number_format
 from core.common.percent import percent
 from core.common.text import say
 from core.job.comparison import AgreementName, TruthFigure
@@ -16,10 +17,12 @@ from core.report.wording import (
     AGREEMENT_HELP,
     AGREEMENT_TITLES,
     ARM_HELP,
+    ARM_STATES,
     ARM_TITLE,
     ARM_WORDS,
     SIMILARITY_HELP,
     SIMILARITY_TITLE,
+    STATE_LETTERS,
     TRUTH_HELP,
     TRUTH_TITLES,
     agreement_metric,
@@ -29,8 +32,7 @@ from core.report.wording import (
     with_interval,
 )
 from core.targets import target_by_id
-from pages.parts.results.light import ARM_LETTERS, sign
-from pages.parts.widgets import number_format
+from pages.parts.results.light import sign
 from pages.parts.widgets.language import t
 from pages.parts.widgets.served_files import theme
 
@@ -105,7 +107,7 @@ def _row(result: OutcomeEntry, report: Report, metric: AgreementName | None) -> 
 
 def _arm(result: OutcomeEntry) -> str:
     status = None if result.arm is None else result.arm.status
-    return number_format.NOTHING if status is None else f"{ARM_LETTERS[status]} {t(ARM_WORDS[status])}"
+    return number_format.NOTHING if status is None else f"{STATE_LETTERS[ARM_STATES[status]]} {t(ARM_WORDS[status])}"
 
 
 def _kept(result: OutcomeEntry, metric: AgreementName | None) -> str:

@@ -65,8 +65,7 @@ def show_try_yourself(done: Done, folder: Path) -> None:
         done: the job.
         folder: of the job.
     """
-    takes_image = done.job.model is None or done.job.model.takes_image
-    if not takes_image or not done.report.converted:
+    if not done.job.takes_image or not done.report.converted:
         return
     st.subheader(t("Try it yourself"), anchor=False)
     st.caption(t("Drop any picture here, and see what the original and every file say. It stays on this computer."))

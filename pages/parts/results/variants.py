@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.common import number_format
 from core.common.errors import EdgePressError
 from core.common.unexpected_errors import as_readable_error
 from core.queue.choose_variant import choose_variant
@@ -12,7 +13,6 @@ from core.report.schema import ComparisonEntry, OutcomeEntry, VariantEntry
 from core.report.wording import with_interval
 from core.targets import target_by_id
 from pages.parts.results.light import show_light
-from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.job_choice import Done
 from pages.parts.widgets.language import t

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from core.common import number_format
 from core.common.errors import EdgePressError
 from core.job.job import Job
 from core.queue.state import JobState
@@ -13,7 +14,6 @@ from core.queue.store import JobStore
 from core.queue.supervisor import get_supervisor
 from core.report.schema import Report, read_report
 from core.targets import TARGET_IDS
-from pages.parts.widgets import number_format
 from pages.parts.widgets.empty_page import show_empty
 from pages.parts.widgets.job_end import show_end
 from pages.parts.widgets.language import t

@@ -1,6 +1,6 @@
 import pytest
 
-from core.report.drawing.changes import compare_objects, compare_points
+from core.report.drawing.changes import ObjectPair, Objects, compare_points
 
 BOX = [0, 0, 100, 100]
 
@@ -9,6 +9,10 @@ def objects(*found):
     """Each one: box, class, score."""
     boxes, classes, scores = zip(*found, strict=True) if found else ((), (), ())
     return {"kind": "objects", "boxes": list(boxes), "classes": list(classes), "scores": list(scores)}
+
+
+def compare_objects(source, other, score):
+    return ObjectPair(Objects.read(source), Objects.read(other)).changes(score)
 
 
 def points(*found):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pages.parts.widgets import number_format
+from core.common import number_format
 
 
 @pytest.mark.parametrize(
