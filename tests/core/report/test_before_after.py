@@ -244,6 +244,7 @@ def test_all_files_are_compared_ahead_in_a_thread(tmp_path):
         (objects((0, 0, 0.9)), objects(), ["1 lost"]),
         (points((0, 0), (30, 40)), points((0, 0), (30, 60)), ["points 10.0 pixels away on average, 20.0 at most"]),
         (png([[0, 1]]), png([[0, 0]]), ["the same class on 50% of the pixels"]),
+        (png([[0, 1]]), png([[0]]), []),
         (text("a"), text("b"), ["a different answer"]),
     ],
 )
