@@ -25,8 +25,10 @@ import functools
 import os
 import signal
 import subprocess
+import threading
 import time
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 
 from core.common.console import Console
@@ -69,8 +71,9 @@ def start(console: Console, options: argparse.Namespace) -> int:
         address = instance.ServerAddress(instance.choose_port(options.port), os.getpid(), token)
         log = home() / "logs" / "app.log"
         console.print(say("Starting EdgePress ..."))
+        stop = _event_of_every_signal()
         app = server.start(python, ROOT, address=address, log=log, handles=own.inheritable_handles())
-        return _run_until_stopped(console, options, app, own)
+        return _run_until_stopped(console, options, app, own, stop)
     finally:
         own.release()
 
@@ -90,21 +93,24 @@ def run_tests(console: Console, options: argparse.Namespace) -> int:
 
 
 def _run_until_stopped(
-    console: Console, options: argparse.Namespace, app: server.Server, own: instance.Instance
+    console: Console,
+    options: argparse.Namespace,
+    app: server.Server,
+    own: instance.Instance,
+    stop: threading.Event,
 ) -> int:
     """Open the browser when the app responds, then wait for Ctrl-C."""
     try:
-        app.wait_until_up()
-        own.write_address(app.address)
-        console.print(say("EdgePress is running: {url}", url=app.address.url))
-        console.print(say("To stop it, press Ctrl-C or close this window."))
-        _open_browser(options, app.address.url_for_one_opening())
-        app.wait_until_down()
-    except KeyboardInterrupt:
+        app.wait_until_up(stop)
+        if not stop.is_set():
+            own.write_address(app.address)
+            console.print(say("EdgePress is running: {url}", url=app.address.url))
+            console.print(say("To stop it, press Ctrl-C or close this window."))
+            _open_browser(options, app.address.url_for_one_opening())
+        app.wait_until_down(stop)
         console.print(say("Stopping EdgePress ..."))
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stopping
-        app.stop()
+        app.stop()  # a second Ctrl-C only sets the event again
     console.print(say("EdgePress has stopped."))
     return 0
 
@@ -160,10 +166,25 @@ def _stop_on_every_signal() -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+    _handle(("SIGTERM", "SIGHUP", "SIGBREAK"), stop)
+
+
+def _event_of_every_signal() -> threading.Event:
+    """An event that Ctrl-C, a SIGTERM or a closed terminal sets from now on, instead of raising KeyboardInterrupt.
+
+    An exception that a signal raises inside of :mod:`subprocess` can leave its lock taken, and one inside of a
+    destructor is lost: in both cases EdgePress would never stop.
+    """
+    event = threading.Event()
+    _handle(("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"), lambda *_: event.set())
+    return event
+
+
+def _handle(names: tuple[str, ...], handler: Callable[..., None]) -> None:
+    for name in names:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup wants it ignored
-            signal.signal(number, stop)
+            signal.signal(number, handler)
 
 
 def _parser(console: Console) -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,7 +143,7 @@ def _server(home: Path) -> Iterator[str]:
         port = int(asked.getsockname()[1])
     server = start(Path(sys.executable), ROOT, address=ServerAddress(port, os.getpid()), log=home / "app.log")
     try:
-        server.wait_until_up()
+        server.wait_until_up(threading.Event())
         yield server.address.url
     finally:
         server.stop()

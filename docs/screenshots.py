@@ -14,6 +14,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -70,7 +71,7 @@ def main() -> None:
             Path(sys.executable), ROOT, address=ServerAddress(_free_port(), os.getpid()), log=home / "app.log"
         )
         try:
-            server.wait_until_up()
+            server.wait_until_up(threading.Event())
             _take_all(server.address.url, home=home, job_id=job_id, folder=folder, names=names)
         finally:
             server.stop()

@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ def running_app(log: Path) -> Iterator[ServerAddress]:
     address = ServerAddress(_free_port(), os.getpid(), secrets.token_urlsafe(32))
     server = start(Path(sys.executable), ROOT, address=address, log=log)
     try:
-        server.wait_until_up()
+        server.wait_until_up(threading.Event())
         yield address
     finally:
         server.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -25,27 +26,28 @@ class Server:
         self.address = address
         self.log = log
 
-    def wait_until_up(self) -> None:
-        """Return as soon as the app responds.
+    def wait_until_up(self, stop: threading.Event) -> None:
+        """Return as soon as the app responds, or ``stop`` is set.
 
         Raises:
             ToolError: it ended at once, or did not respond in two minutes.
         """
         deadline = time.monotonic() + _START_SECONDS
-        while not self.address.responds():
+        while not stop.is_set() and not self.address.responds():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise self._ended(say("EdgePress did not start."))
             time.sleep(0.05)
 
-    def wait_until_down(self) -> None:
-        """Wait as long as the app runs; Ctrl-C interrupts this on every system.
+    def wait_until_down(self, stop: threading.Event) -> None:
+        """Wait as long as the app runs and ``stop`` is not set.
 
         Raises:
             ToolError: the app ended by itself.
         """
-        while self._process.poll() is None:
-            time.sleep(0.2)  # an endless wait() cannot be interrupted on Windows
-        raise self._ended(say("EdgePress ended unexpectedly."))
+        while not stop.is_set():
+            if self._process.poll() is not None:
+                raise self._ended(say("EdgePress ended unexpectedly."))
+            time.sleep(0.2)  # signal handlers run between two sleeps on every system; wait() delays them on Windows
 
     def stop(self) -> None:
         """Terminate it, and kill it after some seconds."""

@@ -1,5 +1,6 @@
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def start(tmp_path: Path, program: str) -> server.Server:
 
 def test_an_app_that_responds_is_up_and_stops_when_asked(tmp_path):
     app = start(tmp_path, RESPONDING)
-    app.wait_until_up()
+    app.wait_until_up(threading.Event())
     assert app.address.responds()
     app._process.terminate()  # on Windows nobody pressed Ctrl-C here
     app.stop()
@@ -45,7 +46,7 @@ def test_an_app_that_responds_is_up_and_stops_when_asked(tmp_path):
 def test_an_app_that_ignores_the_request_is_ended_all_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(server, "_STOP_SECONDS", 0.3)
     app = start(tmp_path, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)" + RESPONDING)
-    app.wait_until_up()
+    app.wait_until_up(threading.Event())
     app.stop()
     assert app._process.poll() is not None
 
@@ -53,7 +54,7 @@ def test_an_app_that_ignores_the_request_is_ended_all_the_same(tmp_path, monkeyp
 def test_an_app_that_does_not_start_is_explained_by_the_end_of_its_log(tmp_path):
     app = start(tmp_path, "raise SystemExit('模型 lost its way')")
     with pytest.raises(ToolError) as caught:
-        app.wait_until_up()
+        app.wait_until_up(threading.Event())
     assert "did not start" in str(caught.value.reason)
     assert "app.log" in str(caught.value.next_step)
     assert "模型 lost its way" in caught.value.detail
@@ -62,4 +63,14 @@ def test_an_app_that_does_not_start_is_explained_by_the_end_of_its_log(tmp_path)
 def test_an_app_that_ends_by_itself_is_reported(tmp_path):
     app = start(tmp_path, "print('the end')")
     with pytest.raises(ToolError, match="unexpectedly"):
-        app.wait_until_down()
+        app.wait_until_down(threading.Event())
+
+
+def test_a_stop_ends_both_waits(tmp_path):
+    app = start(tmp_path, RESPONDING)
+    stop = threading.Event()
+    app.wait_until_up(stop)
+    threading.Timer(0.3, stop.set).start()
+    app.wait_until_down(stop)
+    app.stop()
+    app.wait_until_up(stop)  # does not respond any more: only the event ends this wait
