@@ -123,7 +123,7 @@ inline Tensor read(const std::string& name, const Ort::Value& value) {
         case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16:
             made.dtype = "float16";
             for (size_t index = 0; index < count; ++index) {
-                made.values.push_back(from_half(static_cast<const uint16_t*>(value.GetTensorRawData())[index]));
+                made.values.push_back(from_half(value.GetTensorData<uint16_t>()[index]));
             }
             break;
         case ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64:
