@@ -25,7 +25,9 @@ def has_program(settings: Mapping[str, Any]) -> bool:
     Args:
         settings: as :func:`core.kit.settings.settings_of` makes them.
     """
-    return bool(settings["picture"]["takes_pictures"]) and all((TEMPLATES / name).is_file() for name in _parts(settings))
+    return bool(settings["picture"]["takes_pictures"]) and all(
+        (TEMPLATES / name).is_file() for name in _parts(settings)
+    )
 
 
 def files_of(settings: Mapping[str, Any]) -> tuple[str, ...]:

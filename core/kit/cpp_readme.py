@@ -22,7 +22,7 @@ def cpp_readme(facts: Facts, language: Language) -> str:
         (say("Linux and Raspberry Pi"), _linux(facts)),
         (say("macOS"), _macos(facts)),
         (say("Windows"), _windows(facts)),
-        (say("Good to know"), _good_to_know(facts)),
+        (say("Good to know"), _good_to_know()),
     )
     return in_markdown(code(CPP), sections, language)
 
@@ -49,16 +49,16 @@ def _runtimes(facts: Facts) -> list[str]:
 
 def _about(facts: Facts) -> _Lines:
     yield say(
-        "The program in C++17: from the picture to the answer, with {runtimes}. It prints the same JSON as {python}, and "
-        "reads the same {settings}: numbers are changed there, without compiling again.",
+        "The program in C++17: from the picture to the answer, with {runtimes}. It prints the same JSON as {python}, "
+        "and reads the same {settings}: numbers are changed there, without compiling again.",
         runtimes=" + ".join(_runtimes(facts)),
         python=code("python/run.py"),
         settings=code(SETTINGS),
     )
     yield ""
     yield say(
-        "You need CMake 3.14 or newer, and a compiler: GCC 9, Clang 10, or Visual Studio 2019, or newer ones. The lines "
-        "below are meant for a terminal in this folder."
+        "You need CMake 3.14 or newer, and a compiler: GCC 9, Clang 10, or Visual Studio 2019, or newer ones. The "
+        "lines below are meant for a terminal in this folder."
     )
     if facts.settings["model"]["post_processing"]:
         yield ""
@@ -124,8 +124,8 @@ def _windows(facts: Facts) -> _Lines:
     found = {"ncnn": "-Dncnn_DIR=C:\\ncnn\\x64\\lib\\cmake\\ncnn", "onnxruntime": "-Donnxruntime_DIR=C:\\onnxruntime"}
     if "ncnn" in names:
         yield say(
-            "Get the package {package} of ncnn from {address}, for your year of Visual Studio, and unpack it as {folder}, "
-            "so that {inside} lies in it.",
+            "Get the package {package} of ncnn from {address}, for your year of Visual Studio, and unpack it as "
+            "{folder}, so that {inside} lies in it.",
             package=code("ncnn-...-windows-vs2022"),
             address=code("https://github.com/Tencent/ncnn/releases"),
             folder=code("C:\\ncnn"),
@@ -152,7 +152,7 @@ def _try_out(facts: Facts, program: str) -> Iterator[str]:
         yield f"{program} picture.jpg"
 
 
-def _good_to_know(facts: Facts) -> _Lines:
+def _good_to_know() -> _Lines:
     yield _item(
         say(
             "{json} prints answers as data, {threads} takes more cores, {help} tells the rest. Drawing is left to the "
@@ -184,9 +184,7 @@ def _good_to_know(facts: Facts) -> _Lines:
             function=code("Kit::answer"),
         )
     )
-    yield _item(
-        say("{folder} holds what others wrote, with its licences.", folder=code("third_party/LICENSES.txt"))
-    )
+    yield _item(say("{folder} holds what others wrote, with its licences.", folder=code("third_party/LICENSES.txt")))
 
 
 def _android_about(facts: Facts) -> _Lines:
@@ -198,15 +196,15 @@ def _android_about(facts: Facts) -> _Lines:
     )
     yield ""
     yield say(
-        "**This project is untested.** It could not be built where the kit was made, as Android's tools were not there. "
-        "The C++ program that it compiles was tested on a computer; the rest is a start."
+        "**This project is untested.** It could not be built where the kit was made, as Android's tools were not "
+        "there. The C++ program that it compiles was tested on a computer; the rest is a start."
     )
 
 
 def _android_build() -> _Lines:
     yield say(
-        "1. Get the package {package} of ncnn from {address}, and unpack it as {folder}, so that {inside} and the other "
-        "processors lie in it.",
+        "1. Get the package {package} of ncnn from {address}, and unpack it as {folder}, so that {inside} and the "
+        "other processors lie in it.",
         package=code("ncnn-...-android"),
         address=code("https://github.com/Tencent/ncnn/releases"),
         folder=code(ANDROID_NCNN),

@@ -360,9 +360,13 @@ def _other_programs(settings: Mapping[str, Any]) -> Iterator[Text]:
     if not has_program(settings):
         yield say("There is no program in C++ for this model: the one that EdgePress has takes pictures, not arrays.")
         return
-    yield say("{folder}: the same program in C++; {readme} in it tells how it is built.", folder=code(CPP), readme=_README)
+    yield say(
+        "{folder}: the same program in C++; {readme} in it tells how it is built.", folder=code(CPP), readme=_README
+    )
     if has_project(settings):
-        yield say("{folder}: a start for an app for Android; {readme} in it tells more.", folder=code(ANDROID), readme=_README)
+        yield say(
+            "{folder}: a start for an app for Android; {readme} in it tells more.", folder=code(ANDROID), readme=_README
+        )
 
 
 def _notes(facts: Facts) -> _Lines:

@@ -61,7 +61,8 @@ inline Table table(const Tensor& tensor) {
 inline Table transposed(const Table& table) {
     Table made{table.columns, table.rows, std::vector<float>(table.values.size())};
     for (int64_t row = 0; row < table.rows; ++row) {
-        for (int64_t column = 0; column < table.columns; ++column) made.values[column * table.rows + row] = table[row][column];
+        for (int64_t column = 0; column < table.columns; ++column)
+            made.values[column * table.rows + row] = table[row][column];
     }
     return made;
 }
@@ -80,7 +81,8 @@ inline Table rows_of(const Tensors& outputs, const std::vector<std::string>& nam
         } else {
             const int64_t cells = tensor.side(2) * tensor.side(3), per_cell = tensor.side(1) / columns;
             for (int64_t cell = 0; cell < cells; ++cell) {
-                for (int64_t index = 0; index < per_cell * columns; ++index) made.values.push_back(tensor.values[index * cells + cell]);
+                for (int64_t index = 0; index < per_cell * columns; ++index)
+                    made.values.push_back(tensor.values[index * cells + cell]);
             }
         }
     }
@@ -89,7 +91,8 @@ inline Table rows_of(const Tensors& outputs, const std::vector<std::string>& nam
 }
 
 inline Table rows_of(const Tensors& outputs, const Json& names, int64_t columns) {
-    return rows_of(outputs, names.is_array() ? names.get<std::vector<std::string>>() : std::vector<std::string>{names}, columns);
+    return rows_of(outputs, names.is_array() ? names.get<std::vector<std::string>>() : std::vector<std::string>{names},
+                   columns);
 }
 
 inline float sigmoid(float value) {
@@ -159,7 +162,8 @@ inline std::vector<Object> best_of_either(const Table& values, float least, bool
 }
 
 // Times a second score of the same rows; those that fall below `least` go.
-inline std::vector<Object> times_quality(std::vector<Object> objects, const Table& quality, float least, bool is_activated) {
+inline std::vector<Object> times_quality(std::vector<Object> objects, const Table& quality, float least,
+                                         bool is_activated) {
     std::vector<Object> kept;
     for (Object& object : objects) {
         const float value = quality[object.row][0];
@@ -200,7 +204,8 @@ inline std::vector<Cell> cells(Size size, const std::vector<int>& strides, float
         for (int row = 0; row < rows; ++row) {
             for (int column = 0; column < columns; ++column) {
                 const auto wide = static_cast<float>(stride);
-                made.insert(made.end(), static_cast<size_t>(per_cell), {(column + offset) * wide, (row + offset) * wide, wide});
+                made.insert(made.end(), static_cast<size_t>(per_cell),
+                            {(column + offset) * wide, (row + offset) * wide, wide});
             }
         }
     }
@@ -213,13 +218,14 @@ inline std::vector<Cell> cells(Size size, const Json& strides, float offset, int
 
 // A box by the distances of its left, top, right and bottom sides from a place, in units of so many pixels.
 inline Box from_distances(const Cell& cell, const float* distances, float unit = 1.0F) {
-    return {cell.x - distances[0] * unit, cell.y - distances[1] * unit, cell.x + distances[2] * unit, cell.y + distances[3] * unit};
+    return {cell.x - distances[0] * unit, cell.y - distances[1] * unit, cell.x + distances[2] * unit,
+            cell.y + distances[3] * unit};
 }
 
 // A box by the shift of its centre and the logarithm of its size, in strides.
 inline Box from_shift(const Cell& cell, const float* values) {
-    return from_center(cell.x + values[0] * cell.stride, cell.y + values[1] * cell.stride, exponential(values[2]) * cell.stride,
-                       exponential(values[3]) * cell.stride);
+    return from_center(cell.x + values[0] * cell.stride, cell.y + values[1] * cell.stride,
+                       exponential(values[2]) * cell.stride, exponential(values[3]) * cell.stride);
 }
 
 // A prior box (anchor), in pixels.
@@ -228,8 +234,9 @@ struct Prior {
 };
 
 inline Box from_prior(const Prior& prior, const float* deltas, const std::vector<float>& variances) {
-    return from_center(prior.x + deltas[0] * variances[0] * prior.width, prior.y + deltas[1] * variances[0] * prior.height,
-                       prior.width * exponential(deltas[2] * variances[1]), prior.height * exponential(deltas[3] * variances[1]));
+    return from_center(
+        prior.x + deltas[0] * variances[0] * prior.width, prior.y + deltas[1] * variances[0] * prior.height,
+        prior.width * exponential(deltas[2] * variances[1]), prior.height * exponential(deltas[3] * variances[1]));
 }
 
 // Points x, y, x, y ... in units from a place.
@@ -259,7 +266,8 @@ class Extras {
     void read(const float* values, Object& object, float across = 1.0F, float down = 1.0F) const {
         if (kind_ == "angle") object.angle = values[0];
         for (int64_t at = 0; at + point_size_ <= count_; at += point_size_) {
-            object.points.push_back({values[at] * across, values[at + 1] * down, point_size_ > 2 ? values[at + 2] : 1.0F});
+            object.points.push_back(
+                {values[at] * across, values[at + 1] * down, point_size_ > 2 ? values[at + 2] : 1.0F});
         }
     }
 
@@ -271,7 +279,8 @@ class Extras {
         const Tensor* prototypes = prototypes_;
         found.mask = [rows, first, prototypes](const Object& object) {
             const int64_t count = prototypes->side(1), cells = prototypes->side(2) * prototypes->side(3);
-            Grid grid{static_cast<int>(prototypes->side(3)), static_cast<int>(prototypes->side(2)), std::vector<float>(static_cast<size_t>(cells))};
+            Grid grid{static_cast<int>(prototypes->side(3)), static_cast<int>(prototypes->side(2)),
+                      std::vector<float>(static_cast<size_t>(cells))};
             for (int64_t index = 0; index < count; ++index) {
                 const float weight = (*rows)[object.row][first + index];
                 const float* prototype = &prototypes->values[static_cast<size_t>(index * cells)];
@@ -290,7 +299,8 @@ class Extras {
 // Overlap (IoU) of two boxes.
 inline float overlap_of(const Box& a, const Box& b) {
     const auto area = [](const Box& box) { return std::max(box[2] - box[0], 0.0F) * std::max(box[3] - box[1], 0.0F); };
-    const float width = std::min(a[2], b[2]) - std::max(a[0], b[0]), height = std::min(a[3], b[3]) - std::max(a[1], b[1]);
+    const float width = std::min(a[2], b[2]) - std::max(a[0], b[0]),
+                height = std::min(a[3], b[3]) - std::max(a[1], b[1]);
     const float common = std::max(width, 0.0F) * std::max(height, 0.0F);
     return common / std::max(area(a) + area(b) - common, 1e-7F);
 }
@@ -306,7 +316,8 @@ inline float rotated_overlap_of(const Object& one, const Object& other) {
         const double along = width * width / 12, across = height * height / 12;
         const double cos = std::cos(double(object.angle)), sin = std::sin(double(object.angle));
         return Gaussian{(double(object.box[0]) + object.box[2]) / 2, (double(object.box[1]) + object.box[3]) / 2,
-                        along * cos * cos + across * sin * sin, along * sin * sin + across * cos * cos, (along - across) * cos * sin};
+                        along * cos * cos + across * sin * sin, along * sin * sin + across * cos * cos,
+                        (along - across) * cos * sin};
     };
     const Gaussian p = gaussian(one), q = gaussian(other);
     const double dx = q.x - p.x, dy = q.y - p.y, a = p.a + q.a, b = p.b + q.b, c = p.c + q.c;
@@ -321,7 +332,8 @@ inline float rotated_overlap_of(const Object& one, const Object& other) {
 // Greedy non-maximum suppression (NMS): boxes that overlap a better one of their class by more than `iou` go. The rest,
 // the best first, are at most `most`.
 inline void suppress(Found& found, float iou, size_t most) {
-    std::stable_sort(found.objects.begin(), found.objects.end(), [](const Object& a, const Object& b) { return a.score > b.score; });
+    std::stable_sort(found.objects.begin(), found.objects.end(),
+                     [](const Object& a, const Object& b) { return a.score > b.score; });
     std::vector<Object> kept;
     for (Object& object : found.objects) {
         if (kept.size() >= most) break;

@@ -33,18 +33,23 @@ inline std::vector<Point> points_of(const Tensor& tensor, int64_t row) {
 // The boxes with at least this score, in pixels of an input of this size.
 inline Found decode(const Tensors& outputs, Size size, float least, const Json& head) {
     const Json& roles = head.at("roles");
-    const auto role = [&](const char* name) { return is_set(roles.at(name)) ? &get(outputs, roles.at(name)) : nullptr; };
+    const auto role = [&](const char* name) {
+        return is_set(roles.at(name)) ? &get(outputs, roles.at(name)) : nullptr;
+    };
     const Tensor &boxes = get(outputs, roles.at("boxes")), *labels = role("labels"), *scores = role("scores");
     const Tensor *count = role("count"), *masks = role("masks"), *points = role("keypoints");
     const Table table = boxes_of(boxes);
-    const int64_t rows = count == nullptr ? table.rows : std::min(table.rows, static_cast<int64_t>(count->values.at(0)));
+    const int64_t rows =
+        count == nullptr ? table.rows : std::min(table.rows, static_cast<int64_t>(count->values.at(0)));
     Found found;
     for (int64_t row = 0; row < rows; ++row) {
         Object object;
         object.row = row;
         object.score = scores == nullptr ? table[row][4] : scores->values.at(static_cast<size_t>(row));
-        object.label = (labels == nullptr ? 0 : static_cast<int64_t>(std::nearbyint(labels->values.at(static_cast<size_t>(row))))) -
-                       head.at("first_class").get<int64_t>();
+        object.label =
+            (labels == nullptr ? 0
+                               : static_cast<int64_t>(std::nearbyint(labels->values.at(static_cast<size_t>(row))))) -
+            head.at("first_class").get<int64_t>();
         if (!(object.score >= least) || object.label < 0) continue;
         const float* values = table[row];
         object.box = head.at("y_first").get<bool>() ? Box{values[1], values[0], values[3], values[2]} : as_box(values);

@@ -11,7 +11,8 @@ inline Found decode(const Tensors& outputs, Size size, float least, const Json& 
     Found found;
     found.objects = best_of(table(get(outputs, head.at("scores"))), least);
     for (Object& object : found.objects) {
-        const Box values = head.at("shares").get<bool>() ? to_pixels(as_box(boxes[object.row]), size) : as_box(boxes[object.row]);
+        const Box values =
+            head.at("shares").get<bool>() ? to_pixels(as_box(boxes[object.row]), size) : as_box(boxes[object.row]);
         object.box = head.at("corners").get<bool>() ? values : from_center(values.data());
     }
     return found;

@@ -24,7 +24,8 @@ inline Found decode(const Tensors& outputs, Size size, float least, const Json& 
     const int64_t start = boxes == scores ? 4 : 0;  // in one output the scores follow the box
     const Table places = table(*boxes);
     Found found;
-    found.objects = best_of(activated(columns_from(table(*scores), start), head.at("activation")), least, 0, head.at("class_count"));
+    found.objects = best_of(activated(columns_from(table(*scores), start), head.at("activation")), least, 0,
+                            head.at("class_count"));
     for (Object& object : found.objects) object.box = from_center(to_pixels(as_box(places[object.row]), size).data());
     if (is_set(head.at("masks"))) {
         const Tensor* masks = &get(outputs, head.at("masks"));

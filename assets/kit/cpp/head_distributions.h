@@ -9,7 +9,8 @@ namespace head {
 inline Found decode(const Tensors& outputs, Size size, float least, const Json& head) {
     const int64_t count = head.at("class_count"), bins = head.at("bins");
     const bool is_merged = is_set(head.at("merged"));
-    const Table values = is_merged ? rows_of(outputs, head.at("merged"), count + 4 * bins) : rows_of(outputs, head.at("scores"), count);
+    const Table values =
+        is_merged ? rows_of(outputs, head.at("merged"), count + 4 * bins) : rows_of(outputs, head.at("scores"), count);
     const Table others = is_merged ? Table{} : rows_of(outputs, head.at("distributions"), 4 * bins);
     const auto places = cells(size, head.at("strides"), head.at("offset").get<float>());
     Found found;

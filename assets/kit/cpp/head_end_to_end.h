@@ -8,7 +8,8 @@ namespace head {
 // The boxes with at least this score, in pixels of an input of this size.
 inline Found decode(const Tensors& outputs, Size size, float least, const Json& head) {
     const Json& columns = head.at("columns");
-    const int64_t box = columns.at("box"), score = columns.at("score"), label = columns.at("label"), end = columns.at("end");
+    const int64_t box = columns.at("box"), score = columns.at("score"), label = columns.at("label"),
+                  end = columns.at("end");
     const bool are_shares = head.at("shares"), are_corners = head.at("corners");
     const Tensor& output = get(outputs, head.at("output"));
     const Table rows = output.axes() == 3 ? table(output) : Table{output.side(0), output.side(1), output.values};
@@ -24,7 +25,8 @@ inline Found decode(const Tensors& outputs, Size size, float least, const Json& 
         object.label = static_cast<int64_t>(std::nearbyint(values[label]));
         const Box place = are_shares ? to_pixels(as_box(values + box), size) : as_box(values + box);
         object.box = are_corners ? place : from_center(place.data());
-        extras.read(values + end, object, are_shares ? float(size.width) : 1.0F, are_shares ? float(size.height) : 1.0F);
+        extras.read(values + end, object, are_shares ? float(size.width) : 1.0F,
+                    are_shares ? float(size.height) : 1.0F);
         found.objects.push_back(std::move(object));
     }
     extras.finish(found, rows, end);

@@ -24,8 +24,9 @@ inline Found decode(const Tensors& outputs, Size size, float least, const Json& 
     for (Object& object : found.objects) {
         const float* value = values[object.row];
         const int64_t column = object.row % output.side(3), row = object.row / output.side(3);
-        object.box = from_center((column + std::tanh(value[1])) / columns * size.width, (row + std::tanh(value[2])) / rows * size.height,
-                                 sigmoid(value[3]) * size.width, sigmoid(value[4]) * size.height);
+        object.box = from_center((column + std::tanh(value[1])) / columns * size.width,
+                                 (row + std::tanh(value[2])) / rows * size.height, sigmoid(value[3]) * size.width,
+                                 sigmoid(value[4]) * size.height);
     }
     return found;
 }

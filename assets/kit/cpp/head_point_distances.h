@@ -13,11 +13,13 @@ inline Grid mask_of(const Tensor& features, const float* weights, int64_t width,
     const float *first = weights, *second = first + inputs * width, *last = second + width * width;
     const float *first_bias = last + width, *second_bias = first_bias + width, *last_bias = second_bias + width;
     Grid grid{static_cast<int>(columns), static_cast<int>(rows), {}};
-    std::vector<float> given(static_cast<size_t>(inputs)), one(static_cast<size_t>(width)), two(static_cast<size_t>(width));
+    std::vector<float> given(static_cast<size_t>(inputs)), one(static_cast<size_t>(width)),
+        two(static_cast<size_t>(width));
     for (int64_t place = 0; place < rows * columns; ++place) {
         given[0] = (cell.x - static_cast<float>(place % columns) * stride) / (cell.stride * 8);
         given[1] = (cell.y - static_cast<float>(place / columns) * stride) / (cell.stride * 8);
-        for (int64_t index = 0; index < count; ++index) given[index + 2] = features.values[index * rows * columns + place];
+        for (int64_t index = 0; index < count; ++index)
+            given[index + 2] = features.values[index * rows * columns + place];
         for (int64_t out = 0; out < width; ++out) {
             one[out] = first_bias[out];
             for (int64_t in = 0; in < inputs; ++in) one[out] += first[out * inputs + in] * given[in];
@@ -40,11 +42,13 @@ inline Found decode(const Tensors& outputs, Size size, float least, const Json& 
     Found found;
     found.objects = best_of_either(rows_of(outputs, head.at("classes"), head.at("class_count")), least, is_activated);
     if (is_set(head.at("quality"))) {
-        found.objects = times_quality(std::move(found.objects), rows_of(outputs, head.at("quality"), 1), least, is_activated);
+        found.objects =
+            times_quality(std::move(found.objects), rows_of(outputs, head.at("quality"), 1), least, is_activated);
     }
     const auto most = has_masks ? head.at("most_masks").get<size_t>() : found.objects.size();
     if (found.objects.size() > most) {
-        std::stable_sort(found.objects.begin(), found.objects.end(), [](const Object& a, const Object& b) { return a.score > b.score; });
+        std::stable_sort(found.objects.begin(), found.objects.end(),
+                         [](const Object& a, const Object& b) { return a.score > b.score; });
         found.objects.resize(most);
     }
     const auto places = cells(size, head.at("strides"), head.at("offset").get<float>());

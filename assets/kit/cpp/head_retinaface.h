@@ -30,7 +30,8 @@ inline Found decode(const Tensors& outputs, Size size, float least, const Json& 
         object.box = from_prior(prior, deltas[object.row], variances);
         for (int index = 0; index < 5; ++index) {
             const float* way = points[object.row] + 2 * index;
-            object.points.push_back({prior.x + way[0] * variances[0] * prior.width, prior.y + way[1] * variances[0] * prior.height, 1.0F});
+            object.points.push_back(
+                {prior.x + way[0] * variances[0] * prior.width, prior.y + way[1] * variances[0] * prior.height, 1.0F});
         }
     }
     return found;

@@ -20,7 +20,8 @@ class Anchors {
         const double ratio = ratios_[number / sides_.size()], side = sides_[number % sides_.size()];
         const Cell& cell = places_.at(static_cast<size_t>(row / count));
         if (is_whole_) return in_whole_pixels(cell, ratio, side);
-        const auto width = static_cast<float>(side / std::sqrt(ratio)), height = static_cast<float>(side * std::sqrt(ratio));
+        const auto width = static_cast<float>(side / std::sqrt(ratio)),
+                   height = static_cast<float>(side * std::sqrt(ratio));
         return {cell.x, cell.y, width * cell.stride, height * cell.stride};
     }
 
@@ -48,7 +49,8 @@ inline Found decode(const Tensors& outputs, Size size, float least, const Json& 
     Found found;
     found.objects = best_of_either(rows_of(outputs, head.at("scores"), head.at("class_count")), least, is_activated);
     if (is_set(head.at("quality"))) {
-        found.objects = times_quality(std::move(found.objects), rows_of(outputs, head.at("quality"), 1), least, is_activated);
+        found.objects =
+            times_quality(std::move(found.objects), rows_of(outputs, head.at("quality"), 1), least, is_activated);
     }
     const Anchors anchors(size, head);
     const Table deltas = rows_of(outputs, head.at("deltas"), 4);

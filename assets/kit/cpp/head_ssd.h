@@ -41,8 +41,9 @@ inline std::vector<Prior> written(const Tensor& tensor, Size size) {
     std::vector<Prior> priors;
     for (int64_t index = 0; index < count; ++index) {
         const Box box = to_pixels(as_box(&tensor.values[static_cast<size_t>(4 * index)]), size);
-        priors.push_back(are_corners ? Prior{(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0], box[3] - box[1]}
-                                     : Prior{box[0], box[1], box[2], box[3]});
+        priors.push_back(are_corners
+                             ? Prior{(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0], box[3] - box[1]}
+                             : Prior{box[0], box[1], box[2], box[3]});
     }
     return priors;
 }
@@ -58,7 +59,8 @@ inline Found decode(const Tensors& outputs, Size size, float least, const Json& 
     for (Object& object : found.objects) {
         const float* way = deltas[object.row];
         const float turned[4] = {way[1], way[0], way[3], way[2]};
-        object.box = from_prior(priors.at(static_cast<size_t>(object.row)), head.at("y_first").get<bool>() ? turned : way, variances);
+        object.box = from_prior(priors.at(static_cast<size_t>(object.row)),
+                                head.at("y_first").get<bool>() ? turned : way, variances);
         object.label += head.at("first_class").get<int64_t>();
     }
     return found;

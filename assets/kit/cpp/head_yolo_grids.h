@@ -9,7 +9,8 @@ constexpr int64_t kAnchors = 3;
 
 // One output: (1, 3 x values, rows, columns), (1, 3, rows, columns, values) or (1, rows, columns, 3, values).
 struct RawGrid {
-    RawGrid(const Tensor& tensor, const Json& head) : data(tensor.values.data()), values(5 + head.at("class_count").get<int64_t>()) {
+    RawGrid(const Tensor& tensor, const Json& head)
+        : data(tensor.values.data()), values(5 + head.at("class_count").get<int64_t>()) {
         const bool is_map = tensor.axes() == 4, are_last = !is_map && head.at("anchors_last").get<bool>();
         rows = tensor.side(is_map || !are_last ? 2 : 1);
         columns = tensor.side(is_map || !are_last ? 3 : 2);
@@ -33,7 +34,8 @@ struct RawGrid {
 };
 
 // Whether a cell has an object for this anchor; its score and class.
-inline bool has_object(const RawGrid& grid, int64_t anchor, int64_t row, int64_t column, float least, const Json& head, Object& object) {
+inline bool has_object(const RawGrid& grid, int64_t anchor, int64_t row, int64_t column, float least, const Json& head,
+                       Object& object) {
     const bool is_activated = head.at("activated");
     const float objectness = grid.number(anchor, row, column, 4);
     if (!(objectness >= (is_activated ? least : logit(least)))) return false;
@@ -48,7 +50,8 @@ inline bool has_object(const RawGrid& grid, int64_t anchor, int64_t row, int64_t
     return object.score >= least;
 }
 
-inline Box box_of(const std::vector<float>& values, float column, float row, const float* anchor, float stride, float stretch, const Json& head) {
+inline Box box_of(const std::vector<float>& values, float column, float row, const float* anchor, float stride,
+                  float stretch, const Json& head) {
     if (head.at("exponential").get<bool>()) {
         const float x = (sigmoid(values[0]) - 0.5F) * stretch + 0.5F, y = (sigmoid(values[1]) - 0.5F) * stretch + 0.5F;
         return from_center((x + column) * stride, (y + row) * stride, std::exp(std::min(values[2], 20.0F)) * anchor[0],
@@ -74,8 +77,8 @@ inline Found decode(const Tensors& outputs, Size, float least, const Json& head)
                 const int64_t row = cell / grid.columns, column = cell % grid.columns;
                 Object object;
                 if (!has_object(grid, anchor, row, column, least, head, object)) continue;
-                object.box = box_of(grid.numbers(anchor, row, column, 4), float(column), float(row), &anchors[2 * anchor], stride,
-                                    one.at("stretch").get<float>(), head);
+                object.box = box_of(grid.numbers(anchor, row, column, 4), float(column), float(row),
+                                    &anchors[2 * anchor], stride, one.at("stretch").get<float>(), head);
                 found.objects.push_back(std::move(object));
             }
         }

@@ -22,8 +22,10 @@ inline Found decode(const Tensors& outputs, Size, float least, const Json& head)
         object.score = sigmoid(value[4]) * shares[object.label];
         if (!(object.score >= least)) continue;
         const int64_t cell = row / per_cell, anchor = row % per_cell;
-        object.box = from_center((cell % columns + sigmoid(value[0])) * stride, (cell / columns + sigmoid(value[1])) * stride,
-                                 exponential(value[2]) * anchors[2 * anchor] * stride, exponential(value[3]) * anchors[2 * anchor + 1] * stride);
+        object.box =
+            from_center((cell % columns + sigmoid(value[0])) * stride, (cell / columns + sigmoid(value[1])) * stride,
+                        exponential(value[2]) * anchors[2 * anchor] * stride,
+                        exponential(value[3]) * anchors[2 * anchor + 1] * stride);
         found.objects.push_back(std::move(object));
     }
     return found;

@@ -17,7 +17,8 @@ inline Found decode(const Tensors& outputs, Size size, float least, const Json& 
     for (Object& object : found.objects) {
         const float* values = rows[object.row];
         object.box = from_center((are_shares ? to_pixels(as_box(values), size) : as_box(values)).data());
-        extras.read(values + end, object, are_shares ? float(size.width) : 1.0F, are_shares ? float(size.height) : 1.0F);
+        extras.read(values + end, object, are_shares ? float(size.width) : 1.0F,
+                    are_shares ? float(size.height) : 1.0F);
     }
     extras.finish(found, std::move(rows), end);
     return found;

@@ -25,7 +25,8 @@ inline Json read_json(const fs::path& path) {
         const Bytes bytes = read_bytes(path);
         return Json::parse(bytes.begin(), bytes.end());
     } catch (const std::exception& error) {
-        throw UserError("\"" + path.filename().u8string() + "\" is missing or damaged. Unpack the kit again. (" + error.what() + ")");
+        throw UserError("\"" + path.filename().u8string() + "\" is missing or damaged. Unpack the kit again. (" +
+                        error.what() + ")");
     }
 }
 
@@ -49,7 +50,9 @@ class Kit {
   public:
     // threads: for one run of the model; 0 for every core. Throws UserError where a file is missing or damaged.
     Kit(const fs::path& folder, int threads)
-        : folder_(folder), settings_(read_json(folder / "preprocessing.json")), labels_(read_labels(folder / "labels.txt")) {
+        : folder_(folder),
+          settings_(read_json(folder / "preprocessing.json")),
+          labels_(read_labels(folder / "labels.txt")) {
         if (settings_.value("format", 0) != kFormat) {
             throw UserError("preprocessing.json is of another version than this program.");
         }

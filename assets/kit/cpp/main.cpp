@@ -48,7 +48,8 @@ std::array<double, 4> parse_box(const std::string& text) {
 int parse_threads(const std::string& text) {
     char* end = nullptr;
     const long count = std::strtol(text.c_str(), &end, 10);
-    if (text.empty() || *end != '\0' || count < 0 || count > 1024) throw UserError("\"" + text + "\" is not a number of cores.");
+    if (text.empty() || *end != '\0' || count < 0 || count > 1024)
+        throw UserError("\"" + text + "\" is not a number of cores.");
     return static_cast<int>(count);
 }
 
@@ -98,8 +99,9 @@ std::string printable(const std::string& text) {
         const auto next = static_cast<unsigned char>(place + 1 < text.size() ? text[place + 1] : 0);
         const auto after = static_cast<unsigned char>(place + 2 < text.size() ? text[place + 2] : 0);
         const bool is_c1 = byte == 0xC2 && next >= 0x80 && next < 0xA0;
-        const bool is_turn = byte == 0xE2 && ((next == 0x80 && ((after >= 0x8B && after <= 0x8F) || (after >= 0xA8 && after <= 0xAE))) ||
-                                              (next == 0x81 && after >= 0xA0 && after <= 0xAF));
+        const bool is_turn =
+            byte == 0xE2 && ((next == 0x80 && ((after >= 0x8B && after <= 0x8F) || (after >= 0xA8 && after <= 0xAE))) ||
+                             (next == 0x81 && after >= 0xA0 && after <= 0xAF));
         if (byte < 0x20 || byte == 0x7F || is_c1 || is_turn) {
             shown += format("\\x%02x", byte);
         } else {
@@ -189,7 +191,8 @@ int main(int count, char** arguments) {
     } catch (const UserError& error) {
         print(error.what(), std::cerr);
     } catch (const std::exception& error) {
-        print(std::string("A file of the kit is damaged, or the model does not fit it. Unpack the kit again. (") + error.what() + ")",
+        print(std::string("A file of the kit is damaged, or the model does not fit it. Unpack the kit again. (") +
+                  error.what() + ")",
               std::cerr);
     }
     return kUnusable;

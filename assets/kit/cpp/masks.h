@@ -57,8 +57,10 @@ inline Json encode(const std::vector<bool>& mask, Size size) {
 // The probabilities are resized to the pixels of the picture and only then cut at 0.5, so that outlines are smooth.
 inline Json in_picture(Grid logits, const Box& box, const Placement& place) {
     const Size size = place.picture;
-    const Span across = span(box[0], box[2], size.width, place.input.width, logits.width, place.scale_x, place.offset_x);
-    const Span down = span(box[1], box[3], size.height, place.input.height, logits.height, place.scale_y, place.offset_y);
+    const Span across =
+        span(box[0], box[2], size.width, place.input.width, logits.width, place.scale_x, place.offset_x);
+    const Span down =
+        span(box[1], box[3], size.height, place.input.height, logits.height, place.scale_y, place.offset_y);
     std::vector<bool> mask(static_cast<size_t>(size.width) * size.height, false);
     const int width = across.last - across.first, height = down.last - down.first;
     if (width > 0 && height > 0) {

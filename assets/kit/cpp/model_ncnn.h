@@ -24,7 +24,8 @@ class Model {
     Model(const fs::path& folder, const Json& settings, int threads) : settings_(settings) {
         const Json& files = settings.at("model").at("files");
         const std::string param = files.at(0), bin = files.at(1);
-        net_.opt.num_threads = threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+        net_.opt.num_threads =
+            threads > 0 ? threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
         // Arithmetic in 16 bit is faster on ARM, and gives slightly other numbers: set these to true to use it there.
         net_.opt.use_fp16_packed = false;
         net_.opt.use_fp16_storage = false;
@@ -71,7 +72,8 @@ class Model {
             const bool is_whole = tensor.axes() < 2 || blob_size(one) == tensor.size();
             counts.push_back(is_whole ? 1 : tensor.side(0));
         }
-        const bool are_same = !counts.empty() && std::all_of(counts.begin(), counts.end(), [&](int64_t count) { return count == counts[0]; });
+        const bool are_same = !counts.empty() && std::all_of(counts.begin(), counts.end(),
+                                                             [&](int64_t count) { return count == counts[0]; });
         return are_same ? counts[0] : 1;
     }
 
@@ -111,13 +113,22 @@ class Model {
     static ncnn::Mat to_mat(const Tensor& tensor, const Json& one, int64_t index, int64_t count) {
         const auto shape = one.at("blob_shape").get<std::vector<int>>();
         const int64_t size = tensor.size() / count;
-        if (size != blob_size(one)) throw UserError("The input \"" + tensor.name + "\" has another size than the model's.");
+        if (size != blob_size(one))
+            throw UserError("The input \"" + tensor.name + "\" has another size than the model's.");
         ncnn::Mat mat;
         switch (shape.size()) {
-            case 1: mat.create(shape[0]); break;
-            case 2: mat.create(shape[1], shape[0]); break;
-            case 3: mat.create(shape[2], shape[1], shape[0]); break;
-            default: mat.create(shape[3], shape[2], shape[1], shape[0]); break;
+            case 1:
+                mat.create(shape[0]);
+                break;
+            case 2:
+                mat.create(shape[1], shape[0]);
+                break;
+            case 3:
+                mat.create(shape[2], shape[1], shape[0]);
+                break;
+            default:
+                mat.create(shape[3], shape[2], shape[1], shape[0]);
+                break;
         }
         const float* from = tensor.values.data() + index * size;
         std::vector<int32_t> numbers;
@@ -144,8 +155,8 @@ class Model {
 
     static void check_size(const Tensor& tensor) {
         if (tensor.size() != product(tensor.shape)) {
-            throw UserError("ncnn gave \"" + tensor.name + "\" with " + std::to_string(tensor.size()) + " numbers instead of " +
-                            std::to_string(product(tensor.shape)) + ".");
+            throw UserError("ncnn gave \"" + tensor.name + "\" with " + std::to_string(tensor.size()) +
+                            " numbers instead of " + std::to_string(product(tensor.shape)) + ".");
         }
     }
 

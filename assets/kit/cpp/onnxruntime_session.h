@@ -36,7 +36,8 @@ inline uint16_t to_half(float value) {
     const float size = std::abs(value);
     if (std::isnan(value)) return static_cast<uint16_t>(sign | 0x7E00u);
     if (size >= 65520.0F) return static_cast<uint16_t>(sign | 0x7C00u);
-    if (size < 6.103515625e-05F) return static_cast<uint16_t>(sign | static_cast<uint16_t>(std::nearbyint(size * 16777216.0F)));
+    if (size < 6.103515625e-05F)
+        return static_cast<uint16_t>(sign | static_cast<uint16_t>(std::nearbyint(size * 16777216.0F)));
     const uint32_t rest = bits & 0x1FFFu, shorter = ((bits & 0x7FFFFFFFu) - 0x38000000u) >> 13;
     const bool is_up = rest > 0x1000u || (rest == 0x1000u && (shorter & 1u) != 0);
     return static_cast<uint16_t>(sign | (shorter + (is_up ? 1u : 0u)));

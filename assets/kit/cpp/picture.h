@@ -119,8 +119,10 @@ inline Picture upright(const Picture& picture, int orientation) {
     for (int y = 0; y < made.height; ++y) {
         for (int x = 0; x < made.width; ++x) {
             int from_x = is_turned ? y : x, from_y = is_turned ? x : y;
-            if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) from_x = width - 1 - from_x;
-            if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) from_y = height - 1 - from_y;
+            if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8)
+                from_x = width - 1 - from_x;
+            if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7)
+                from_y = height - 1 - from_y;
             std::memcpy(made.at(x, y), picture.at(from_x, from_y), static_cast<size_t>(picture.channels));
         }
     }
@@ -198,11 +200,13 @@ inline Picture decode_picture(const Bytes& bytes, const std::string& name) {
     const Loaded pixels(found, stbi_image_free);
     if (!pixels) {
         const char* reason = is_cut_off ? "its end is missing" : stbi_failure_reason();
-        throw UserError("The picture \"" + name + "\" cannot be read: it may be damaged, or of a kind that this program " +
+        throw UserError("The picture \"" + name +
+                        "\" cannot be read: it may be damaged, or of a kind that this program " +
                         "does not know (it reads JPEG, PNG and BMP). (" + (reason ? reason : "unknown") + ")");
     }
-    const Picture made = is_deep_grey ? in_8_bit(static_cast<uint16_t*>(pixels.get()), width, height)
-                                      : without_transparency(static_cast<unsigned char*>(pixels.get()), width, height, channels);
+    const Picture made = is_deep_grey
+                             ? in_8_bit(static_cast<uint16_t*>(pixels.get()), width, height)
+                             : without_transparency(static_cast<unsigned char*>(pixels.get()), width, height, channels);
     return upright(made, jpeg.orientation());
 }
 

@@ -47,12 +47,18 @@ inline Bytes from_base64(const std::string& text) {
     int count = 0;
     for (char letter : text) {
         uint32_t value = 0;
-        if (letter >= 'A' && letter <= 'Z') value = static_cast<uint32_t>(letter - 'A');
-        else if (letter >= 'a' && letter <= 'z') value = static_cast<uint32_t>(letter - 'a' + 26);
-        else if (letter >= '0' && letter <= '9') value = static_cast<uint32_t>(letter - '0' + 52);
-        else if (letter == '+') value = 62;
-        else if (letter == '/') value = 63;
-        else continue;
+        if (letter >= 'A' && letter <= 'Z')
+            value = static_cast<uint32_t>(letter - 'A');
+        else if (letter >= 'a' && letter <= 'z')
+            value = static_cast<uint32_t>(letter - 'a' + 26);
+        else if (letter >= '0' && letter <= '9')
+            value = static_cast<uint32_t>(letter - '0' + 52);
+        else if (letter == '+')
+            value = 62;
+        else if (letter == '/')
+            value = 63;
+        else
+            continue;
         bits = (bits << 6) | value;
         count += 6;
         if (count >= 8) {
@@ -80,7 +86,8 @@ inline std::string chunk(const std::string& kind, const std::string& data) {
 
 // In 16 bit where a number is larger than 255. Written out, since stb_image_write writes 8 bit only.
 inline std::string encode(const Image& image) {
-    const bool is_deep = std::any_of(image.values.begin(), image.values.end(), [](uint16_t value) { return value > 255; });
+    const bool is_deep =
+        std::any_of(image.values.begin(), image.values.end(), [](uint16_t value) { return value > 255; });
     const size_t row = static_cast<size_t>(image.width) * image.channels;
     std::vector<unsigned char> raw;
     for (size_t index = 0; index < image.values.size(); ++index) {
@@ -105,12 +112,17 @@ inline Image decode(const std::string& text) {
     Image made;
     if (stbi_is_16_bit_from_memory(bytes.data(), size) != 0) {
         const std::unique_ptr<uint16_t, void (*)(void*)> found(
-            stbi_load_16_from_memory(bytes.data(), size, &made.width, &made.height, &made.channels, 0), stbi_image_free);
-        if (found) made.values.assign(found.get(), found.get() + static_cast<size_t>(made.width) * made.height * made.channels);
+            stbi_load_16_from_memory(bytes.data(), size, &made.width, &made.height, &made.channels, 0),
+            stbi_image_free);
+        if (found)
+            made.values.assign(found.get(),
+                               found.get() + static_cast<size_t>(made.width) * made.height * made.channels);
     } else {
         const std::unique_ptr<unsigned char, void (*)(void*)> found(
             stbi_load_from_memory(bytes.data(), size, &made.width, &made.height, &made.channels, 0), stbi_image_free);
-        if (found) made.values.assign(found.get(), found.get() + static_cast<size_t>(made.width) * made.height * made.channels);
+        if (found)
+            made.values.assign(found.get(),
+                               found.get() + static_cast<size_t>(made.width) * made.height * made.channels);
     }
     if (made.values.empty()) throw UserError("A picture in expected.json is damaged. Unpack the kit again.");
     return made;

@@ -178,7 +178,8 @@ inline Sample make_sample(const Picture& picture, const Json& settings, const st
     if (!crop.is_null() && (box != nullptr || crop.at("always").get<bool>())) {
         const std::array<double, 4> whole_picture{0.0, 0.0, double(picture.width), double(picture.height)};
         const double padding = box != nullptr ? crop.at("padding").get<double>() : 1.0;
-        seen = cut_out(picture, box != nullptr ? *box : whole_picture, size_of(how), padding, crop.at("longest"), sample);
+        seen =
+            cut_out(picture, box != nullptr ? *box : whole_picture, size_of(how), padding, crop.at("longest"), sample);
         if (fit == "crop") fit = "stretch";  // nothing is cut off once more
     }
     const Fitted place = fitted(seen.width, seen.height, how, fit);
@@ -193,8 +194,9 @@ inline Sample make_sample(const Picture& picture, const Json& settings, const st
     const std::vector<float> values = normalized(framed, how);
     const int64_t batch = how.at("batch"), channels = framed.channels;
     sample.input.name = how.at("input");
-    sample.input.shape = how.at("layout") == "nchw" ? std::vector<int64_t>{batch, channels, framed.height, framed.width}
-                                                    : std::vector<int64_t>{batch, framed.height, framed.width, channels};
+    sample.input.shape = how.at("layout") == "nchw"
+                             ? std::vector<int64_t>{batch, channels, framed.height, framed.width}
+                             : std::vector<int64_t>{batch, framed.height, framed.width, channels};
     for (int64_t index = 0; index < batch; ++index) {
         sample.input.values.insert(sample.input.values.end(), values.begin(), values.end());
     }
@@ -210,7 +212,9 @@ inline Tensors fixed_inputs(const Json& settings) {
         tensor.dtype = one.at("dtype");
         tensor.shape = one.at("shape").get<std::vector<int64_t>>();
         const Json& values = one.at("values");
-        const auto number = [](const Json& value) { return value.is_boolean() ? float(value.get<bool>()) : value.get<float>(); };
+        const auto number = [](const Json& value) {
+            return value.is_boolean() ? float(value.get<bool>()) : value.get<float>();
+        };
         if (values.is_array()) {
             for (const Json& value : values) tensor.values.push_back(number(value));
         } else {
@@ -228,9 +232,10 @@ inline std::vector<int64_t> in_whole_numbers(const Tensor& tensor, double least,
     for (float value : tensor.values) {
         const double number = std::nearbyint(static_cast<double>(value));
         if (!(number >= least && number <= most && std::abs(value - number) <= 1e-3)) {
-            throw UserError(format("The input \"%s\" takes whole numbers from %.0f to %.0f, but was given %g. Check mean "
-                                   "and std in preprocessing.json.",
-                                   tensor.name.c_str(), least, most, static_cast<double>(value)));
+            throw UserError(
+                format("The input \"%s\" takes whole numbers from %.0f to %.0f, but was given %g. Check mean "
+                       "and std in preprocessing.json.",
+                       tensor.name.c_str(), least, most, static_cast<double>(value)));
         }
         made.push_back(static_cast<int64_t>(number));
     }

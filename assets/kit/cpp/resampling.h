@@ -66,7 +66,8 @@ inline Picture resize_axis(const Picture& picture, const Weights& weights, bool 
             uint8_t* to = is_across ? made.at(index, other) : made.at(other, index);
             for (int channel = 0; channel < picture.channels; ++channel) {
                 int32_t sum = 1 << (kBits - 1);
-                for (size_t place = 0; place < shares.size(); ++place) sum += from[place * step + channel] * shares[place];
+                for (size_t place = 0; place < shares.size(); ++place)
+                    sum += from[place * step + channel] * shares[place];
                 to[channel] = static_cast<uint8_t>(std::min(255, std::max(0, sum >> kBits)));
             }
         }
@@ -106,7 +107,8 @@ inline Grid resize(const Grid& grid, int width, int height, double left, double 
     for (int y = 0; y < grid.height; ++y) {
         for (int x = 0; x < width; ++x) {
             const auto& shares = across.shares[static_cast<size_t>(x)];
-            const float* from = &grid.values[static_cast<size_t>(y) * grid.width + across.first[static_cast<size_t>(x)]];
+            const float* from =
+                &grid.values[static_cast<size_t>(y) * grid.width + across.first[static_cast<size_t>(x)]];
             double sum = 0.0;
             for (size_t place = 0; place < shares.size(); ++place) sum += from[place] * shares[place];
             wide.values[static_cast<size_t>(y) * width + x] = static_cast<float>(sum);

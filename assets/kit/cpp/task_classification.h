@@ -76,7 +76,8 @@ inline Verdict compare(const Json& expected, const Json& found) {
         return different(after.at("label").get<std::string>() + " instead of " + before.at("label").get<std::string>());
     }
     const Json nothing = nullptr;
-    if (expected.value("present", nothing) != found.value("present", nothing)) return different("other classes are present");
+    if (expected.value("present", nothing) != found.value("present", nothing))
+        return different("other classes are present");
     return within(std::abs(before.at("score").get<double>() - after.at("score").get<double>()));
 }
 

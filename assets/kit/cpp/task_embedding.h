@@ -38,14 +38,17 @@ inline Json answer(const Tensors& outputs, const Sample&, const Json& task, cons
 inline std::vector<std::string> words(const Json& found) {
     const auto vector = found.at("vector").get<std::vector<double>>();
     std::vector<std::string> first;
-    for (size_t index = 0; index < std::min<size_t>(8, vector.size()); ++index) first.push_back(format("%.3f", vector[index]));
+    for (size_t index = 0; index < std::min<size_t>(8, vector.size()); ++index)
+        first.push_back(format("%.3f", vector[index]));
     return {format("a vector of %d numbers: ", static_cast<int>(vector.size())) + joined(first) + ", ..."};
 }
 
 inline Verdict compare(const Json& expected, const Json& found) {
-    const auto before = expected.at("vector").get<std::vector<double>>(), after = found.at("vector").get<std::vector<double>>();
+    const auto before = expected.at("vector").get<std::vector<double>>(),
+               after = found.at("vector").get<std::vector<double>>();
     if (before.size() != after.size()) {
-        return different(format("a vector of %d numbers instead of %d", static_cast<int>(after.size()), static_cast<int>(before.size())));
+        return different(format("a vector of %d numbers instead of %d", static_cast<int>(after.size()),
+                                static_cast<int>(before.size())));
     }
     const bool is_zero = std::all_of(before.begin(), before.end(), [](double value) { return value == 0.0; });
     const double likeness = is_zero ? 1.0 : cosine(before, after);

@@ -22,7 +22,8 @@ inline Json answer(const Tensors& outputs, const Sample&, const Json& task, cons
     const int64_t height = tensor.side(is_map || is_last ? 1 : 2), width = tensor.side(is_map || is_last ? 2 : 3);
     const int64_t count = width * height;
     const float* values = tensor.values.data();
-    const float low = *std::min_element(values, values + count * channels), high = *std::max_element(values, values + count * channels);
+    const float low = *std::min_element(values, values + count * channels),
+                high = *std::max_element(values, values + count * channels);
     double sum = 0.0;
     for (int64_t index = 0; index < count * channels; ++index) sum += values[index];
 
@@ -54,7 +55,8 @@ inline std::vector<std::string> words(const Json& found) {
 inline Verdict compare(const Json& expected, const Json& found) {
     const png::Image before = png::decode(expected.at("png")), after = png::decode(found.at("png"));
     if (before.width != after.width || before.height != after.height || before.channels != after.channels) {
-        return different(format("a picture of %d x %d pixels instead of %d x %d", after.width, after.height, before.width, before.height));
+        return different(format("a picture of %d x %d pixels instead of %d x %d", after.width, after.height,
+                                before.width, before.height));
     }
     const double low = expected.at("low"), span = std::max(expected.at("high").get<double>() - low, 1e-12);
     const double other_low = found.at("low"), other_span = found.at("high").get<double>() - other_low;
@@ -65,7 +67,8 @@ inline Verdict compare(const Json& expected, const Json& found) {
     }
     const double difference = sum / static_cast<double>(before.values.size()) / span * 255;
     if (difference <= 2.0) return same();
-    return difference <= 8.0 ? within(difference / 255) : different(format("pixels differ by %.1f of 255 on average", difference));
+    return difference <= 8.0 ? within(difference / 255)
+                             : different(format("pixels differ by %.1f of 255 on average", difference));
 }
 
 }  // namespace task

@@ -42,7 +42,8 @@ inline double sign(float value) {
 inline std::vector<KeyPoint> from_heatmaps(const Tensors& outputs, Size size, const Json& decoder) {
     const Tensor& tensor = get(outputs, decoder.at("output"));
     const bool is_last = decoder.at("channels_last");
-    const int64_t count = tensor.side(is_last ? 3 : 1), height = tensor.side(is_last ? 1 : 2), width = tensor.side(is_last ? 2 : 3);
+    const int64_t count = tensor.side(is_last ? 3 : 1), height = tensor.side(is_last ? 1 : 2),
+                  width = tensor.side(is_last ? 2 : 3);
     std::vector<KeyPoint> points;
     for (int64_t index = 0; index < count; ++index) {
         const int64_t step = is_last ? count : 1;
@@ -50,9 +51,12 @@ inline std::vector<KeyPoint> from_heatmaps(const Tensors& outputs, Size size, co
         const int64_t best = largest(map, width * height, step), row = best / width, column = best % width;
         const auto value = [&](int64_t y, int64_t x) { return map[(y * width + x) * step]; };
         double x = static_cast<double>(column), y = static_cast<double>(row);
-        if (column > 1 && column < width - 1 && row > 0) x += 0.25 * sign(value(row, column + 1) - value(row, column - 1));
-        if (row > 1 && row < height - 1 && column > 0) y += 0.25 * sign(value(row + 1, column) - value(row - 1, column));
-        points.push_back({static_cast<float>(x * size.width / width), static_cast<float>(y * size.height / height), value(row, column)});
+        if (column > 1 && column < width - 1 && row > 0)
+            x += 0.25 * sign(value(row, column + 1) - value(row, column - 1));
+        if (row > 1 && row < height - 1 && column > 0)
+            y += 0.25 * sign(value(row + 1, column) - value(row - 1, column));
+        points.push_back({static_cast<float>(x * size.width / width), static_cast<float>(y * size.height / height),
+                          value(row, column)});
     }
     return points;
 }
@@ -79,7 +83,8 @@ inline Json answer(const Tensors& outputs, const Sample& sample, const Json& tas
     Json points = Json::array();
     for (const KeyPoint& point : decode(outputs, place.input, decoder)) {
         points.push_back({rounded(place.x_to_picture(point.x) / sample.shrunk + sample.origin_x, 2),
-                          rounded(place.y_to_picture(point.y) / sample.shrunk + sample.origin_y, 2), rounded(point.score, 6)});
+                          rounded(place.y_to_picture(point.y) / sample.shrunk + sample.origin_y, 2),
+                          rounded(point.score, 6)});
     }
     return {{"kind", "points"}, {"points", points}};
 }
@@ -87,7 +92,8 @@ inline Json answer(const Tensors& outputs, const Sample& sample, const Json& tas
 inline std::vector<std::string> words(const Json& found) {
     std::vector<std::string> lines;
     for (const Json& point : found.at("points")) {
-        lines.push_back(format("point %d: x %.1f, y %.1f  ", static_cast<int>(lines.size()), point.at(0).get<double>(), point.at(1).get<double>()) +
+        lines.push_back(format("point %d: x %.1f, y %.1f  ", static_cast<int>(lines.size()), point.at(0).get<double>(),
+                               point.at(1).get<double>()) +
                         percent(point.at(2)));
     }
     return lines;
@@ -98,7 +104,8 @@ inline Verdict compare(const Json& expected, const Json& found) {
     using Points = std::vector<std::array<double, 3>>;
     const auto before = expected.at("points").get<Points>(), after = found.at("points").get<Points>();
     if (before.size() != after.size()) {
-        return different(format("%d points instead of %d", static_cast<int>(after.size()), static_cast<int>(before.size())));
+        return different(
+            format("%d points instead of %d", static_cast<int>(after.size()), static_cast<int>(before.size())));
     }
     if (before.empty()) return same();
     double best = 0.0, score = 0.0, most = 0.0;
@@ -115,7 +122,8 @@ inline Verdict compare(const Json& expected, const Json& found) {
     int sure = 0, moved = 0;
     for (size_t index = 0; index < before.size(); ++index) {
         if (before[index][2] < std::min(kLeastPoint, best)) continue;
-        const double way = std::max(std::abs(before[index][0] - after[index][0]), std::abs(before[index][1] - after[index][1]));
+        const double way =
+            std::max(std::abs(before[index][0] - after[index][0]), std::abs(before[index][1] - after[index][1]));
         most = std::max(most, way);
         moved += way > 0.05 * extent + 1.0;
         ++sure;

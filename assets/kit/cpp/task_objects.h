@@ -29,11 +29,14 @@ inline void turn_to_picture(Object& object, const Placement& place) {
     const float width = box[2] - box[0], height = box[3] - box[1];
     const bool is_high = height > width;
     const double length = std::max(width, height), direction = object.angle + (is_high ? kPi / 2 : 0.0);
-    const double along_x = length * std::cos(direction) / place.scale_x, along_y = length * std::sin(direction) / place.scale_y;
-    const double new_length = std::hypot(along_x, along_y), area = double(width) * height / (place.scale_x * place.scale_y);
+    const double along_x = length * std::cos(direction) / place.scale_x,
+                 along_y = length * std::sin(direction) / place.scale_y;
+    const double new_length = std::hypot(along_x, along_y),
+                 area = double(width) * height / (place.scale_x * place.scale_y);
     const double across = new_length > 0 ? area / new_length : 0.0;
     object.angle = static_cast<float>(std::atan2(along_y, along_x) - (is_high ? kPi / 2 : 0.0));
-    object.box = from_center(x, y, static_cast<float>(is_high ? across : new_length), static_cast<float>(is_high ? new_length : across));
+    object.box = from_center(x, y, static_cast<float>(is_high ? across : new_length),
+                             static_cast<float>(is_high ? new_length : across));
 }
 
 inline void to_picture(Object& object, const Placement& place, bool has_angles) {
@@ -85,10 +88,12 @@ inline std::vector<std::string> words(const Json& found) {
         for (double& edge : box) edge = std::nearbyint(edge) + 0.0;  // without the sign of -0
         std::string line = one.at("label").get<std::string>() + "  " + percent(one.at("score")) +
                            format("  x %.0f to %.0f, y %.0f to %.0f", box[0], box[2], box[1], box[3]);
-        if (one.contains("angle")) line += format(", turned by %.0f degrees", one.at("angle").get<double>() * 180 / kPi);
+        if (one.contains("angle"))
+            line += format(", turned by %.0f degrees", one.at("angle").get<double>() * 180 / kPi);
         if (one.contains("points")) {
             const Json& points = one.at("points");
-            const auto sure = std::count_if(points.begin(), points.end(), [](const Json& point) { return point.at(2).get<double>() >= kLeastPoint; });
+            const auto sure = std::count_if(points.begin(), points.end(),
+                                            [](const Json& point) { return point.at(2).get<double>() >= kLeastPoint; });
             line += format(", %d points", static_cast<int>(sure));
         }
         if (one.contains("mask")) {
@@ -109,7 +114,8 @@ inline double likeness(const Json& one, const Json& other) {
     double most = 0.0;
     for (size_t index = 0; index < 4; ++index) most = std::max(most, std::abs(a[index] - b[index]));
     if (most <= kPixelTolerance) return 1.0;
-    const double common = std::max(0.0, std::min(a[2], b[2]) - std::max(a[0], b[0])) * std::max(0.0, std::min(a[3], b[3]) - std::max(a[1], b[1]));
+    const double common = std::max(0.0, std::min(a[2], b[2]) - std::max(a[0], b[0])) *
+                          std::max(0.0, std::min(a[3], b[3]) - std::max(a[1], b[1]));
     const double areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]);
     return common / std::max(areas - common, 1e-9);
 }
@@ -118,13 +124,15 @@ inline double likeness(const Json& one, const Json& other) {
 inline double distance(const Json& one, const Json& other) {
     double most = 0.0;
     for (size_t index = 0; index < 4; ++index) {
-        most = std::max(most, std::abs(one.at("box").at(index).get<double>() - other.at("box").at(index).get<double>()));
+        most =
+            std::max(most, std::abs(one.at("box").at(index).get<double>() - other.at("box").at(index).get<double>()));
     }
     if (!one.contains("points") || !other.contains("points")) return most;
     for (size_t index = 0; index < std::min(one.at("points").size(), other.at("points").size()); ++index) {
         const Json &a = one.at("points").at(index), &b = other.at("points").at(index);
         if (a.at(2).get<double>() < kLeastPoint) continue;
-        for (size_t axis = 0; axis < 2; ++axis) most = std::max(most, std::abs(a.at(axis).get<double>() - b.at(axis).get<double>()));
+        for (size_t axis = 0; axis < 2; ++axis)
+            most = std::max(most, std::abs(a.at(axis).get<double>() - b.at(axis).get<double>()));
     }
     return most;
 }
@@ -132,7 +140,9 @@ inline double distance(const Json& one, const Json& other) {
 // The same objects at the same places; those near the threshold may come or go by rounding.
 inline Verdict compare(const Json& expected, const Json& found) {
     const auto score_of = [](const Json& one) { return one.at("score").get<double>(); };
-    const auto told = [&](const Json& one) { return one.at("label").get<std::string>() + " (" + percent(score_of(one)) + ")"; };
+    const auto told = [&](const Json& one) {
+        return one.at("label").get<std::string>() + " (" + percent(score_of(one)) + ")";
+    };
     std::vector<Json> free;
     double least = 1.0, score = 0.0, pixels = 0.0;
     for (const Json& one : found.at("objects")) {
@@ -141,7 +151,9 @@ inline Verdict compare(const Json& expected, const Json& found) {
     }
     for (const Json& one : expected.at("objects")) least = std::min(least, score_of(one));
     for (const Json& one : expected.at("objects")) {
-        const auto other = std::max_element(free.begin(), free.end(), [&](const Json& a, const Json& b) { return likeness(one, a) < likeness(one, b); });
+        const auto other = std::max_element(free.begin(), free.end(), [&](const Json& a, const Json& b) {
+            return likeness(one, a) < likeness(one, b);
+        });
         if (other == free.end() || likeness(one, *other) < kCloseOverlap) {
             if (score_of(one) >= least + kCloseScore) return different(told(one) + " was not found");
             score = std::max(score, score_of(one) - least);

@@ -27,17 +27,20 @@ inline std::vector<std::string> words(const Json& found) {
     const auto scores = found.at("scores").get<std::vector<double>>();
     const double threshold = found.at("threshold");
     std::vector<std::string> first;
-    for (size_t index = 0; index < std::min<size_t>(16, scores.size()); ++index) first.push_back(format("%.3f", scores[index]));
+    for (size_t index = 0; index < std::min<size_t>(16, scores.size()); ++index)
+        first.push_back(format("%.3f", scores[index]));
     const auto yes = std::count_if(scores.begin(), scores.end(), [=](double score) { return score >= threshold; });
-    return {format("%d of %d from %g on: ", static_cast<int>(yes), static_cast<int>(scores.size()), threshold) + joined(first) +
-            (scores.size() > 16 ? ", ..." : "")};
+    return {format("%d of %d from %g on: ", static_cast<int>(yes), static_cast<int>(scores.size()), threshold) +
+            joined(first) + (scores.size() > 16 ? ", ..." : "")};
 }
 
 // The same decisions, but for scores near the threshold.
 inline Verdict compare(const Json& expected, const Json& found) {
-    const auto before = expected.at("scores").get<std::vector<double>>(), after = found.at("scores").get<std::vector<double>>();
+    const auto before = expected.at("scores").get<std::vector<double>>(),
+               after = found.at("scores").get<std::vector<double>>();
     if (before.size() != after.size()) {
-        return different(format("%d scores instead of %d", static_cast<int>(after.size()), static_cast<int>(before.size())));
+        return different(
+            format("%d scores instead of %d", static_cast<int>(after.size()), static_cast<int>(before.size())));
     }
     const double threshold = expected.at("threshold");
     double most = 0.0;
@@ -47,7 +50,8 @@ inline Verdict compare(const Json& expected, const Json& found) {
         most = std::max(most, difference);
         changed += (before[index] >= threshold) != (after[index] >= threshold) && difference > kCloseScore;
     }
-    if (changed > 0) return different(format("%d of %d decisions are others", changed, static_cast<int>(before.size())));
+    if (changed > 0)
+        return different(format("%d of %d decisions are others", changed, static_cast<int>(before.size())));
     return within(most);
 }
 

@@ -91,7 +91,11 @@ inline Json answer(const Tensors& outputs, const Sample& sample, const Json& tas
     for (int number : map.classes) image.values.push_back(static_cast<uint16_t>(std::max(0, number)));
     Json edges = Json::array();
     for (double edge : region) edges.push_back(rounded(edge, 6));
-    return {{"kind", "map"}, {"areas", areas}, {"region", edges}, {"picture_size", {size.height, size.width}}, {"png", png::encode(image)}};
+    return {{"kind", "map"},
+            {"areas", areas},
+            {"region", edges},
+            {"picture_size", {size.height, size.width}},
+            {"png", png::encode(image)}};
 }
 
 inline std::vector<std::string> words(const Json& found) {
@@ -106,7 +110,8 @@ inline std::vector<std::string> words(const Json& found) {
 inline Verdict compare(const Json& expected, const Json& found) {
     const png::Image before = png::decode(expected.at("png")), after = png::decode(found.at("png"));
     if (before.width != after.width || before.height != after.height) {
-        return different(format("a map of %d x %d cells instead of %d x %d", after.width, after.height, before.width, before.height));
+        return different(format("a map of %d x %d cells instead of %d x %d", after.width, after.height, before.width,
+                                before.height));
     }
     std::map<int, std::pair<double, double>> areas;  // class -> cells that both have, cells that one of them has
     double changed = 0.0;
@@ -122,9 +127,11 @@ inline Verdict compare(const Json& expected, const Json& found) {
     }
     if (changed == 0.0) return same();
     double overlap = 0.0;
-    for (const auto& area : areas) overlap += area.second.first / area.second.second / static_cast<double>(areas.size());
+    for (const auto& area : areas)
+        overlap += area.second.first / area.second.second / static_cast<double>(areas.size());
     changed /= static_cast<double>(before.values.size());
-    return overlap < kCloseOverlap ? different(percent(changed) + " of the pixels have another class") : within(changed);
+    return overlap < kCloseOverlap ? different(percent(changed) + " of the pixels have another class")
+                                   : within(changed);
 }
 
 }  // namespace task

@@ -42,10 +42,11 @@ inline std::vector<std::string> words(const Json& found) {
         for (int64_t side : one.at("shape")) shape += (shape.empty() ? "" : "x") + std::to_string(side);
         const auto numbers = one.at("first").get<std::vector<double>>();
         std::vector<std::string> first;
-        for (size_t index = 0; index < std::min<size_t>(6, numbers.size()); ++index) first.push_back(format("%.4g", numbers[index]));
+        for (size_t index = 0; index < std::min<size_t>(6, numbers.size()); ++index)
+            first.push_back(format("%.4g", numbers[index]));
         lines.push_back(one.at("name").get<std::string>() + " " + shape + ": " +
-                        format("%.4g to %.4g, mean %.4g, first ", one.at("low").get<double>(), one.at("high").get<double>(),
-                               one.at("mean").get<double>()) +
+                        format("%.4g to %.4g, mean %.4g, first ", one.at("low").get<double>(),
+                               one.at("high").get<double>(), one.at("mean").get<double>()) +
                         joined(first));
     }
     return lines;
@@ -64,12 +65,13 @@ inline Verdict compare(const Json& expected, const Json& found) {
     if (before.size() != after.size()) return different("another number of outputs");
     for (size_t index = 0; index < before.size(); ++index) {
         if (before[index].at("shape") != after[index].at("shape")) {
-            return different(before[index].at("name").get<std::string>() + " has the shape " + after[index].at("shape").dump() +
-                             " instead of " + before[index].at("shape").dump());
+            return different(before[index].at("name").get<std::string>() + " has the shape " +
+                             after[index].at("shape").dump() + " instead of " + before[index].at("shape").dump());
         }
         const auto one = figures(before[index]), other = figures(after[index]);
         const double size = std::max({std::abs(one[0]), std::abs(one[1]), 1e-9});
-        for (size_t place = 0; place < one.size(); ++place) worst = std::max(worst, std::abs(one[place] - other.at(place)) / size);
+        for (size_t place = 0; place < one.size(); ++place)
+            worst = std::max(worst, std::abs(one[place] - other.at(place)) / size);
     }
     if (worst <= 1e-3) return same();
     return worst <= 0.05 ? within(worst) : different("numbers differ by up to " + percent(worst) + " of the largest");

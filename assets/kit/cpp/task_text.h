@@ -30,7 +30,8 @@ inline std::vector<Step> best_steps(const Tensor& tensor) {
     const float* values = tensor.values.data();
     double first_sum = 0.0;
     for (int64_t index = 0; index < classes; ++index) first_sum += values[index];
-    const bool are_probabilities = *std::min_element(values, values + count * classes) >= 0.0F && std::abs(first_sum - 1.0) < 1e-2;
+    const bool are_probabilities =
+        *std::min_element(values, values + count * classes) >= 0.0F && std::abs(first_sum - 1.0) < 1e-2;
     for (int64_t step = 0; step < count; ++step) {
         const float* row = values + step * classes;
         const int64_t best = largest(row, classes);

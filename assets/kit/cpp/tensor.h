@@ -10,8 +10,8 @@
 
 struct Tensor {
     std::string name;
-    std::vector<int64_t> shape;  // with the batch axis
-    std::vector<float> values;   // row by row; whole numbers too, which are exact up to 2^24
+    std::vector<int64_t> shape;     // with the batch axis
+    std::vector<float> values;      // row by row; whole numbers too, which are exact up to 2^24
     std::string dtype = "float32";  // of the numbers in the model
 
     int axes() const { return static_cast<int>(shape.size()); }

@@ -7,7 +7,8 @@
 
 // On a processor of the same kind the answers are the same up to here.
 constexpr double kScoreTolerance = 1e-3, kPixelTolerance = 1.0;
-// Another processor, arithmetic in 16 bit, or another JPEG decoder rounds differently: up to here it is the same answer.
+// Another processor, arithmetic in 16 bit, or another JPEG decoder rounds differently: up to here it is the same
+// answer.
 constexpr double kCloseScore = 0.05;
 // Likewise the least overlap (IoU) of two boxes or areas.
 constexpr double kCloseOverlap = 0.8;

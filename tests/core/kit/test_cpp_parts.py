@@ -63,7 +63,9 @@ def parts_of_all() -> str:
     heads = sorted(path.stem.removeprefix("head_") for path in TEMPLATES.glob("head_*.h"))
     tasks = sorted(path.stem.removeprefix("task_") for path in TEMPLATES.glob("task_*.h"))
     named = ", ".join(f'{{"{name}", of_{name}::head::decode}}' for name in heads)
-    all_tasks = ", ".join(f'{{"{t}", {{as_{t}::task::answer, as_{t}::task::compare, as_{t}::task::words}}}}' for t in tasks)
+    all_tasks = ", ".join(
+        f'{{"{t}", {{as_{t}::task::answer, as_{t}::task::compare, as_{t}::task::words}}}}' for t in tasks
+    )
     return "\n".join(
         [
             *(f'namespace of_{name} {{\n#include "head_{name}.h"\n}}' for name in heads),
@@ -93,8 +95,10 @@ def decode(tmp_path_factory):
     folder = tmp_path_factory.mktemp("decode")
     (folder / "parts.inc").write_text(parts_of_all(), encoding="utf-8")
     made = subprocess.run(
-        [compiler, "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{folder}", f"-I{TEMPLATES}"]
-        + [str(DRIVER), "-c", "-o", str(folder / "decode.o")],
+        [
+            *(compiler, "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{folder}", f"-I{TEMPLATES}"),
+            *(str(DRIVER), "-c", "-o", str(folder / "decode.o")),
+        ],
         capture_output=True,
         text=True,
     )
@@ -163,7 +167,9 @@ def assert_same_but_pictures(expected, found, module):
     """PNGs are packed in another way, and hold the same."""
     if "png" in expected:
         pixels = [np.asarray(kit_png(one["png"])).astype(int) for one in (expected, found)]
-        assert pixels[0].shape == pixels[1].shape and np.abs(pixels[0] - pixels[1]).max() <= (module == "image_to_image")
+        assert pixels[0].shape == pixels[1].shape and np.abs(pixels[0] - pixels[1]).max() <= (
+            module == "image_to_image"
+        )
         expected, found = ({**one, "png": ""} for one in (expected, found))
     if expected["kind"] == "objects":
         assert len(expected["objects"]) == len(found["objects"])
@@ -201,7 +207,11 @@ def test_there_is_a_header_for_every_module():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_every_task_gives_the_same_answers(seed, decode, tmp_path):
-    check_all(decode, tmp_path, [case_of(task, outputs, fit=FITS[seed], labels=labels) for task, outputs, labels in tasks(seed)])
+    check_all(
+        decode,
+        tmp_path,
+        [case_of(task, outputs, fit=FITS[seed], labels=labels) for task, outputs, labels in tasks(seed)],
+    )
 
 
 def tasks(seed):
@@ -242,7 +252,11 @@ def tasks(seed):
     for shape in ((1, 128), (1, 128, 1, 1), (1, 7, 64)):
         yield Embedding("y", reason=REASON), {"y": random.normal(0, 1, shape).astype(np.float32)}, ()
     for channels_last, shape in ((False, (1, 3, 40, 60)), (True, (1, 40, 60, 3)), (False, (1, 30, 50))):
-        yield ImageToImage("y", channels_last=channels_last, reason=REASON), {"y": random.normal(0, 1, shape).astype(np.float32)}, ()
+        yield (
+            ImageToImage("y", channels_last=channels_last, reason=REASON),
+            {"y": random.normal(0, 1, shape).astype(np.float32)},
+            (),
+        )
     both = {"a": random.random((1, 7)).astype(np.float32), "b": random.random((3, 2)).astype(np.float32)}
     yield Scores(("a", "b"), options=TaskOptions(score=0.4), reason=REASON), both, ()
     yield Tensors(), {"a": random.normal(0, 1, (1, 90)).astype(np.float32), "b": random.integers(0, 9, (2, 2))}, ()

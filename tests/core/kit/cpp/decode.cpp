@@ -60,7 +60,8 @@ void answer_all(const Json& cases) {
         for (const Json& output : one.at("outputs")) outputs.push_back(tensor_of(output));
         const Json& task = one.at("task");
         if (task.contains("head")) chosen_head = kHeads.at(task.at("head").at("module"));
-        answers.push_back(kTasks.at(task.at("module")).answer(outputs, sample_of(one), task, one.at("labels").get<Labels>()));
+        answers.push_back(
+            kTasks.at(task.at("module")).answer(outputs, sample_of(one), task, one.at("labels").get<Labels>()));
     }
     std::cout << answers.dump() << '\n';
 }
@@ -70,7 +71,8 @@ void compare_all(const Json& cases) {
     for (const Json& one : cases) {
         const Parts& parts = kTasks.at(one.at("module"));
         const Verdict verdict = parts.compare(one.at("expected"), one.at("found"));
-        verdicts.push_back({{"is_right", verdict.is_right}, {"words", verdict.words}, {"answer", parts.words(one.at("found"))}});
+        verdicts.push_back(
+            {{"is_right", verdict.is_right}, {"words", verdict.words}, {"answer", parts.words(one.at("found"))}});
     }
     std::cout << verdicts.dump() << '\n';
 }
@@ -81,7 +83,8 @@ void write_tensor(const char* picture, const Json& one) {
     if (has_box) box = one.at("box").get<std::array<double, 4>>();
     const Sample sample = make_sample(read_picture(picture), one.at("settings"), has_box ? &box : nullptr);
     const auto& values = sample.input.values;
-    std::cout.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(float)));
+    std::cout.write(reinterpret_cast<const char*>(values.data()),
+                    static_cast<std::streamsize>(values.size() * sizeof(float)));
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ jbyteArray to_bytes(JNIEnv* env, const std::string& text) {
 void throw_java(JNIEnv* env, const char* message) {
     // What is told is English; a class name in it may hold anything.
     std::string shown;
-    for (const char* letter = message; *letter != '\0'; ++letter) shown += static_cast<unsigned char>(*letter) < 0x80 ? *letter : '?';
+    for (const char* letter = message; *letter != '\0'; ++letter)
+        shown += static_cast<unsigned char>(*letter) < 0x80 ? *letter : '?';
     env->ThrowNew(env->FindClass("java/lang/RuntimeException"), shown.c_str());
 }
 
@@ -42,13 +43,14 @@ extern "C" JNIEXPORT jlong JNICALL Java_edgepress_kit_Kit_open(JNIEnv* env, jcla
 }
 
 // pixels: ARGB, as Bitmap.getPixels writes them. Returns the lines of the answer, in UTF-8.
-extern "C" JNIEXPORT jbyteArray JNICALL Java_edgepress_kit_Kit_answer(JNIEnv* env, jclass, jlong kit, jintArray pixels, jint width,
-                                                                      jint height) {
+extern "C" JNIEXPORT jbyteArray JNICALL Java_edgepress_kit_Kit_answer(JNIEnv* env, jclass, jlong kit, jintArray pixels,
+                                                                      jint width, jint height) {
     try {
         std::vector<jint> colors(static_cast<size_t>(env->GetArrayLength(pixels)));
         env->GetIntArrayRegion(pixels, 0, static_cast<jsize>(colors.size()), colors.data());
         Picture picture(width, height, 3);
-        if (colors.size() * 3 != picture.pixels.size()) throw UserError("The picture has another size than its pixels.");
+        if (colors.size() * 3 != picture.pixels.size())
+            throw UserError("The picture has another size than its pixels.");
         for (size_t index = 0; index < colors.size(); ++index) {
             const auto color = static_cast<uint32_t>(colors[index]);
             picture.pixels[3 * index] = static_cast<uint8_t>(color >> 16);
