@@ -19,10 +19,10 @@ def cpp_readme(facts: Facts, language: Language) -> str:
     """The text in Markdown for the C++ program."""
     sections = (
         (None, _about(facts)),
-        (say("Linux and Raspberry Pi"), _linux(facts)),
-        (say("macOS"), _macos(facts)),
-        (say("Windows"), _windows(facts)),
-        (say("Good to know"), _good_to_know()),
+        (say("On Linux and a Raspberry Pi"), _linux(facts)),
+        (say("On macOS"), _macos(facts)),
+        (say("On Windows"), _windows(facts)),
+        (say("Good to know"), _good_to_know(is_ncnn=facts.settings["model"]["runtime"] == "ncnn")),
     )
     return in_markdown(code(CPP), sections, language)
 
@@ -72,13 +72,20 @@ def _about(facts: Facts) -> _Lines:
 def _linux(facts: Facts) -> _Lines:
     yield from _commands(facts, "sudo apt install build-essential cmake git", "$HOME", "$(nproc)", "linux-x64")
     yield ""
-    yield say(
-        "On a Raspberry Pi these are the same lines, with a 64-bit system; for onnxruntime take the package {arm} "
-        "instead of {other}. A Pi with 1 GB of memory compiles with {jobs}.",
-        arm=code("linux-aarch64"),
-        other=code("linux-x64"),
-        jobs=code("-j 1"),
-    )
+    if "onnxruntime" in _runtimes(facts):
+        yield say(
+            "On a Raspberry Pi these are the same lines, with a 64-bit system; for onnxruntime take the package {arm} "
+            "instead of {other}. A Pi with 1 GB of memory compiles with {jobs}.",
+            arm=code("linux-aarch64"),
+            other=code("linux-x64"),
+            jobs=code("-j 1"),
+        )
+    else:
+        yield say(
+            "On a Raspberry Pi these are the same lines, with a 64-bit system. A Pi with 1 GB of memory compiles with "
+            "{jobs}.",
+            jobs=code("-j 1"),
+        )
 
 
 def _macos(facts: Facts) -> _Lines:
@@ -88,6 +95,9 @@ def _macos(facts: Facts) -> _Lines:
 def _commands(facts: Facts, tools: str, home: str, jobs: str, package: str) -> _Lines:
     names = _runtimes(facts)
     found = {"ncnn": f"-Dncnn_DIR={home}/ncnn/lib/cmake/ncnn", "onnxruntime": f"-Donnxruntime_DIR={home}/onnxruntime"}
+    if "onnxruntime" in names:
+        yield _get_onnxruntime(package, f"{home}/onnxruntime")
+        yield ""
     yield "```"
     yield tools
     if "ncnn" in names:
@@ -102,14 +112,11 @@ def _commands(facts: Facts, tools: str, home: str, jobs: str, package: str) -> _
     yield f"cmake --build build -j {jobs}"
     yield from _try_out(facts, "./build/run")
     yield "```"
-    if "onnxruntime" in names:
-        yield ""
-        yield _get_onnxruntime(package, f"{home}/onnxruntime")
 
 
 def _get_onnxruntime(package: str, folder: str) -> Text:
     return say(
-        "Before that, get the package {package} of onnxruntime from {address}, and unpack it as {folder}, so that "
+        "Get the package {package} of onnxruntime from {address}, and unpack it as {folder}, so that "
         "{include} and {lib} lie in it.",
         package=code(f"onnxruntime-{package}"),
         address=code("https://github.com/microsoft/onnxruntime/releases"),
@@ -152,7 +159,7 @@ def _try_out(facts: Facts, program: str) -> Iterator[str]:
         yield f"{program} picture.jpg"
 
 
-def _good_to_know() -> _Lines:
+def _good_to_know(*, is_ncnn: bool) -> _Lines:
     yield _item(
         say(
             "{json} prints answers as data, {threads} takes more cores, {help} tells the rest. Drawing is left to the "
@@ -168,13 +175,21 @@ def _good_to_know() -> _Lines:
             "that the Python program uses: scores may differ in the third digit. PNG and BMP are the same to the bit."
         )
     )
-    yield _item(
-        say(
-            "Pictures are resized as Pillow does it, which averages when it shrinks. {file} says which line to change "
-            "for ncnn's own, which is faster and gives slightly other answers.",
-            file=code("preprocessing.h"),
+    if is_ncnn:
+        yield _item(
+            say(
+                "Pictures are resized as Pillow does it, which averages when it shrinks. {file} says which line to "
+                "change for ncnn's own, which is faster and gives slightly other answers.",
+                file=code("preprocessing.h"),
+            )
         )
-    )
+    else:
+        yield _item(
+            say(
+                "Pictures are resized as Pillow does it, which averages when it shrinks: see {file}.",
+                file=code("preprocessing.h"),
+            )
+        )
     yield _item(
         say(
             "In your own program, include {header}: {class_} has the model loaded, and {function} answers for a "
@@ -184,7 +199,7 @@ def _good_to_know() -> _Lines:
             function=code("Kit::answer"),
         )
     )
-    yield _item(say("{folder} holds what others wrote, with its licences.", folder=code("third_party/LICENSES.txt")))
+    yield _item(say("{file} tells the licences of what others wrote.", file=code("third_party/LICENSES.txt")))
 
 
 def _android_about(facts: Facts) -> _Lines:
@@ -196,8 +211,8 @@ def _android_about(facts: Facts) -> _Lines:
     )
     yield ""
     yield say(
-        "**This project is untested.** It could not be built where the kit was made, as Android's tools were not "
-        "there. The C++ program that it compiles was tested on a computer; the rest is a start."
+        "**This project is untested.** EdgePress has never built it, as it has none of Android's tools. The C++ "
+        "program that it compiles was tested on a computer; the rest is a start."
     )
 
 

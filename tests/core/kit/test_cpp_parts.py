@@ -199,12 +199,6 @@ def test_every_head_finds_the_same_objects(case, decode, tmp_path):
     check_all(decode, tmp_path, cases)
 
 
-def test_there_is_a_header_for_every_module():
-    for kind in ("head", "task"):
-        python = {path.stem for path in (TEMPLATES.parent / "python").glob(f"{kind}_*.py")}
-        assert {path.stem for path in TEMPLATES.glob(f"{kind}_*.h")} == python
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_every_task_gives_the_same_answers(seed, decode, tmp_path):
     check_all(
