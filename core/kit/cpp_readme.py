@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from core.common.text import Language, Text, say
 from core.kit.markdown import code
 from core.kit.names import ANDROID, CPP, SETTINGS
+from core.kit.program import ncnn_release
 from core.kit.readme import Facts, in_markdown
 
 ANDROID_NCNN = "app/src/main/cpp/ncnn"
@@ -101,7 +102,7 @@ def _commands(facts: Facts, tools: str, home: str, jobs: str, package: str) -> _
     yield "```"
     yield tools
     if "ncnn" in names:
-        yield f"git clone --depth 1 https://github.com/Tencent/ncnn.git {home}/ncnn-source"
+        yield f"git clone --depth 1 -b {ncnn_release()} https://github.com/Tencent/ncnn.git {home}/ncnn-source"
         yield (
             f"cmake -S {home}/ncnn-source -B {home}/ncnn-build -DCMAKE_BUILD_TYPE=Release "
             f"-DCMAKE_INSTALL_PREFIX={home}/ncnn -DNCNN_VULKAN=OFF -DNCNN_BUILD_TOOLS=OFF -DNCNN_BUILD_EXAMPLES=OFF "
@@ -133,7 +134,7 @@ def _windows(facts: Facts) -> _Lines:
         yield say(
             "Get the package {package} of ncnn from {address}, for your year of Visual Studio, and unpack it as "
             "{folder}, so that {inside} lies in it.",
-            package=code("ncnn-...-windows-vs2022"),
+            package=code(f"ncnn-{ncnn_release()}-windows-vs2022"),
             address=code("https://github.com/Tencent/ncnn/releases"),
             folder=code("C:\\ncnn"),
             inside=code("x64"),
@@ -178,6 +179,12 @@ def _good_to_know(*, is_ncnn: bool) -> _Lines:
     if is_ncnn:
         yield _item(
             say(
+                "The release of ncnn above is the one with which the file was made and tried. Older ones may refuse "
+                "it.",
+            )
+        )
+        yield _item(
+            say(
                 "Pictures are resized as Pillow does it, which averages when it shrinks. {file} says which line to "
                 "change for ncnn's own, which is faster and gives slightly other answers.",
                 file=code("preprocessing.h"),
@@ -220,7 +227,7 @@ def _android_build() -> _Lines:
     yield say(
         "1. Get the package {package} of ncnn from {address}, and unpack it as {folder}, so that {inside} and the "
         "other processors lie in it.",
-        package=code("ncnn-...-android"),
+        package=code(f"ncnn-{ncnn_release()}-android"),
         address=code("https://github.com/Tencent/ncnn/releases"),
         folder=code(ANDROID_NCNN),
         inside=code("arm64-v8a"),

@@ -36,7 +36,8 @@ class Model {
         text.push_back('\0');
         weights_ = read_bytes(folder / fs::u8path(bin));
         if (net_.load_param_mem(reinterpret_cast<const char*>(text.data())) != 0) {
-            throw UserError("ncnn does not load \"" + param + "\".");
+            throw UserError("ncnn does not load \"" + param +
+                            "\". README.md names the release with which the file was made.");
         }
         net_.load_model(weights_.data());
 #ifdef KIT_HAS_POST_PROCESSING

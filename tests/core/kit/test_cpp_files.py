@@ -1,5 +1,6 @@
 """What a kit's C++ folder and Android project hold; they are compiled by test_cpp_parts.py and test_cpp_kits.py."""
 
+import importlib.metadata
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from core.kit.android_project import TEMPLATES as ANDROID
 from core.kit.android_project import has_project, write_project
 from core.kit.cpp_program import TEMPLATES, THIS_MODEL, files_of, has_program, write_program
 from core.kit.program import TEMPLATES as PYTHON
+from core.kit.program import ncnn_release
 from core.kit.settings import _MODULES
 
 HEADS = sorted(path.stem.removeprefix("head_") for path in PYTHON.glob("head_*.py"))
@@ -72,6 +74,10 @@ def test_a_model_s_parts_come_in_the_order_in_which_they_need_each_other(tmp_pat
         "task_objects.h",
     ]
     assert "#define KIT_HAS_POST_PROCESSING" in text
+
+
+def test_the_readme_names_the_release_of_ncnn_that_is_installed():
+    assert ncnn_release() == importlib.metadata.version("ncnn").rpartition(".")[2]
 
 
 def test_licences_of_others_travel_with_their_files():
