@@ -1,7 +1,7 @@
 // Pictures: read as a viewer shows them - upright, on white where they are transparent, in 8 bit.
 //
 // JPEG, PNG and BMP are read by stb_image. Its JPEG decoder rounds differently from libjpeg's, which Pillow and OpenCV
-// use: values differ by 1 or 2 of 255 here and there. PNG and BMP are the same to the bit.
+// use: in photos one value in twenty differs by 1 of 255, few by 2 or 3. PNG and BMP are the same to the bit.
 #pragma once
 
 #include <algorithm>

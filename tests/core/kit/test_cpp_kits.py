@@ -1,8 +1,8 @@
 """C++ programs of kits, compiled as their README says, give the answers of EdgePress.
 
 Run on demand with ``-m kit``. ``EDGEPRESS_NCNN_DIR`` names the folder with ncnnConfig.cmake of an installed ncnn, and
-``EDGEPRESS_ONNXRUNTIME_DIR`` a folder with include and lib of onnxruntime; tools/get_cpp_libraries.py makes the first
-one. What is not there is not tested.
+``EDGEPRESS_ONNXRUNTIME_DIR`` a folder with include and lib of onnxruntime; docs/kit.md tells where they come from. What
+is not there is not tested.
 """
 
 import json
