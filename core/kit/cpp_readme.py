@@ -90,7 +90,7 @@ def _linux(facts: Facts) -> _Lines:
 
 
 def _macos(facts: Facts) -> _Lines:
-    yield from _commands(facts, "xcode-select --install; brew install cmake", "$HOME", "4", "osx-universal2")
+    yield from _commands(facts, "xcode-select --install; brew install cmake", "$HOME", "4", "osx-arm64")
 
 
 def _commands(facts: Facts, tools: str, home: str, jobs: str, package: str) -> _Lines:

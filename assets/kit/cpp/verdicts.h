@@ -33,5 +33,6 @@ inline Verdict within(double score, double pixels = 0.0) {
     const std::string moved = pixels > kPixelTolerance ? format(", places by up to %.1f pixels", pixels) : "";
     const std::string told = format("scores differ by up to %.3f", score) + moved;
     if (score > kCloseScore) return different(told);
-    return {true, "the expected answer; " + told + ", as they do where another processor rounds differently"};
+    return {true,
+            "the expected answer; " + told + ", as they do where another processor or JPEG decoder rounds differently"};
 }
