@@ -6,7 +6,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Tests that take minutes run only where they are asked for by their marker.
     """
-    for marker in ("openmmlab", "arm"):
+    for marker in ("openmmlab", "arm", "kit"):
         if marker not in config.getoption("markexpr"):
             config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(marker)])
             items[:] = [item for item in items if not item.get_closest_marker(marker)]

@@ -18,8 +18,12 @@ from core.common.text import LANGUAGES, say
 from core.job.job import Job
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
+from core.kit import android_project, cpp_program
+from core.kit.cpp_readme import android_readme, cpp_readme
 from core.kit.examples import Example, find_examples
 from core.kit.names import (
+    ANDROID,
+    CPP,
     EXAMPLES,
     EXPECTED,
     LABELS,
@@ -193,8 +197,19 @@ def _fill(made: Path, artifact: Artifact, facts: Facts, examples: Sequence[Examp
     for module in modules_of(facts.settings):
         shutil.copyfile(module, program / module.name)
     _write(program / "requirements.txt", requirements_of(facts.settings))
-    for language in LANGUAGES:
-        _write(made / readme_name(language), readme(facts, language))
+    if cpp_program.has_program(facts.settings):
+        cpp_program.write_program(made / CPP, facts.settings)
+    if android_project.has_project(facts.settings):
+        android_project.write_project(made / ANDROID)
+    _fill_readmes(made, facts)
+
+
+def _fill_readmes(made: Path, facts: Facts) -> None:
+    texts = {made: readme, made / CPP: cpp_readme, made / ANDROID: android_readme}
+    for folder, text in texts.items():
+        if folder.is_dir():
+            for language in LANGUAGES:
+                _write(folder / readme_name(language), text(facts, language))
 
 
 def _fill_examples(folder: Path, names: Sequence[str], examples: Sequence[Example]) -> None:

@@ -52,3 +52,11 @@ def requirements_of(settings: Mapping[str, Any]) -> str:
     wanted |= {"onnxruntime"} if model["post_processing"] else set()
     lines = (PROJECT_ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return "".join(f"{line}\n" for line in lines if (found := _REQUIREMENT.match(line)) and found[0] in wanted)
+
+
+def ncnn_release() -> str:
+    """The release of ncnn with which the files were made and tried, as its source and packages are named: its date."""
+    text = (PROJECT_ROOT / "requirements.txt").read_text(encoding="utf-8")
+    found = re.search(r"^ncnn==[\d.]*?(\d{8})$", text, re.MULTILINE)
+    assert found is not None
+    return found[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,10 @@ from core.common.percent import percent
 from core.common.processor import processor_name
 from core.common.text import LANGUAGES, Language, Text, plural, say
 from core.job.comparison import Latency
+from core.kit.android_project import has_project
+from core.kit.cpp_program import has_program
 from core.kit.markdown import code, plain
-from core.kit.names import EXPECTED, LABELS, POST_PROCESSING, SETTINGS
+from core.kit.names import ANDROID, CPP, EXPECTED, LABELS, POST_PROCESSING, PYTHON, SETTINGS
 from core.preprocessing import CROP_SHARE
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report
 from core.report.wording import AGREEMENT_TITLES, TRUTH_TITLES, difference, with_interval
@@ -26,6 +28,7 @@ _FITS: Mapping[str, Text] = {
     "pad-corner": say("resized to fit, in the upper left corner of a grey ground"),
 }
 _MOST_LABELS = 10
+_README = code("README.md")
 
 
 @dataclass(frozen=True)
@@ -49,32 +52,33 @@ def readme_name(language: Language) -> str:
 def readme(facts: Facts, language: Language) -> str:
     """The text in Markdown; names of strangers are nothing but text in it."""
     sections = (
-        ("", _beginning(facts)),
-        ("Try it out", _try_out(facts)),
-        ("What to expect", _expectations(facts)),
-        ("What goes in", _inputs(facts)),
-        ("What comes out", _outputs(facts)),
-        ("Which numbers to change", _numbers(facts)),
-        ("The files", _files(facts)),
-        ("Good to know", _notes(facts)),
+        (None, _beginning(facts)),
+        (say("Try it out"), _try_out(facts)),
+        (say("What to expect"), _expectations(facts)),
+        (say("What goes in"), _inputs(facts)),
+        (say("What comes out"), _outputs(facts)),
+        (say("Which numbers to change"), _numbers(facts)),
+        (say("The files"), _files(facts)),
+        (say("Good to know"), _notes(facts)),
     )
-    lines = [f"# {code(facts.settings['model']['files'][0])}", "", _other_languages(language)]
-    for title, body in sections:
+    return in_markdown(code(facts.settings["model"]["files"][0]), sections, language)
+
+
+def in_markdown(title: str, sections: Iterable[tuple[Text | None, Iterable[str | Text]]], language: Language) -> str:
+    """Title and sections, of which those that are empty are left out.
+
+    Args:
+        title: in Markdown.
+        sections: heading, None for the first one, and lines.
+        language: of the text.
+    """
+    lines = [f"# {title}", "", _other_languages(language)]
+    for heading, body in sections:
         shown = [one if isinstance(one, str) else one.in_language(language) for one in body]
         if shown:
-            lines += ["", *([f"## {_TITLES[title].in_language(language)}", ""] if title else []), *shown]
+            lines += ["", *([] if heading is None else [f"## {heading.in_language(language)}", ""]), *shown]
     return "\n".join(lines) + "\n"
 
-
-_TITLES: Mapping[str, Text] = {
-    "Try it out": say("Try it out"),
-    "What to expect": say("What to expect"),
-    "What goes in": say("What goes in"),
-    "What comes out": say("What comes out"),
-    "Which numbers to change": say("Which numbers to change"),
-    "The files": say("The files"),
-    "Good to know": say("Good to know"),
-}
 
 _Lines = Iterator[str | Text]
 
@@ -349,7 +353,21 @@ def _files(facts: Facts) -> _Lines:
                 file=code(EXPECTED),
             )
         )
-    yield _item(say("{folder}: the program; plain Python, to be read, changed and rewritten.", folder=code("python")))
+    yield _item(say("{folder}: the program; plain Python, to be read, changed and rewritten.", folder=code(PYTHON)))
+    yield from map(_item, _other_programs(facts.settings))
+
+
+def _other_programs(settings: Mapping[str, Any]) -> Iterator[Text]:
+    if not has_program(settings):
+        yield say("There is no program in C++ for this model: the one that EdgePress has takes pictures, not arrays.")
+        return
+    yield say(
+        "{folder}: the same program in C++; {readme} in it tells how it is built.", folder=code(CPP), readme=_README
+    )
+    if has_project(settings):
+        yield say(
+            "{folder}: a start for an app for Android; {readme} in it tells more.", folder=code(ANDROID), readme=_README
+        )
 
 
 def _notes(facts: Facts) -> _Lines:

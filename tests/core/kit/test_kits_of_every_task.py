@@ -132,6 +132,9 @@ def test_a_kit_holds_what_it_needs_and_nothing_else(made):
         modules = {path.stem for path in (kit / "python").glob("*.py")}
         assert {name for name in modules if name.startswith("task_")} == {f"task_{settings['task']['module']}"}
         assert len([name for name in modules if name.startswith("head_")]) == ("head" in settings["task"])
+        takes_pictures = settings["picture"]["takes_pictures"]
+        assert (kit / "cpp").is_dir() == takes_pictures
+        assert (kit / "android").is_dir() == (is_ncnn and takes_pictures and not net.is_cut)
         with zipfile.ZipFile(kit.with_name(f"{kit.name}.zip")) as archive:
             packed = {name for name in archive.namelist() if not name.endswith("/")}
         on_disk = {f"{kit.name}/{path.relative_to(kit).as_posix()}" for path in kit.rglob("*") if path.is_file()}

@@ -64,6 +64,26 @@ def test_the_program_runs_and_has_one_label_a_class(kits, run_program):
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+@pytest.mark.parametrize("folder", ["cpp", "android"])
+def test_readmes_of_the_other_programs_are_sane_markdown(kits, folder, name):
+    found = [path for paths in kits if (path := paths.folder / folder / name).is_file()]
+    assert len(found) == (2 if folder == "cpp" else 1)
+    for path in found:
+        html = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(path.read_text(encoding="utf-8"))
+        assert not re.search(r"<(img|b|script)\b", html), html
+        assert set(re.findall(r'href="([^"]*)"', html)) <= {"README.md", "README.zh.md"}
+
+
+def test_source_files_hold_no_names_of_strangers(kits):
+    """They are read from preprocessing.json and labels.txt when the program runs."""
+    for paths in kits:
+        for path in (*(paths.folder / "cpp").rglob("*"), *(paths.folder / "android").rglob("*")):
+            if path.is_file() and path.suffix != ".md" and "third_party" not in path.parts:
+                text = path.read_text(encoding="utf-8")
+                assert not any(name in text for name in (*NAMES, *MODELS[:3], "evil", "a`b")), path
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
 def test_a_readme_is_sane_markdown(kits, name):
     for paths in kits:
         text = (paths.folder / name).read_text(encoding="utf-8")
