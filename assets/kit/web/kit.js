@@ -15,7 +15,7 @@ export class Kit {
     if (kit.settings.format !== FORMAT) throw new UserError("preprocessing.json is of another version than this page.");
     kit.file = kit.settings.model.files[0];
     kit.examples = (await read("examples/expected.json", (response) => response.json())).examples;
-    kit.labels = kit.settings.has_labels ? (await read("labels.txt", (response) => response.text())).split("\n").slice(0, -1) : [];
+    kit.labels = kit.settings.labels ? (await read(kit.settings.labels, (response) => response.text())).split("\n").slice(0, -1) : [];
     kit.task = await import(`./task_${kit.settings.task.module}.js`);
     return kit;
   }
