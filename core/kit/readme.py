@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.common.percent import percent
@@ -11,10 +12,12 @@ from core.common.processor import processor_name
 from core.common.text import LANGUAGES, Language, Text, plural, say
 from core.job.comparison import Latency
 from core.kit.markdown import code, plain
-from core.kit.names import EXPECTED, LABELS, POST_PROCESSING, SETTINGS
+from core.kit.names import EXPECTED, LABELS, POST_PROCESSING, SETTINGS, WEB
+from core.kit.web import RUNTIME
 from core.preprocessing import CROP_SHARE
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report
 from core.report.wording import AGREEMENT_TITLES, TRUTH_TITLES, difference, with_interval
+from core.setup import web_runtime
 from core.targets import target_by_id
 from core.tasks.base import TASK_TITLES, AnyTask
 
@@ -39,6 +42,11 @@ class Facts:
     examples: Sequence[str]
     """Names of the example files."""
 
+    page: Sequence[Path] = ()
+    """Files of the web page; none where there is no page for this model."""
+
+    has_web_runtime: bool = False
+
 
 def readme_name(language: Language) -> str:
     """README.md in English, README.zh.md in Chinese."""
@@ -50,6 +58,7 @@ def readme(facts: Facts, language: Language) -> str:
     sections = (
         ("", _beginning(facts)),
         ("Try it out", _try_out(facts)),
+        ("The web page", _web_page(facts)),
         ("What to expect", _expectations(facts)),
         ("What goes in", _inputs(facts)),
         ("What comes out", _outputs(facts)),
@@ -67,6 +76,7 @@ def readme(facts: Facts, language: Language) -> str:
 
 _TITLES: Mapping[str, Text] = {
     "Try it out": say("Try it out"),
+    "The web page": say("The web page"),
     "What to expect": say("What to expect"),
     "What goes in": say("What goes in"),
     "What comes out": say("What comes out"),
@@ -139,6 +149,52 @@ def _try_out(facts: Facts) -> _Lines:
             "it the whole picture is taken.",
             box=code("--box x1,y1,x2,y2"),
         )
+
+
+def _web_page(facts: Facts) -> _Lines:
+    if not facts.page:
+        return
+    yield say(
+        "{folder} is a page that does the same in a browser, on a computer or a phone: choose a picture and see the "
+        "answer. Nothing is sent anywhere. Start it in this folder, with any Python 3 and nothing installed:",
+        folder=code(WEB),
+    )
+    yield ""
+    yield "```"
+    yield f"python {WEB}/serve.py"
+    yield "```"
+    yield ""
+    if not facts.has_web_runtime:
+        yield from _missing_runtime()
+    yield say(
+        "A browser does not let a page read files from the disk, hence this small server, which only this computer can "
+        "open. For others to use it, put this whole folder on a web server, with HTTPS; its answers need the headers "
+        "that {file} sends only so that the page may use several processor cores. The page runs the file with "
+        "onnxruntime-web in WebAssembly, which takes several times as long as {program}; it reads the pictures that "
+        "the browser reads, so no TIFF in most.",
+        file=code(f"{WEB}/serve.py"),
+        program=code("python/run.py"),
+    )
+
+
+def _missing_runtime() -> _Lines:
+    where = f"{WEB}/{RUNTIME}"
+    yield say(
+        "It needs onnxruntime-web first, which is not in this kit. Put these files of its folder {dist} into {folder}:",
+        dist=code("dist"),
+        folder=code(where),
+    )
+    yield ""
+    for name in web_runtime.FILES:
+        yield f"- {code(name)}"
+    yield ""
+    yield say(
+        "{pack} fetches the package; unpack the file that it writes. Or let EdgePress put them in: with the button on "
+        "the page of results, or with {option}.",
+        pack=code(f"npm pack {web_runtime.PACKAGE}"),
+        option=code("--kit-web"),
+    )
+    yield ""
 
 
 def _packages(settings: Mapping[str, Any]) -> str:
@@ -349,9 +405,15 @@ def _files(facts: Facts) -> _Lines:
             )
         )
     yield _item(say("{folder}: the program; plain Python, to be read, changed and rewritten.", folder=code("python")))
+    if facts.page:
+        yield _item(say("{folder}: the web page; plain JavaScript, likewise.", folder=code(WEB)))
 
 
 def _notes(facts: Facts) -> _Lines:
+    if facts.settings["model"]["runtime"] == "onnx" and not facts.page:
+        yield _item(
+            say("This kit has no web page: a page knows models that take pictures, and whose answers it can draw.")
+        )
     for note in facts.outcome.words.notes:
         yield _item(_escaped(note))
 
