@@ -168,11 +168,14 @@ def _web_page(facts: Facts) -> _Lines:
         yield from _missing_runtime()
     yield say(
         "A browser does not let a page read files from the disk, hence this small server, which only this computer can "
-        "open. For others to use it, put this whole folder on a web server, with HTTPS; its answers need the headers "
-        "that {file} sends only so that the page may use several processor cores. The page runs the file with "
-        "onnxruntime-web in WebAssembly, which takes several times as long as {program}; it reads the pictures that "
-        "the browser reads, so no TIFF in most.",
+        "open. For others to use the page, put this whole folder on a web server with HTTPS. The headers that {file} "
+        "sends let the page use several processor cores; it works without them too.",
         file=code(f"{WEB}/serve.py"),
+    )
+    yield ""
+    yield say(
+        "The page runs the file with onnxruntime-web in WebAssembly, which takes several times as long as {program}. "
+        "It reads the kinds of pictures that the browser knows, in most of them no TIFF.",
         program=code("python/run.py"),
     )
 

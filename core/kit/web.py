@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def page_files(settings: Mapping[str, Any]) -> tuple[Path, ...]:
     return (*map(Path, _PLAIN), *(Path(f"{name}.js") for name in sorted(found)))
 
 
-def write_page(kit: Path, files: tuple[Path, ...], *, has_runtime: bool) -> None:
+def write_page(kit: Path, files: Sequence[Path], *, has_runtime: bool) -> None:
     """Copy the page into a kit, with onnxruntime-web where that is wanted.
 
     Raises:

@@ -1,8 +1,8 @@
 """onnxruntime-web: the runtime of the web pages in deployment kits; three files, fetched on demand, removable.
 
 It is a package of npm, so npm fetches it: the one of this computer, or one that pip installs for that purpose alone and
-that is gone afterwards. No address is known here: npm and pip have settings of their own. What came is compared with the
-checksums below.
+that is gone afterwards. No address is known here: npm and pip have settings of their own. What came is compared
+with the checksums below.
 """
 
 from __future__ import annotations

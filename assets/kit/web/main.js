@@ -145,7 +145,7 @@ function showTable() {
   const lines = rows.slice(0, MOST_ROWS).map(({ cells, share, color }) => {
     const line = rowOf(cells, "td");
     if (color !== undefined && color !== null) line.cells[0].prepend(swatch(color));
-    if (share !== undefined) line.cells[1].append(bar(share, color ?? 8));
+    if (share !== undefined) line.cells[1].append(bar(share, color));
     return line;
   });
   page.table.tBodies[0].replaceChildren(...lines);
@@ -173,7 +173,7 @@ function bar(share, color) {
   const [made, filled] = [document.createElement("i"), document.createElement("i")];
   made.className = "bar";
   filled.style.width = `${100 * Math.min(1, Math.max(0, share))}%`;
-  filled.style.background = colorOf(color);
+  if (color !== undefined && color !== null) filled.style.background = colorOf(color);
   made.append(filled);
   return made;
 }

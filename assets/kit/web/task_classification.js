@@ -47,7 +47,7 @@ export function table(found, shares) {
   const rows = [found.best, ...found.next, ...present].map((one) => {
     const share = shares ? shares[one.class] : one.score;
     const cells = [one.label, percent(share), ...(found.present ? [isPresent(one) ? t("yes") : t("no")] : [])];
-    return { cells, share, color: one.class };
+    return { cells, share };
   });
   return { columns: [t("Class"), t("Score"), ...(found.present ? [t("Present")] : [])], rows };
 }
