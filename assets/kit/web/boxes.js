@@ -71,8 +71,11 @@ export function bestInRow(scores) {
   return { score: scores[best], class: best };
 }
 
-/** A box from its centre, width and height. */
-export const toCorners = ([x, y, width, height]) => [x - width / 2, y - height / 2, x + width / 2, y + height / 2];
+/** A box from its centre, width and height; in 32 bit one that is too small to be any vanishes. */
+export function toCorners(box) {
+  const [x, y, width, height] = Float32Array.from(box.slice(0, 4));
+  return [x - width / 2, y - height / 2, x + width / 2, y + height / 2].map(fround);
+}
 
 /** A box in shares of an input of this [height, width], in pixels. */
 export const toPixels = (box, [height, width]) => [box[0] * width, box[1] * height, box[2] * width, box[3] * height];

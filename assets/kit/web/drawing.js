@@ -87,12 +87,13 @@ export class Drawing {
     }
   }
 
-  /** Colour the pixels of a mask of this [height, width], laid over the whole picture. */
-  tint(mask, [height, width], number) {
-    const color = COLORS[number % COLORS.length];
+  /** Colour pixels by their classes, in a map of this [height, width] over the whole picture; none below 0. */
+  tint(classes, [height, width]) {
     const layer = new ImageData(width, height);
-    for (let pixel = 0; pixel < mask.length; pixel++) {
-      if (mask[pixel]) layer.data.set([...color, 255 * STRENGTH], 4 * pixel);
+    for (let pixel = 0; pixel < classes.length; pixel++) {
+      if (classes[pixel] < 0) continue;
+      layer.data.set(COLORS[classes[pixel] % COLORS.length], 4 * pixel);
+      layer.data[4 * pixel + 3] = 255 * STRENGTH;
     }
     const canvas = canvasOf(width, height);
     canvas.getContext("2d").putImageData(layer, 0, 0);

@@ -5,12 +5,12 @@ import { descending, firstOf } from "./numbers.js";
 
 export function decode(outputs, size, least, head) {
   let best = bestOf(outputs, least, head);
-  if (head.kernels && best.length > head.most_masks) {
+  if (head.kernels.length && best.length > head.most_masks) {
     best = descending(best.map((one) => one.score)).slice(0, head.most_masks).map((index) => best[index]);
   }
   const places = cells(size, head.strides, head.offset);
   const distances = rows(outputs, head.distances, 4);
-  const maskOf = head.kernels ? maskMaker(outputs, head) : null;
+  const maskOf = head.kernels.length ? maskMaker(outputs, head) : null;
   const objects = best.map(({ row, ...one }) => ({
     ...one,
     box: fromDistances(places[row], distances.row(row)),
@@ -22,7 +22,7 @@ export function decode(outputs, size, least, head) {
 function bestOf(outputs, least, head) {
   const values = rows(outputs, head.classes, head.class_count);
   const found = (head.activated ? bestOfScores : bestOfLogits)(values, least);
-  if (!head.quality) return found;
+  if (!head.quality.length) return found;
   const quality = rows(outputs, head.quality, 1).data;
   return found
     .map((one) => ({ ...one, score: Math.fround(one.score * (head.activated ? quality[one.row] : sigmoid(quality[one.row]))) }))

@@ -7,7 +7,7 @@ const { fround } = Math;
 
 export function decode(outputs, size, least, head) {
   let found = (head.activated ? bestOfScores : bestOfLogits)(rows(outputs, head.scores, head.class_count), least);
-  if (head.quality) {
+  if (head.quality.length) {
     const quality = rows(outputs, head.quality, 1).data;
     found = found
       .map((one) => ({ ...one, score: fround(one.score * (head.activated ? quality[one.row] : sigmoid(quality[one.row]))) }))

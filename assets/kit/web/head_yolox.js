@@ -3,7 +3,7 @@
 import { bestInRow, cells, fromCentre, rows, sigmoid } from "./boxes.js";
 
 export function decode(outputs, size, least, head) {
-  const partsOf = head.separate ? separate(outputs, head) : merged(outputs, head);
+  const partsOf = head.separate.length ? separate(outputs, head) : merged(outputs, head);
   const places = cells(size, head.strides, 0);
   const threshold = Math.fround(least);
   const share = head.activated ? (value) => value : sigmoid;

@@ -151,9 +151,10 @@ export function place(size, how) {
   };
 }
 
-/** Points of the input in pixels of the picture. */
-export function toPicture([x, y], { scale, offset }) {
-  return [(x - offset[0]) / scale[0], (y - offset[1]) / scale[1]];
+/** A point of the input in pixels of the picture, in 32 bit. */
+export function toPicture(point, { scale, offset }) {
+  const { fround } = Math;
+  return point.map((value, axis) => fround(fround(fround(value) - offset[axis]) / fround(scale[axis])));
 }
 
 /** A box of the input in pixels of the picture, clipped to it. */

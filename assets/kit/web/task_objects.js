@@ -128,7 +128,7 @@ export async function draw(drawing, found) {
   for (const one of [...found.objects].reverse()) {
     if (one.mask) {
       const { decode } = await import("./masks.js");
-      drawing.tint(decode(one.mask), one.mask.size, one.class);
+      drawing.tint(Int32Array.from(decode(one.mask), (isInside) => (isInside ? one.class : -1)), one.mask.size);
     }
     drawing.box(corners(one), `${one.label} ${percent(one.score, 0)}`, one.class);
     if (one.points) drawing.points(one.points.filter((point) => point[2] >= LEAST_POINT), one.class + 1);

@@ -1,7 +1,6 @@
 /** What the page says, in English and in Chinese: the English sentence is the key. */
 
 const CHINESE = {
-  "Language": "语言",
   "Loading the model …": "正在加载模型……",
   "Ready. The model was loaded in {seconds} s.": "就绪。模型加载用时 {seconds} 秒。",
   "Running …": "正在运行……",
