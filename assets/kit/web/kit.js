@@ -48,7 +48,6 @@ export class Kit {
 }
 
 async function read(file, content) {
-  if (location.protocol === "file:") throw new UserError("Open this page with serve.py: a browser does not let a page read files from the disk. In a terminal, in the folder of the kit: python web/serve.py");
   try {
     const response = await fetch(new URL(file.split("/").map(encodeURIComponent).join("/"), FOLDER));
     if (response.ok) return await content(response);

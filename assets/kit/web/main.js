@@ -19,6 +19,7 @@ let busy = Promise.resolve(); // pictures are answered one after another
 const before = []; // answers so far
 
 async function start() {
+  page.dead.remove(); // it is there for those who open the file itself, where no module runs
   say();
   try {
     kit = await Kit.open();

@@ -83,7 +83,6 @@ const CHINESE = {
   "A picture in expected.json cannot be read. Unpack the kit again.": "expected.json 中的图片无法读取。请重新解压部署包。",
   '"{file}" is missing or damaged. Unpack the kit again.': "“{file}”缺失或已损坏。请重新解压部署包。",
   "preprocessing.json is of another version than this page.": "preprocessing.json 与此页面的版本不同。",
-  "Open this page with serve.py: a browser does not let a page read files from the disk. In a terminal, in the folder of the kit: python web/serve.py": "请用 serve.py 打开此页面：浏览器不允许页面直接读取磁盘上的文件。请在终端中进入部署包文件夹并运行：python web/serve.py",
   "Something unexpected went wrong: {reason}": "发生了意外错误：{reason}",
 };
 
