@@ -3,7 +3,8 @@
 import http.client
 import json
 import re
-from dataclasses import replace
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,8 @@ def test_where_the_runtime_cannot_be_fetched_there_is_no_kit(tmp_path, finish, m
     with pytest.raises(ToolError, match="could not be fetched"):
         make_kit_here(job, "onnx_fp16", tmp_path / "kits", has_web_runtime=True)
     assert not (tmp_path / "kits").exists()
-    arrays, _ = finish(replace(NETS["arrays"].job(tmp_path, name="a", targets=("onnx_fp16",))), tmp_path / "arrays")
+    (tmp_path / "other").mkdir()
+    arrays, _ = finish(NETS["arrays"].job(tmp_path / "other", targets=("onnx_fp16",)), tmp_path / "arrays")
     assert make_kit_here(arrays, "onnx_fp16", tmp_path / "kits", has_web_runtime=True).folder.is_dir()
 
 
@@ -137,15 +139,13 @@ def test_the_server_gives_the_kit_to_this_computer_and_nothing_else(kits):
             assert answer.status == 200 and answer.headers["Content-Type"].startswith(kind)
             assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
             assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
-        for path in ("/examples/", "/../", "/%2e%2e/%2e%2e/", "/nothing", "/web/"):
-            assert ask(address, path).status in (404, 200) and (path == "/web/" or ask(address, path).status == 404)
+        assert ask(address, "/web/").status == 200
+        for path in ("/examples/", "/../", "/%2e%2e/%2e%2e/etc/passwd", "/nothing"):
+            assert ask(address, path).status == 404
         assert ask(address, "/web/index.html", Host="evil.example:80").status == 403
 
 
 def test_a_port_that_cannot_be_used_is_told(kits):
-    import subprocess
-    import sys
-
     program = str(Path(kits["onnx_fp16"]) / "web" / "serve.py")
     done = subprocess.run([sys.executable, program, "--no-browser", "--port", "99999"], capture_output=True, text=True)
     assert done.returncode == 1 and "Traceback" not in done.stderr and "99999" in done.stderr
