@@ -8,7 +8,7 @@ const CHINESE = {
   "The model took {time} ms, on one thread of this browser.": "模型运行用时 {time} 毫秒，使用本浏览器的一个线程。",
   "Choose a picture": "选择图片",
   "or drop one here": "或拖放到此处",
-  "Nothing leaves this computer: the model runs in this browser.": "任何数据都不会离开这台设备：模型就在此浏览器中运行。",
+  "The picture stays on this device: the model runs in this browser.": "图片不会离开这台设备：模型就在此浏览器中运行。",
   "Examples": "样例",
   "Check the examples": "检查样例",
   "This kit has no examples: there were no test pictures when it was made. Try it on your own.": "此部署包没有样例：制作时没有测试图片。请用您自己的图片试一试。",
