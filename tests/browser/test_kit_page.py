@@ -14,6 +14,7 @@ from web_server import serving
 from core.common.errors import EdgePressError
 from core.common.progress import silent
 from core.kit.make import make_kit_here
+from core.kit.web import TEMPLATES
 from core.queue.job_folder import JobFolder
 from core.runner import run_job
 from core.setup import web_runtime
@@ -187,13 +188,13 @@ def test_opened_from_the_disk_it_says_how_to_start_it(page, kits):
         assert "python web/serve.py" in (kits("classification") / name).read_text(encoding="utf-8")
 
 
-def test_the_policy_of_the_page_allows_its_own_server_only(kits):
-    text = (kits("classification") / "web" / "index.html").read_text(encoding="utf-8")
+def test_the_policy_of_the_page_allows_its_own_server_only():
+    text = (TEMPLATES / "index.html").read_text(encoding="utf-8")
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'" and rules["connect-src"] == "'self'"
     sources = {source for rule in rules.values() for source in rule.split()}
     assert sources <= {"'none'", "'self'", "'wasm-unsafe-eval'", "blob:"}
-    for path in (kits("classification") / "web").glob("*.*"):
+    for path in TEMPLATES.glob("*.*"):
         found = re.findall(r"https?://[^\s\"')]+", path.read_text(encoding="utf-8"))
         assert set(found) <= {"http://www.w3.org/2000/svg", "http://{HOST}:{server.server_address[1]}/"}, path.name

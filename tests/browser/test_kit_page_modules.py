@@ -185,7 +185,7 @@ def assert_same_mask(expected, found):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{type(case.head).__name__}, {case.name}")
 def test_every_head_finds_the_core_s_objects(modules, case):
-    for seed in range(3):
+    for seed in range(2 if case.masks else 3):
         outputs = case.outputs(np.random.default_rng(seed))
         task_class = InstanceSegmentation if case.masks else (Detection, Pose)[seed % 2]
         score = (0.1, 0.5)[seed % 2]
