@@ -191,7 +191,7 @@ def test_every_head_finds_the_core_s_objects(modules, case):
         score = (0.1, 0.5)[seed % 2]
         head = replace(case.head, nms_iou=(0.45, None, 0.7)[seed])
         task = task_class(head, class_names=("cat", "dog"), options=TaskOptions(score=score), reason=REASON)
-        options = {"size": case.size, "fit": FITS[seed + 1], "labels": ("cat", "dog"), "is_drawn": seed == 0}
+        options = {"size": case.size, "fit": FITS[seed + 1], "labels": ("cat", "dog"), "is_drawn": seed == 1}
         found = check(modules, "task_objects", task, outputs, **options)
         if score == 0.1 and case.name != "masks and points":
             assert found["objects"]
