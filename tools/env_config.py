@@ -6,12 +6,14 @@
     python tools/env_config.py --remove-openmmlab   remove that environment again
     python tools/env_config.py --arm                fetch the emulated ARM processor as well (Linux)
     python tools/env_config.py --remove-arm         remove it again
+    python tools/env_config.py --web                fetch the runtime of web pages in deployment kits as well
+    python tools/env_config.py --remove-web         remove it again
     python tools/env_config.py --wheels DIR         install from a folder of wheels instead of the internet
     python tools/env_config.py --json               the result as JSON, for other programs
 
 Exit codes:
 
-    0    every needed part is ready (with --openmmlab or --arm, that as well)
+    0    every needed part is ready (with --openmmlab, --arm or --web, that as well)
     1    a needed part is missing or broken
     2    the command line, or the folder of wheels, cannot be used
     3    installing or removing was tried and did not succeed; the reason is printed
@@ -53,7 +55,7 @@ from core.common.interrupt import STOPPED, raise_when_interrupted
 from core.common.progress import Progress, silent
 from core.common.text import say
 from core.common.unexpected_errors import as_readable_error
-from core.setup import arm, environment, openmmlab, own_python, toolchain
+from core.setup import arm, environment, openmmlab, own_python, toolchain, web_runtime
 from core.setup.console_progress import console_progress
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,7 +96,8 @@ def _prepare_own_python(options: argparse.Namespace, console: Console) -> EdgePr
         Why that did not work; it is printed already.
     """
     own, plan = environment.Environment(ROOT), environment.InstallPlan(environment.RUN, options.wheels)
-    if options.check or options.remove_openmmlab or options.remove_arm or environment.is_ready(own, plan):
+    is_removal = options.remove_openmmlab or options.remove_arm or options.remove_web
+    if options.check or is_removal or environment.is_ready(own, plan):
         return None
     try:
         environment.prepare(own, plan, progress=_progress(options, console))
@@ -111,6 +114,7 @@ def _report(options: argparse.Namespace, console: Console, error: EdgePressError
         *toolchain.check(),
         toolchain.openmmlab(is_wanted=options.openmmlab),
         *([] if emulated_arm is None else [emulated_arm]),
+        toolchain.web_pages(is_wanted=options.web),
     )
     code = _code(components, error)
     if options.json:
@@ -132,10 +136,14 @@ def _repair(options: argparse.Namespace, console: Console) -> EdgePressError | N
         steps = [openmmlab.remove]
     if options.remove_arm:
         steps = [arm.remove]
+    if options.remove_web:
+        steps = [web_runtime.remove]
     if options.openmmlab:
         steps.append(lambda: openmmlab.create(progress, wheels=options.wheels))
     if options.arm:
         steps.append(lambda: arm.create(progress, wheels=options.wheels))
+    if options.web:
+        steps.append(lambda: web_runtime.create(progress, wheels=options.wheels))
     errors = []
     for step in steps:
         try:
@@ -176,6 +184,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         help="fetch an emulated ARM processor too (Linux; 250 MB), for --check-arm of export_quantize.py; with "
         "--check: count it as needed",
     )
+    kind.add_argument("--remove-web", action="store_true", help="remove the runtime of web pages")
+    parser.add_argument(
+        "--web",
+        action="store_true",
+        help="fetch onnxruntime-web too, which the web pages of deployment kits run with (33 MB; with --wheels from "
+        f"the file in DIR that npm pack {web_runtime.PACKAGE} writes); with --check: count it as needed",
+    )
     parser.add_argument(
         "--wheels",
         type=Path,
@@ -190,6 +205,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error("--openmmlab and --remove-openmmlab exclude each other")
     if options.arm and options.remove_arm:
         parser.error("--arm and --remove-arm exclude each other")
+    if options.web and options.remove_web:
+        parser.error("--web and --remove-web exclude each other")
     return options
 
 

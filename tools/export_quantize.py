@@ -91,7 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         job_id, is_checked = _run(options)
         data = JobStore(home()).report(job_id)
         report = read_report(data)
-        has_kits = options.kit is None or make_kits(job_id, report, real_path(options.kit))
+        has_kits = options.kit is None or make_kits(
+            job_id, report, real_path(options.kit), has_web_runtime=options.kit_web
+        )
     except KeyboardInterrupt:
         Console(sys.stderr).print(say("Stopped."))
         return STOPPED
@@ -173,7 +175,13 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="also make a deployment kit of each file in this folder, as a folder and a zip: the file, what it must be "
-        "fed with, three examples, and a program that gives the same answers",
+        "fed with, three examples, and a program that gives the same answers; for pictures and ONNX a web page too",
+    )
+    parser.add_argument(
+        "--kit-web",
+        action="store_true",
+        help="with --kit: put onnxruntime-web into the kits, which their web pages run with (14 MB each; 33 MB are "
+        "downloaded once)",
     )
     parser.add_argument(
         "--ncnn-tools",
@@ -329,6 +337,11 @@ def _job(options: argparse.Namespace) -> Job:
 
 def _check_paths(options: argparse.Namespace) -> None:
     """Before anything looks at them."""
+    if options.kit_web and options.kit is None:
+        raise OptionError(
+            say("--kit-web says what goes into a kit, but no kit is asked for."),
+            next_step=say("Give --kit with a folder too."),
+        )
     results = (options.json, options.report, options.kit)
     paths = (options.model, options.onnx, *_folders(options), options.out, *results, options.class_names)
     for path in (*paths, options.ncnn_tools):

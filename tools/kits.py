@@ -16,13 +16,14 @@ from core.report.schema import Report
 from tools.console import JobProgress, ToolConsole
 
 
-def make_kits(job_id: str, report: Report, out: Path) -> bool:
+def make_kits(job_id: str, report: Report, out: Path, *, has_web_runtime: bool) -> bool:
     """Make them, and print where they are.
 
     Args:
         job_id: of the job, which is done.
         report: of the job.
         out: folder for the kits.
+        has_web_runtime: whether onnxruntime-web goes into those that have a web page.
 
     Returns:
         Whether all could be made; an error of one, which is printed, does not cost the others.
@@ -33,7 +34,7 @@ def make_kits(job_id: str, report: Report, out: Path) -> bool:
         try:
             with JobProgress(ToolConsole(sys.stderr)) as progress:
                 share = portion(progress.update, number / len(outcomes), (number + 1) / len(outcomes))
-                paths = make_kit(folder, outcome.target, out, progress=share)
+                paths = make_kit(folder, outcome.target, out, has_web_runtime, progress=share)
         except Cancelled:
             raise
         except EdgePressError as error:

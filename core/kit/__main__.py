@@ -12,8 +12,9 @@ from core.process.lifecycle import exit_immediately
 from core.process.subprocess_entry import serve
 
 
-def _make(folder: str, target: str, out: str, token: str, progress: Progress) -> str:
-    return make_kit_here(Path(folder), target, Path(out), progress, token=token).folder.name
+def _make(folder: str, target: str, out: str, has_web_runtime: bool, token: str, progress: Progress) -> str:
+    made = make_kit_here(Path(folder), target, Path(out), progress, has_web_runtime=has_web_runtime, token=token)
+    return made.folder.name
 
 
 if __name__ == "__main__":

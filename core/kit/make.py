@@ -31,30 +31,30 @@ from core.kit.names import (
     PYTHON,
     SETTINGS,
     kit_name,
-    one_line,
     portable_name,
 )
 from core.kit.program import modules_of, requirements_of
 from core.kit.readme import Facts, readme, readme_name
-from core.kit.settings import settings_of
+from core.kit.settings import labels_of, settings_of
+from core.kit.web import page_files, write_page
 from core.kit.write import KitPaths, clean_up, new_token, write_kit
 from core.process.subprocess_call import call_in_subprocess, never_cancelled
 from core.queue.job_folder import JobFolder
 from core.report.schema import OutcomeEntry, Report, read_report
 from core.runner import open_context, recognize_task
+from core.setup import web_runtime
 from core.targets import TARGET_IDS, target_by_id
-from core.tasks.base import AnyTask
-from core.tasks.text import TextRecognition
 
 _TIMEOUT = 3600.0
-_READ, _RUN = 0.4, 0.9
-"""Fractions of the progress bar when the model is known, and when the examples have run."""
+_READ, _RUN, _FETCHED = 0.3, 0.7, 0.9
+"""Fractions of the progress bar when the model is known, when the examples have run, and when all parts are there."""
 
 
 def make_kit(
     folder: Path,
     target: TargetId,
     out: Path,
+    has_web_runtime: bool = False,
     *,
     progress: Progress = silent,
     cancelled: Callable[[], bool] = never_cancelled,
@@ -65,6 +65,7 @@ def make_kit(
         folder: of the job, which is done.
         target: whose file it is for.
         out: where the kit's folder and its zip are put.
+        has_web_runtime: whether onnxruntime-web goes into the kit's web page; it is fetched where it is not there yet.
         progress: called at every step.
         cancelled: polled ten times a second; once it returns true, nothing is left.
 
@@ -76,7 +77,13 @@ def make_kit(
     try:
         name = call_in_subprocess(
             "make",
-            {"folder": str(folder), "target": target, "out": str(out), "token": token},
+            {
+                "folder": str(folder),
+                "target": target,
+                "out": str(out),
+                "has_web_runtime": has_web_runtime,
+                "token": token,
+            },
             timeout=_TIMEOUT,
             command=[sys.executable, "-m", "core.kit"],
             progress=progress,
@@ -88,7 +95,13 @@ def make_kit(
 
 
 def make_kit_here(
-    folder: Path, target: TargetId, out: Path, progress: Progress = silent, *, token: str = ""
+    folder: Path,
+    target: TargetId,
+    out: Path,
+    progress: Progress = silent,
+    *,
+    has_web_runtime: bool = False,
+    token: str = "",
 ) -> KitPaths:
     """Make a kit in this process, which the model's runtime may crash.
 
@@ -96,6 +109,7 @@ def make_kit_here(
         InputError: the job, its source, its samples or the file cannot be read any more.
         ConversionError: the file does not run, or is replaced meanwhile, or the disk is full.
         OptionError: something else has the kit's name.
+        ToolError: onnxruntime-web is asked for, and could not be fetched.
     """
     job_folder = JobFolder(folder)
     report, job = _report(job_folder), job_folder.job()
@@ -115,10 +129,14 @@ def make_kit_here(
         )
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    progress(_RUN, say("Writing the kit"))
+    page = page_files(settings)
+    has_web_runtime = has_web_runtime and bool(page)
+    if has_web_runtime:
+        web_runtime.create(portion(progress, _RUN, _FETCHED))
+    progress(_FETCHED, say("Writing the kit"))
     paths = KitPaths.of(out, kit_name(target, artifact.files))
     names = [f"example_{number}{one.file.suffix.lower()}" for number, one in enumerate(examples, 1)]
-    facts = Facts(outcome, report, task, settings, labels, names)
+    facts = Facts(outcome, report, task, settings, labels, names, page, has_web_runtime)
 
     def fill(made: Path) -> None:
         _fill(made, artifact, facts, examples)
@@ -134,12 +152,6 @@ def make_kit_here(
 def kit_paths(outcome: OutcomeEntry, out: Path) -> KitPaths:
     """Where the kit of a file lies, if it was made."""
     return KitPaths.of(out, kit_name(outcome.target, outcome.files))
-
-
-def labels_of(task: AnyTask) -> tuple[str, ...]:
-    """Names of the classes, or the characters of a reader, by index; empty where they are unknown."""
-    names = task.characters if isinstance(task, TextRecognition) else task.class_names
-    return tuple(map(one_line, names))
 
 
 def _report(job_folder: JobFolder) -> Report:
@@ -201,6 +213,8 @@ def _fill(made: Path, artifact: Artifact, facts: Facts, examples: Sequence[Examp
         cpp_program.write_program(made / CPP, facts.settings)
     if android_project.has_project(facts.settings):
         android_project.write_project(made / ANDROID)
+    if facts.page:
+        write_page(made, facts.page, has_runtime=facts.has_web_runtime)
     _fill_readmes(made, facts)
 
 

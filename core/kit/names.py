@@ -13,7 +13,7 @@ from core.targets.base import Target
 
 SETTINGS, LABELS, EXPECTED = "preprocessing.json", "labels.txt", "expected.json"
 POST_PROCESSING = "post_processing.onnx"
-EXAMPLES, PYTHON, CPP, ANDROID = "examples", "python", "cpp", "android"
+EXAMPLES, PYTHON, CPP, ANDROID, WEB = "examples", "python", "cpp", "android", "web"
 
 _IMPOSSIBLE = re.compile(r'[<>:"/\\|?*]')
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{digit}" for port in ("COM", "LPT") for digit in range(10))}

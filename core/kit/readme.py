@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.common.percent import percent
@@ -14,10 +15,12 @@ from core.job.comparison import Latency
 from core.kit.android_project import has_project
 from core.kit.cpp_program import has_program
 from core.kit.markdown import code, plain
-from core.kit.names import ANDROID, CPP, EXPECTED, LABELS, POST_PROCESSING, PYTHON, SETTINGS
+from core.kit.names import ANDROID, CPP, EXPECTED, LABELS, POST_PROCESSING, PYTHON, SETTINGS, WEB
+from core.kit.web import RUNTIME
 from core.preprocessing import CROP_SHARE
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report
 from core.report.wording import AGREEMENT_TITLES, TRUTH_TITLES, difference, with_interval
+from core.setup import web_runtime
 from core.targets import target_by_id
 from core.tasks.base import TASK_TITLES, AnyTask
 
@@ -43,6 +46,11 @@ class Facts:
     examples: Sequence[str]
     """Names of the example files."""
 
+    page: Sequence[Path] = ()
+    """Files of the web page; none where there is no page for this model."""
+
+    has_web_runtime: bool = False
+
 
 def readme_name(language: Language) -> str:
     """README.md in English, README.zh.md in Chinese."""
@@ -54,6 +62,7 @@ def readme(facts: Facts, language: Language) -> str:
     sections = (
         (None, _beginning(facts)),
         (say("Try it out"), _try_out(facts)),
+        (say("The web page"), _web_page(facts)),
         (say("What to expect"), _expectations(facts)),
         (say("What goes in"), _inputs(facts)),
         (say("What comes out"), _outputs(facts)),
@@ -144,6 +153,55 @@ def _try_out(facts: Facts) -> _Lines:
             "it the whole picture is taken.",
             box=code("--box x1,y1,x2,y2"),
         )
+
+
+def _web_page(facts: Facts) -> _Lines:
+    if not facts.page:
+        return
+    yield say(
+        "{folder} is a page that does the same in a browser, on a computer or a phone: choose a picture and see the "
+        "answer. Nothing is sent anywhere. Start it in this folder, with any Python 3 and nothing installed:",
+        folder=code(WEB),
+    )
+    yield ""
+    yield "```"
+    yield f"python {WEB}/serve.py"
+    yield "```"
+    yield ""
+    if not facts.has_web_runtime:
+        yield from _missing_runtime()
+    yield say(
+        "A browser does not let a page read files from the disk, hence this small server, which only this computer can "
+        "open. For others to use the page, put this whole folder on a web server with HTTPS. The headers that {file} "
+        "sends let the page use several processor cores; it works without them too.",
+        file=code(f"{WEB}/serve.py"),
+    )
+    yield ""
+    yield say(
+        "The page runs the file with onnxruntime-web in WebAssembly, which takes several times as long as {program}. "
+        "It reads the kinds of pictures that the browser knows, in most of them no TIFF.",
+        program=code("python/run.py"),
+    )
+
+
+def _missing_runtime() -> _Lines:
+    where = f"{WEB}/{RUNTIME}"
+    yield say(
+        "It needs onnxruntime-web first, which is not in this kit. Put these files of its folder {dist} into {folder}:",
+        dist=code("dist"),
+        folder=code(where),
+    )
+    yield ""
+    for name in web_runtime.FILES:
+        yield f"- {code(name)}"
+    yield ""
+    yield say(
+        "{pack} fetches the package; unpack the file that it writes. Or let EdgePress put them in: with the button on "
+        "the page of results, or with {option}.",
+        pack=code(f"npm pack {web_runtime.PACKAGE}"),
+        option=code("--kit-web"),
+    )
+    yield ""
 
 
 def _packages(settings: Mapping[str, Any]) -> str:
@@ -354,6 +412,8 @@ def _files(facts: Facts) -> _Lines:
             )
         )
     yield _item(say("{folder}: the program; plain Python, to be read, changed and rewritten.", folder=code(PYTHON)))
+    if facts.page:
+        yield _item(say("{folder}: the web page; plain JavaScript, likewise.", folder=code(WEB)))
     yield from map(_item, _other_programs(facts.settings))
 
 
@@ -371,6 +431,10 @@ def _other_programs(settings: Mapping[str, Any]) -> Iterator[Text]:
 
 
 def _notes(facts: Facts) -> _Lines:
+    if facts.settings["model"]["runtime"] == "onnx" and not facts.page:
+        yield _item(
+            say("This kit has no web page: a page knows models that take pictures, and whose answers it can draw.")
+        )
     for note in facts.outcome.words.notes:
         yield _item(_escaped(note))
 

@@ -15,12 +15,13 @@ from core.inputs.arrays import read_arrays
 from core.inputs.object_crops import MAX_SIDE, PADDING
 from core.job.outcome import Artifact
 from core.job.task_name import TaskName
-from core.kit.names import POST_PROCESSING, portable_name
+from core.kit.names import LABELS, POST_PROCESSING, one_line, portable_name
 from core.ncnn.model import NcnnModel
 from core.onnx_model.source import TensorInfo
 from core.preprocessing import CROP_SHARE, PAD_GREY
 from core.runtimes.predictor import Feeds, Tensor
 from core.tasks.base import AnyTask
+from core.tasks.text import TextRecognition
 
 FORMAT = 1
 """Raised when an earlier program could misread the data; new keys need no new number."""
@@ -63,8 +64,15 @@ def settings_of(artifact: Artifact, context: ConversionContext, task: AnyTask) -
         "picture": _picture(context),
         "object_crop": _object_crop(context, task),
         "fixed_inputs": [_fixed(name, tensor) for name, tensor in fixed_inputs_of(context).items()],
+        "labels": LABELS if labels_of(task) else None,
         "task": {"name": task.name, "module": _MODULES[task.name], **task.decoder},
     }
+
+
+def labels_of(task: AnyTask) -> tuple[str, ...]:
+    """Names of the classes, or the characters of a reader, by index; empty where they are unknown."""
+    names = task.characters if isinstance(task, TextRecognition) else task.class_names
+    return tuple(map(one_line, names))
 
 
 def fixed_inputs_of(context: ConversionContext) -> Feeds:

@@ -19,7 +19,7 @@ from core.common.paths import PROJECT_ROOT
 from core.common.progress import Progress, portion, silent
 from core.common.text import Text, say
 from core.pnnx.program import find_pnnx
-from core.setup import arm, installer
+from core.setup import arm, installer, web_runtime
 from core.setup import openmmlab as openmmlab_environment
 from core.setup.command import run_captured
 from core.setup.computer import unsupported_python, untested_python
@@ -90,6 +90,12 @@ _PACKAGES: tuple[_Package, ...] = (
 _OPENMMLAB: Mapping[str, ComponentStatus] = {"ready": "ready", "absent": "missing", "unfinished": "broken"}
 
 _ARM: Mapping[arm.ArmStatus, ComponentStatus] = {"ready": "ready", "absent": "missing", "outdated": "broken"}
+
+_WEB: Mapping[web_runtime.WebRuntimeStatus, ComponentStatus] = {
+    "ready": "ready",
+    "absent": "missing",
+    "outdated": "broken",
+}
 
 _OFFICIAL_TOOLS = ("ncnn2table", "ncnn2int8")
 
@@ -178,6 +184,27 @@ def emulated_arm(*, is_wanted: bool = False) -> Component | None:
     }
     purpose = say("trying files on ARM without a board")
     return Component("arm", "ARM emulator", None, purpose, status, notes[status], optional=not is_wanted)
+
+
+def web_pages(*, is_wanted: bool = False) -> Component:
+    """The runtime of web pages in deployment kits, which EdgePress is complete without.
+
+    Args:
+        is_wanted: whether it counts as needed all the same.
+    """
+    status: ComponentStatus = _WEB[web_runtime.status()]
+    notes: Mapping[ComponentStatus, Text] = {
+        "ready": say("{size} MB in {folder}", size=web_runtime.SIZE_MB, folder=str(web_runtime.folder())),
+        "missing": say("Make it with: {command}", command=web_runtime.COMMAND),
+        "broken": say(
+            "It was made for another version of EdgePress. Renew it with: {command}", command=web_runtime.COMMAND
+        ),
+    }
+    version = web_runtime.VERSION if status == "ready" else None
+    purpose = say("web pages in deployment kits")
+    return Component(
+        "onnxruntime-web", "onnxruntime-web", version, purpose, status, notes[status], optional=not is_wanted
+    )
 
 
 def _keys(components: Iterable[Component], status: ComponentStatus) -> list[str]:

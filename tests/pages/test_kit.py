@@ -13,6 +13,7 @@ from page_reading import page_text
 from core.common.errors import Cancelled, ConversionError
 from core.common.text import say
 from core.process import messages
+from core.setup import web_runtime
 from pages.parts.results.kit import KIT
 
 
@@ -53,10 +54,25 @@ def test_the_kit_is_made_and_then_offered_with_where_it_lies(opened, done, model
     assert KIT.status.error is None
     kit = model.parent / "net_1_fp16_kit"
     assert (kit / "python" / "run.py").is_file() and zipfile.is_zipfile(kit.with_name("net_1_fp16_kit.zip"))
-    assert keys(app) == ["kit-onnx_quan_dy"] and len(links(app)) == 1
+    assert keys(app) == ["kit-web-onnx_fp16", "kit-onnx_quan_dy"] and len(links(app)) == 1
     assert "It also lies in" in page_text(app) and "net_1_fp16_kit" in page_text(app).replace("\\", "")
     KIT.forget()  # as after a restart of the app
     assert len(links(opened("results"))) == 1
+
+
+def test_its_web_page_gets_the_runtime_on_demand(opened, done, model, monkeypatch):
+    app = finish(press(opened("results"), "kit-onnx_fp16"))
+    kit, started = model.parent / "net_1_fp16_kit", []
+
+    def work(folder, target, out, has_web_runtime, *, progress, cancelled):
+        started.append((target, out, has_web_runtime))
+        for name in web_runtime.FILES:
+            (kit / "web" / "runtime" / name).touch()
+
+    monkeypatch.setattr(KIT, "_work", work)
+    app = finish(press(app, "kit-web-onnx_fp16"))
+    assert started == [("onnx_fp16", model.parent, True)]
+    assert keys(app) == ["kit-onnx_quan_dy"] and len(links(app)) == 1
 
 
 def test_a_file_that_changed_since_needs_a_new_kit(opened, done, model):

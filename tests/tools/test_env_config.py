@@ -10,7 +10,7 @@ import pytest
 from copies import copy_into
 from core.common.errors import ToolError
 from core.common.text import say
-from core.setup import arm, openmmlab, toolchain
+from core.setup import arm, openmmlab, toolchain, web_runtime
 
 TOOL = Path(__file__).parents[2] / "tools" / "env_config.py"
 FULL = ToolError(say("The disk is full."), next_step=say("Done."))
@@ -115,6 +115,20 @@ def test_it_is_fetched_and_removed_on_demand(env_config, all_there, monkeypatch,
     assert calls == [("create", tmp_path), ("remove",)]
 
 
+def test_the_runtime_of_web_pages_comes_and_goes_on_demand(env_config, all_there, monkeypatch, tmp_path, capsys):
+    calls = []
+    monkeypatch.setattr(web_runtime, "status", lambda: "absent")
+    assert env_config.main(["--check"]) == 0
+    assert "web pages in deployment kits" in capsys.readouterr().out
+    assert env_config.main(["--check", "--web"]) == 1
+    monkeypatch.setattr(web_runtime, "status", lambda: "ready")
+    monkeypatch.setattr(web_runtime, "create", lambda _, wheels: calls.append(("create", wheels)))
+    monkeypatch.setattr(web_runtime, "remove", lambda: calls.append(("remove",)))
+    assert env_config.main(["--web", "--wheels", str(tmp_path)]) == 0
+    assert env_config.main(["--remove-web"]) == 0
+    assert calls == [("create", tmp_path), ("remove",)]
+
+
 def test_check_installs_nothing(env_config, all_there, monkeypatch):
     monkeypatch.setattr(toolchain, "check", lambda: (component("missing"),))
     assert env_config.main(["--check"]) == 1
@@ -172,6 +186,7 @@ def test_ctrl_c_ends_it_without_a_traceback(env_config, all_there, monkeypatch, 
     [
         ["--remove-openmmlab", "--openmmlab"],
         ["--arm", "--remove-arm"],
+        ["--web", "--remove-web"],
         ["--check", "--remove-openmmlab"],
         ["--no-such-option"],
     ],

@@ -264,6 +264,11 @@ def test_kits_are_made_beside_the_files_and_their_programs_give_the_expected_ans
         assert checked.returncode == 0 and "All 3 answers are as expected." in checked.stdout
 
 
+def test_the_runtime_of_a_web_page_is_for_kits_only(run):
+    done = run("net.onnx", "--images", "images", "--type", "onnx_fp16", "--kit-web", *SETTINGS)
+    assert done.returncode == 2 and "no kit is asked for" in done.stderr
+
+
 def test_a_kit_that_cannot_be_made_costs_no_file_but_the_exit_code(run, tmp_path):
     foreign = tmp_path / "kits" / "net_fp16_kit"
     foreign.mkdir(parents=True)
