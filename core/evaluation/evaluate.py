@@ -15,6 +15,7 @@ from core.common.text import Text, say
 from core.common.unexpected_errors import as_conversion_error
 from core.conversion.context import ConversionContext
 from core.evaluation.first_run import try_first_run
+from core.evaluation.graph_links import graph_links
 from core.evaluation.latency import measure_latency
 from core.evaluation.layer_errors import measure_layers
 from core.evaluation.paired_comparison import Candidate, Metrics, SampleResult, run_paired
@@ -24,6 +25,7 @@ from core.inputs.samples import Sample
 from core.isolation.predictor import end_helper
 from core.job.comparison import Comparison, Latency, LayerDifference, TruthFigure
 from core.job.crashes import AtTarget
+from core.job.graph_links import GraphLinks
 from core.job.outcome import Artifact
 from core.job.target_id import FileId, TargetId, file_id
 from core.metrics.similarity import least_cosine_through
@@ -31,6 +33,7 @@ from core.onnx_model.boundary import SELECTING
 from core.onnx_model.source import Source
 from core.runtimes.source import open_source
 from core.targets.base import Target
+from core.targets.ncnn_target import NCNN
 from core.tasks.base import AnyTask, Budget, TruthMetric
 
 _COMPARED, _LAYERS = 0.7, 0.8
@@ -95,6 +98,9 @@ class Evaluation:
 
     normalized_cosine: float = 1.0
     """Of the normalised source with the source, where that was dequantised: no file made of it can be closer."""
+
+    links: GraphLinks | None = None
+    """By which layers of the source are found in the graphs of the files; None where that is not known."""
 
     def verify(self, target: Target, number: int = 0) -> tuple[Comparison, tuple[Text, ...]]:
         """The measurements of one file, with warnings about them.
@@ -187,6 +193,8 @@ def evaluate(
     progress(_COMPARED, say("Comparing layer by layer"))
     chosen = [(one.target, one.artifact) for one in remaining if not one.number]
     layers = {} if one_at_a_time else measure_layers(chosen, context)
+    has_ncnn = any(target.format == NCNN for target, _ in chosen)
+    links = None if one_at_a_time else graph_links(context, has_ncnn=has_ncnn)
     release_freed_memory()
     latencies = _measure_latencies(remaining, candidates, context, at_target, portion(progress, _LAYERS, 1.0))
     return Evaluation(
@@ -202,6 +210,7 @@ def evaluate(
         read=comparable_outputs(metrics, context.source),
         notes=tuple(_notes_on_samples(metrics)) if context.has_test_samples else (),
         normalized_cosine=context.normalized.cosine if artifacts else 1.0,
+        links=links,
     )
 
 
