@@ -9,8 +9,7 @@ import streamlit as st
 
 from core.common.errors import EdgePressError
 from core.netron import Place
-from core.report.graph_guide import graph_guide, measured_layers
-from core.report.schema import LayerEntry, Report
+from core.report.graph_guide import graph_guide
 from pages.parts.graphs.graph_frame import ORIGINAL, ShownGraph, graphs_of, show_graph
 from pages.parts.graphs.layer_finder import find_layer, shortened
 from pages.parts.widgets.error_message import show_error
@@ -98,10 +97,9 @@ def _choose_graphs(graphs: Mapping[str, ShownGraph], job_id: str, *, sides: int)
 def _choose_node(done: Done, graph: ShownGraph) -> str:
     """The name of what is selected; nothing where nothing is."""
     asked = st.query_params.get("node", "")
-    layers = graph_guide(done.report, graph.target).layers
-    found = find_layer(
-        layers, _measured(done.report, graph), key=f"graph-layer-{done.id}-{_short(asked)}", chosen=asked
-    )
+    layers = graph_guide(done.report, graph.file).layers
+    measured = {} if graph.file is None else {layer.name: layer for layer in graph.file.layers}
+    found = find_layer(layers, measured, key=f"graph-layer-{done.id}-{_short(asked)}", chosen=asked)
     is_layer = asked in {layer.name for layer in layers}
     with st.container():
         if asked and not is_layer:
@@ -112,11 +110,6 @@ def _choose_node(done: Done, graph: ShownGraph) -> str:
 def _short(name: str) -> str:
     """For the key of a widget; names may be of any length."""
     return hashlib.sha256(name.encode()).hexdigest()[:8]
-
-
-def _measured(report: Report, graph: ShownGraph) -> dict[str, LayerEntry]:
-    outcome = next((one for one in report.converted if one.target == graph.target), None)
-    return {} if outcome is None else {layer.name: layer for layer in measured_layers(outcome)}
 
 
 _page()

@@ -27,7 +27,7 @@ from core.job.comparison import Comparison, Latency, LayerDifference, TruthFigur
 from core.job.crashes import AtTarget
 from core.job.graph_links import GraphLinks
 from core.job.outcome import Artifact
-from core.job.target_id import FileId, TargetId, file_id
+from core.job.target_id import FileId, file_id
 from core.metrics.similarity import least_cosine_through
 from core.onnx_model.boundary import SELECTING
 from core.onnx_model.source import Source
@@ -38,6 +38,9 @@ from core.tasks.base import AnyTask, Budget, TruthMetric
 
 _COMPARED, _LAYERS = 0.7, 0.8
 """Shares of the progress bar when the outputs are compared, and when the layers are; the rest is for the latency."""
+
+_OTHERS_SECONDS = 10.0
+"""Time for the layers of all files that may take the place of the chosen ones."""
 
 _SAMPLES_BETWEEN_RELEASES = 8
 """Samples after which memory that was freed goes back to the system; after each one of the first, too."""
@@ -80,8 +83,7 @@ class Evaluation:
     candidates: Mapping[FileId, Candidate]
     source_truth: TruthMetric[Any] | None
     latencies: Mapping[FileId, Latency]
-    layers: Mapping[TargetId, tuple[LayerDifference, ...]]
-    """Of the chosen files."""
+    layers: Mapping[FileId, tuple[LayerDifference, ...]]
 
     task: AnyTask
     budget: Budget
@@ -191,9 +193,8 @@ def evaluate(
 
     remaining = [one for one in files if candidates[one.id].error is None]
     progress(_COMPARED, say("Comparing layer by layer"))
-    chosen = [(one.target, one.artifact) for one in remaining if not one.number]
-    layers = {} if one_at_a_time else measure_layers(chosen, context)
-    has_ncnn = any(target.format == NCNN for target, _ in chosen)
+    layers = {} if one_at_a_time else _measure_all_layers(remaining, context)
+    has_ncnn = any(one.target.format == NCNN for one in remaining)
     links = None if one_at_a_time else graph_links(context, has_ncnn=has_ncnn)
     release_freed_memory()
     latencies = _measure_latencies(remaining, candidates, context, at_target, portion(progress, _LAYERS, 1.0))
@@ -267,6 +268,18 @@ def _counted(context: ConversionContext, progress: Progress) -> Iterator[Sample]
         if index < _SAMPLES_BETWEEN_RELEASES or index % _SAMPLES_BETWEEN_RELEASES == 0:
             release_freed_memory()
         yield sample
+
+
+def _measure_all_layers(
+    files: Sequence[UnverifiedArtifact], context: ConversionContext
+) -> dict[FileId, tuple[LayerDifference, ...]]:
+    """Of the chosen files first: those that may take their places must not cost them the time for their last layers."""
+    chosen = {one.id: (one.target, one.artifact) for one in files if not one.number}
+    others = {one.id: (one.target, one.artifact) for one in files if one.number}
+    return {
+        **measure_layers(chosen, context),
+        **(measure_layers(others, context, seconds=_OTHERS_SECONDS) if others else {}),
+    }
 
 
 def _measure_latencies(

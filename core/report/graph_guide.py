@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from core.job.comparison import LayerPrecision
 from core.job.graph_links import GraphLinks
-from core.job.target_id import TargetId
-from core.report.schema import LayerEntry, OutcomeEntry, Report
+from core.report.finished_files import FinishedFile, finished_files
+from core.report.schema import Report
 from core.targets import target_by_id
 from core.targets.ncnn_target import NCNN
 
@@ -39,30 +39,18 @@ class GraphGuide:
         return self.blobs is None or bool(self.blobs)
 
 
-def graph_guide(report: Report, target: TargetId | None) -> GraphGuide:
+def graph_guide(report: Report, file: FinishedFile | None) -> GraphGuide:
     """The guide through the graph of one file.
 
     Args:
         report: of the job.
-        target: of the file; None for the source.
+        file: one of its files; None for the source.
     """
     links = report.links or GraphLinks()
-    outcome = next((one for one in report.converted if one.target == target), None)
-    measured = {} if outcome is None else {layer.name: layer for layer in measured_layers(outcome)}
-    names = dict.fromkeys([*links.layers, *measured, *_names_elsewhere(report)])
-    layers = tuple(
-        GuidedLayer(name, links.layers.get(name, ()), measured[name].precision if name in measured else None)
-        for name in names
-    )
-    is_ncnn = target is not None and target_by_id(target).format == NCNN
+    precisions = {} if file is None else {layer.name: layer.precision for layer in file.layers}
+    # Reports of earlier versions have no links: then the layers that were measured in any file.
+    elsewhere = [layer.name for one in finished_files(report) for layer in one.layers]
+    names = dict.fromkeys([*links.layers, *precisions, *elsewhere])
+    layers = tuple(GuidedLayer(name, links.layers.get(name, ()), precisions.get(name)) for name in names)
+    is_ncnn = file is not None and target_by_id(file.target).format == NCNN
     return GraphGuide(layers, links.blobs if is_ncnn else None)
-
-
-def measured_layers(outcome: OutcomeEntry) -> tuple[LayerEntry, ...]:
-    """The layers of a file of which the error was measured."""
-    return () if outcome.comparison is None else outcome.comparison.layers
-
-
-def _names_elsewhere(report: Report) -> list[str]:
-    """Reports of earlier versions have no links: then the layers that were measured in any file."""
-    return [layer.name for outcome in report.converted for layer in measured_layers(outcome)]

@@ -9,18 +9,19 @@ from pathlib import Path
 import streamlit as st
 
 from core.common.errors import EdgePressError
-from core.job.target_id import TargetId
 from core.netron import Guide, Place
+from core.report.finished_files import FinishedFile, finished_files
 from core.report.graph_guide import graph_guide
 from core.report.schema import Report
 from core.report.wording import PRECISIONS
 from core.targets import target_by_id
+from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.served_files import GRAPHS, theme
 
 ORIGINAL = ""
-"""Stands for the source where the key of a file is a target."""
+"""Stands for the source where a file has an id."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,24 @@ class ShownGraph:
     """A model whose graph can be shown."""
 
     name: str
-    file: Path
-    target: TargetId | None
+    path: Path
+    file: FinishedFile | None
     """None for the source."""
 
 
+def file_name(file: FinishedFile) -> str:
+    """How the pages call a file; those that may take the place of a published one are told apart by their sizes."""
+    title = t(target_by_id(file.target).title)
+    return title if file.is_published else f"{title} ({number_format.size(file.size_bytes)})"
+
+
 def graphs_of(report: Report) -> Mapping[str, ShownGraph]:
-    """The source, then the files; by target, or :data:`ORIGINAL`."""
-    graphs = {ORIGINAL: ShownGraph(t("Original"), report.source.path, None)}
-    for outcome in report.converted:
-        target = target_by_id(outcome.target)
-        file = next((file for file in outcome.files if file.suffix == target.format.graph_suffix), None)
-        if file is not None:
-            graphs[outcome.target] = ShownGraph(t(target.title), file, outcome.target)
-    return graphs
+    """The source, then the files; by the id of the file, or :data:`ORIGINAL`."""
+    found = {ORIGINAL: ShownGraph(t("Original"), report.source.path, None)}
+    for file in finished_files(report):
+        if file.graph is not None:
+            found[file.id] = ShownGraph(file_name(file), file.graph, file)
+    return found
 
 
 def show_graph(report: Report, graph: ShownGraph, place: Place, *, height: int) -> None:
@@ -53,11 +58,11 @@ def show_graph(report: Report, graph: ShownGraph, place: Place, *, height: int) 
         place: what is selected.
         height: in pixels.
     """
-    guide = graph_guide(report, graph.target)
+    guide = graph_guide(report, graph.file)
     # An iframe reloads when something is inserted above it: whatever comes later stands below.
     frame = st.container()
     try:
-        url = GRAPHS.url(graph.file, theme(), guide=Guide(guide, _words()), place=place)
+        url = GRAPHS.url(graph.path, theme(), guide=Guide(guide, _words()), place=place)
     except EdgePressError as exc:
         with frame:
             show_error(exc)

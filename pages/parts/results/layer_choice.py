@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.job.target_id import TargetId
-
 
 @dataclass(frozen=True)
 class ChosenLayer:
     """One layer of one file."""
 
-    target: TargetId
+    file: str
+    """Id of the file."""
+
     name: str
     request: int
     """Counts the clicks, so that the same layer can be asked for again."""
@@ -25,10 +25,16 @@ def chosen_layer(job_id: str) -> ChosenLayer | None:
     return found
 
 
-def choose_layer(job_id: str, target: TargetId, name: str) -> None:
-    """Remember a click."""
+def choose_layer(job_id: str, file: str, name: str) -> None:
+    """Remember a click.
+
+    Args:
+        job_id: of the job.
+        file: as in :class:`core.report.finished_files.FinishedFile`.
+        name: of the layer in the source.
+    """
     before = chosen_layer(job_id)
-    st.session_state[_key(job_id)] = ChosenLayer(target, name, 1 + (0 if before is None else before.request))
+    st.session_state[_key(job_id)] = ChosenLayer(file, name, 1 + (0 if before is None else before.request))
 
 
 def _key(job_id: str) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.report.graph_guide import measured_layers
-from core.report.schema import LayerEntry, OutcomeEntry
+from core.report.finished_files import FinishedFile
+from core.report.schema import LayerEntry
 from core.report.wording import PRECISIONS
-from core.targets import target_by_id
+from pages.parts.graphs.graph_frame import file_name
 from pages.parts.results.layer_choice import choose_layer
 from pages.parts.widgets.language import t
 
@@ -19,27 +19,27 @@ _NAME_WIDTH = 240
 """Of the column, in pixels: longer names are shown whole where they are clicked."""
 
 _ROWS = 10
-_HEIGHT = 420
+_HEIGHT = 390
 """Of the table in pixels, where it has more rows than that."""
 
 
-def show_layer_table(job_id: str, results: Sequence[OutcomeEntry]) -> None:
+def show_layer_table(job_id: str, files: Sequence[FinishedFile]) -> None:
     """Draw the table of one file and the choice between them; a click on a row chooses its layer.
 
     Args:
         job_id: of the job.
-        results: those of which layers were measured.
+        files: those of which layers were measured.
     """
-    targets = {result.target: result for result in results}
+    by_id = {file.id: file for file in files}
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         chosen: str = st.selectbox(
             t("Layers of"),
-            list(targets),
-            format_func=lambda target: t(target_by_id(target).title),
+            list(by_id),
+            format_func=lambda one: file_name(by_id[one]),
             key="layers-of",
             width=300,
         )
-        all_layers = list(enumerate(measured_layers(targets[chosen]), start=1))
+        all_layers = list(enumerate(by_id[chosen].layers, start=1))
         layers = _filtered(all_layers, key=f"{job_id}-{chosen}")
     if any(layer.share is not None for _, layer in all_layers):
         st.caption(
@@ -54,7 +54,7 @@ def show_layer_table(job_id: str, results: Sequence[OutcomeEntry]) -> None:
     key = f"layers-{job_id}-{chosen}-{hash(tuple(number for number, _ in layers))}"
 
     def on_click() -> None:
-        for row in st.session_state[key]["selection"]["rows"]:
+        for row, _ in st.session_state[key]["selection"]["cells"]:
             choose_layer(job_id, chosen, layers[row][1].name)
 
     columns = _columns(has_shares=any(layer.share is not None for _, layer in all_layers))
@@ -65,7 +65,7 @@ def show_layer_table(job_id: str, results: Sequence[OutcomeEntry]) -> None:
         column_order=list(columns),
         height=_HEIGHT if len(layers) > _ROWS else "content",
         on_select=on_click,
-        selection_mode="single-row",
+        selection_mode="single-cell",  # a click anywhere on a row, not on its box alone
         key=key,
     )
 

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
-from core.evaluation.layer_errors import measure_layers
+from core.evaluation import layer_errors
 from core.inputs.images import read_folder, split
 from core.job.outcome import Artifact
 from core.onnx_model.inspect import inspect
@@ -22,6 +22,10 @@ from small import PREPROCESSING, conv_net, pictures
 
 LAYERS = ["conv1", "conv2", "conv3", "fc"]
 REDUCED = ("onnx_fp16", "onnx_quan_dy", "onnx_quan_st", "ncnn_fp16", "ncnn_quan")
+
+
+def measure_layers(files, context, **limits):
+    return layer_errors.measure_layers({target.id: (target, artifact) for target, artifact in files}, context, **limits)
 
 
 @pytest.fixture(scope="module")
