@@ -15,6 +15,7 @@
     let nodes = null;
     let done = null;
     let note = null;
+    let isShowing = false;
 
     const address = () => new URLSearchParams(window.location.hash.slice(1));
     const isAlone = () => address().get('alone') === '1';
@@ -94,7 +95,18 @@
 
     const isSidebarOpen = () => document.getElementById('sidebar').style.opacity === '1';
 
+    // Whatever Netron tells of its selection meanwhile was not selected by a person: a sidebar that closes does, too. Two
+    // graphs that told each other of it would go on for ever.
     const show = (node) => {
+        isShowing = true;
+        try {
+            change(node);
+        } finally {
+            isShowing = false;
+        }
+    };
+
+    const change = (node) => {
         if (!node) {
             drawing.select(null, OWN);
         } else if (isSidebarOpen()) {
@@ -139,7 +151,7 @@
     };
 
     const onSelection = (graph, source) => {
-        if (source === OWN || graph !== drawing) {
+        if (isShowing || source === OWN || graph !== drawing) {
             return;
         }
         say('');
@@ -236,6 +248,7 @@
         const marked = layers.map((layer) => [nodes.layers.get(layer.name), layer.precision]);
         drawBadges(marked);
         drawLegend(marked);
+        document.body.dataset.edgepress = 'ready'; // for tests
     };
 
     // A graph is drawn anew when a subgraph is opened or an option of Netron's menu is changed.
