@@ -129,16 +129,14 @@ def test_hostile_names_select_their_nodes_and_stay_text(page, app, hostile_id, t
     dialogs = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     left, right = open_graphs(page, app, hostile_id, target)
-    button = right.locator(".edgepress-legend button")
-    for name in HOSTILE:
-        button.click()
-        expect(left.locator(SELECTED)).to_have_attribute("id", f"node-name-{name}", timeout=15_000)
-        expect(right.locator(SELECTED)).to_have_count(1)
-    for graph in (left, right):
-        expect(graph.locator("img[src='x'], a[href*='evil']")).to_have_count(0)
-    page.get_by_role("combobox").last.press("ArrowDown")  # a first click after one in an iframe may only focus it
+    page.get_by_role("combobox").last.click()
     expect(page.get_by_role("option")).to_have_count(len(HOSTILE))
     page.get_by_role("option").first.click()
-    expect(left.locator(SELECTED)).to_have_attribute("id", f"node-name-{HOSTILE[0]}", timeout=15_000)
+    for name in (*HOSTILE, HOSTILE[0]):
+        expect(left.locator(SELECTED)).to_have_attribute("id", f"node-name-{name}", timeout=15_000)
+        expect(right.locator(SELECTED)).to_have_count(1)
+        right.locator(".edgepress-legend button").click()  # goes on from the one that is selected
+    for graph in (left, right):
+        expect(graph.locator("img[src='x'], a[href*='evil']")).to_have_count(0)
     expect(page.locator("img[src='x'], a[href*='evil']")).to_have_count(0)
     assert dialogs == [] and outside == []
