@@ -275,5 +275,16 @@
         look();
     };
 
+    // Netron puts the focus on its graph once that is drawn; the page around it would scroll there, and lose its own.
+    const keepFocus = () => {
+        const target = document.getElementById('target');
+        target.focus = () => {
+            if (document.hasFocus()) {
+                HTMLElement.prototype.focus.call(target, { preventScroll: true });
+            }
+        };
+    };
+
+    document.addEventListener('DOMContentLoaded', keepFocus);
     window.addEventListener('load', start);
 })();

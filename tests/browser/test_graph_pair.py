@@ -87,6 +87,12 @@ def test_ncnn_layers_are_found_although_they_have_other_names(page, app, job_id,
     expect(left.locator(SELECTED)).to_have_attribute("id", "node-name-fc", timeout=15_000)
 
 
+def test_a_graph_that_is_drawn_takes_neither_the_focus_nor_the_place_of_the_page(page, app, job_id):
+    open_graphs(page, app, job_id, "onnx_fp16")
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
+    assert page.evaluate("document.activeElement.tagName") != "IFRAME"
+
+
 def test_a_node_without_counterpart_is_said_to_have_none(page, app, job_id):
     left, right = open_graphs(page, app, job_id, "onnx_fp16")
     right.locator("svg g.node", has_text="Cast").locator(".node-item").first.click()
