@@ -10,9 +10,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import html
+import json
 import re
 import secrets
+from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cache
 from importlib.util import find_spec
@@ -22,7 +25,9 @@ from urllib.parse import quote
 
 from core.common.errors import SourceError, ToolError
 from core.common.paths import ASSETS
+from core.common.serialization import to_data
 from core.common.text import say
+from core.report.graph_guide import GraphGuide
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -50,9 +55,43 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+_SCRIPT, _STYLE = (ASSETS / "netron" / name for name in ("graph-guide.js", "graph-guide.css"))
+
+_MOST_GUIDES = 32
+"""Those that were used last are kept; a view whose guide was dropped asks for the page to be opened again."""
+
 # Any other version is a "packaged" page, which sends statistics; 0.0.0 is Netron's version of a development page.
-_SELECT_NODE = ASSETS / "netron" / "select-node.js"
 _VERSION = '<meta name="version" content="0.0.0">'
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a view shows of its graph; it is in the address behind ``#``, so that a change does not load it anew."""
+
+    node: str = ""
+    """Name of the layer, node or tensor that is selected; nothing where there is none of this name."""
+
+    request: int = 0
+    """Counts the selections, so that the same node can be asked for again."""
+
+    is_alone: bool = False
+    """Whether it does not follow the graph beside it."""
+
+    @property
+    def fragment(self) -> str:
+        """Empty for what a view does by itself."""
+        parts = [f"node={quote(self.node, safe='')}"] if self.node else []
+        parts += [f"request={self.request}"] if self.request else []
+        return "&".join([*parts, *(["alone=1"] if self.is_alone else [])])
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What a view is told of its graph, and the words in which it speaks of it."""
+
+    graph: GraphGuide
+    words: Mapping[str, str] = field(default_factory=dict)
+    """Precision -> how a badge calls it; ``unmatched``: what is said of a node without counterpart."""
 
 
 class NetronViews:
@@ -63,8 +102,9 @@ class NetronViews:
         self._prefix = "/" + prefix.strip("/") if prefix.strip("/") else ""
         self._secret = secrets.token_bytes(32)
         self._files: dict[str, Mapping[str, Path]] = {}
+        self._guides: OrderedDict[str, bytes] = OrderedDict()
 
-    def url(self, model: Path, theme: Theme, *, node: str = "") -> str:
+    def url(self, model: Path, theme: Theme, *, guide: Guide | None = None, place: Place | None = None) -> str:
         """Register a model, and return the URL for an iframe.
 
         The URL stays the same until the file changes, so that a rerun of the page keeps the iframe.
@@ -72,16 +112,26 @@ class NetronViews:
         Args:
             model: an .onnx file, or the .param file of an ncnn model whose .bin lies beside it.
             theme: of the page around the iframe.
-            node: name of a node, or of a tensor that it makes, which is selected; nothing where there is none.
+            guide: through its layers; without one, nodes are found by their own names.
+            place: what is selected.
 
         Raises:
             SourceError: there is no such file, or it is not a model of these two kinds.
         """
         files = _files_of(model)
-        stamp = repr([(str(path.resolve()), *_modified(path)) for path in files.values()])
+        told = b"{}" if guide is None else json.dumps(to_data(guide)).encode()
+        stamp = repr([*((str(path.resolve()), *_modified(path)) for path in files.values()), _digest(told)])
         key = hmac.new(self._secret, stamp.encode(), hashlib.sha256).hexdigest()[:32]
         self._files[key] = files
-        return f"{self._prefix}/netron/{theme}/{key}/" + (f"#{quote(node, safe='')}" if node else "")
+        self._keep_guide(key, told)
+        fragment = (place or Place()).fragment
+        return f"{self._prefix}/netron/{theme}/{key}/" + (f"#{fragment}" if fragment else "")
+
+    def _keep_guide(self, key: str, told: bytes) -> None:
+        self._guides[key] = told
+        self._guides.move_to_end(key)
+        while len(self._guides) > _MOST_GUIDES:
+            self._guides.popitem(last=False)
 
     def routes(self) -> list[Route]:
         """Routes for ``st.App``."""
@@ -91,6 +141,7 @@ class NetronViews:
         return [
             Route(base, self._page),
             Route(base + "data/{name}", self._model),
+            Route(base + "guide.json", self._guide),
             Route(base + "{name}", self._static),
         ]
 
@@ -111,6 +162,16 @@ class NetronViews:
         if path is None or not path.is_file():
             raise HTTPException(404)
         return FileResponse(path, media_type="application/octet-stream", headers=_HEADERS)
+
+    async def _guide(self, request: Request) -> Response:
+        from starlette.exceptions import HTTPException
+        from starlette.responses import Response
+
+        self._find(request)
+        told = self._guides.get(request.path_params["key"])
+        if told is None:
+            raise HTTPException(404)
+        return Response(told, media_type="application/json", headers=_HEADERS)
 
     async def _static(self, request: Request) -> Response:
         from starlette.exceptions import HTTPException
@@ -160,7 +221,8 @@ def view_page(name: str, theme: Theme) -> str:
     page, policies = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)  # the header is stricter
     if not (count == dates == policies == 1):
         raise _unknown_netron(f"version {count}, date {dates}, policy {policies} in {path}")
-    page = page.replace("</head>", f'<script src="{_SELECT_NODE.name}"></script></head>', 1)
+    ours = f'<link rel="stylesheet" href="{_STYLE.name}"><script src="{_SCRIPT.name}"></script>'
+    page = page.replace("</head>", f"{ours}</head>", 1)
     # No links to the outside.
     return _with_theme(re.sub(r'href="https?://[^"]*"', 'href="#"', page), theme)
 
@@ -188,6 +250,10 @@ def _files_of(model: Path) -> dict[str, Path]:
     return files
 
 
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def _modified(path: Path) -> tuple[int, int]:
     try:
         found = path.stat()
@@ -200,7 +266,7 @@ def _modified(path: Path) -> tuple[int, int]:
 def _static_files() -> Mapping[str, Path]:
     """Netron's files and ours by name; the whole list of what is served, so that a path with dots gives 404."""
     files = (path for path in _package().iterdir() if path.suffix in _MEDIA_TYPES and path.is_file())
-    return {path.name: path for path in (*files, _SELECT_NODE)}
+    return {path.name: path for path in (*files, _SCRIPT, _STYLE)}
 
 
 @cache

@@ -16,7 +16,7 @@ from pages.parts.paths.folder_opener import can_open, open_folder
 from pages.parts.results.arm_check import show_arm_check
 from pages.parts.results.gallery import show_gallery
 from pages.parts.results.headline import show_headline
-from pages.parts.results.layer_chart import show_layers
+from pages.parts.results.layer_view import show_layers
 from pages.parts.results.report_download import offer_report, show_made_report
 from pages.parts.results.result_card import show_card
 from pages.parts.results.result_chart import show_chart

@@ -15,6 +15,7 @@ from core.common.text import Text, say
 from core.common.unexpected_errors import as_conversion_error
 from core.conversion.context import ConversionContext
 from core.evaluation.first_run import try_first_run
+from core.evaluation.graph_links import graph_links
 from core.evaluation.latency import measure_latency
 from core.evaluation.layer_errors import measure_layers
 from core.evaluation.paired_comparison import Candidate, Metrics, SampleResult, run_paired
@@ -24,17 +25,22 @@ from core.inputs.samples import Sample
 from core.isolation.predictor import end_helper
 from core.job.comparison import Comparison, Latency, LayerDifference, TruthFigure
 from core.job.crashes import AtTarget
+from core.job.graph_links import GraphLinks
 from core.job.outcome import Artifact
-from core.job.target_id import FileId, TargetId, file_id
+from core.job.target_id import FileId, file_id
 from core.metrics.similarity import least_cosine_through
 from core.onnx_model.boundary import SELECTING
 from core.onnx_model.source import Source
 from core.runtimes.source import open_source
 from core.targets.base import Target
+from core.targets.ncnn_target import NCNN
 from core.tasks.base import AnyTask, Budget, TruthMetric
 
 _COMPARED, _LAYERS = 0.7, 0.8
 """Shares of the progress bar when the outputs are compared, and when the layers are; the rest is for the latency."""
+
+_OTHERS_SECONDS = 10.0
+"""Time for the layers of all files that may take the place of the chosen ones."""
 
 _SAMPLES_BETWEEN_RELEASES = 8
 """Samples after which memory that was freed goes back to the system; after each one of the first, too."""
@@ -77,8 +83,7 @@ class Evaluation:
     candidates: Mapping[FileId, Candidate]
     source_truth: TruthMetric[Any] | None
     latencies: Mapping[FileId, Latency]
-    layers: Mapping[TargetId, tuple[LayerDifference, ...]]
-    """Of the chosen files."""
+    layers: Mapping[FileId, tuple[LayerDifference, ...]]
 
     task: AnyTask
     budget: Budget
@@ -95,6 +100,9 @@ class Evaluation:
 
     normalized_cosine: float = 1.0
     """Of the normalised source with the source, where that was dequantised: no file made of it can be closer."""
+
+    links: GraphLinks | None = None
+    """By which layers of the source are found in the graphs of the files; None where that is not known."""
 
     def verify(self, target: Target, number: int = 0) -> tuple[Comparison, tuple[Text, ...]]:
         """The measurements of one file, with warnings about them.
@@ -185,8 +193,9 @@ def evaluate(
 
     remaining = [one for one in files if candidates[one.id].error is None]
     progress(_COMPARED, say("Comparing layer by layer"))
-    chosen = [(one.target, one.artifact) for one in remaining if not one.number]
-    layers = {} if one_at_a_time else measure_layers(chosen, context)
+    layers = {} if one_at_a_time else _measure_all_layers(remaining, context)
+    has_ncnn = any(one.target.format == NCNN for one in remaining)
+    links = None if one_at_a_time else graph_links(context, has_ncnn=has_ncnn)
     release_freed_memory()
     latencies = _measure_latencies(remaining, candidates, context, at_target, portion(progress, _LAYERS, 1.0))
     return Evaluation(
@@ -202,6 +211,7 @@ def evaluate(
         read=comparable_outputs(metrics, context.source),
         notes=tuple(_notes_on_samples(metrics)) if context.has_test_samples else (),
         normalized_cosine=context.normalized.cosine if artifacts else 1.0,
+        links=links,
     )
 
 
@@ -258,6 +268,18 @@ def _counted(context: ConversionContext, progress: Progress) -> Iterator[Sample]
         if index < _SAMPLES_BETWEEN_RELEASES or index % _SAMPLES_BETWEEN_RELEASES == 0:
             release_freed_memory()
         yield sample
+
+
+def _measure_all_layers(
+    files: Sequence[UnverifiedArtifact], context: ConversionContext
+) -> dict[FileId, tuple[LayerDifference, ...]]:
+    """Of the chosen files first: those that may take their places must not cost them the time for their last layers."""
+    chosen = {one.id: (one.target, one.artifact) for one in files if not one.number}
+    others = {one.id: (one.target, one.artifact) for one in files if one.number}
+    return {
+        **measure_layers(chosen, context),
+        **(measure_layers(others, context, seconds=_OTHERS_SECONDS) if others else {}),
+    }
 
 
 def _measure_latencies(

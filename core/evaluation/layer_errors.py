@@ -2,7 +2,7 @@
 
 Each layer is compared in the tensor behind its bias and activation, with which runtimes compute it in one step. The
 source runs beside one file after another, group of layers by group of layers, so that memory grows neither with the
-model nor with the number of files.
+model nor with the number of files. What it gives is kept for the next file as far as a fixed amount of memory allows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from core.conversion.context import ConversionContext
 from core.job.comparison import LayerDifference, LayerPrecision
 from core.job.outcome import Artifact
-from core.job.target_id import TargetId
+from core.job.target_id import FileId
 from core.metrics.similarity import SimilarityMetric
 from core.onnx_model.serialize import serialize
 from core.onnx_model.weighted_layers import WeightedLayer, weighted_layers
@@ -41,32 +41,34 @@ _LEAST_SQNR_DB = -100.0
 
 
 def measure_layers(
-    artifacts: Sequence[tuple[Target, Artifact]],
+    artifacts: Mapping[FileId, tuple[Target, Artifact]],
     context: ConversionContext,
     *,
     seconds: float = _SECONDS,
     group_bytes: int = _GROUP_BYTES,
-) -> dict[TargetId, tuple[LayerDifference, ...]]:
+) -> dict[FileId, tuple[LayerDifference, ...]]:
     """Compare the layers of all files with the source's on the reference samples.
 
     Args:
         artifacts: the new files with their targets.
         context: gives the clean source, the samples and the names of ncnn's blobs.
         seconds: time after which it stops; the first group of layers is measured on one sample in any case.
-        group_bytes: memory for the tensors of one group, for each model that is run.
+        group_bytes: memory for the tensors of one group, for each model that is run, and for those of the source that
+            are kept for the next file.
 
     Returns:
         One entry for each file; empty where all its layers are in 32 bit or something went wrong, since figures on
         layers must not cost a file.
     """
-    measured: dict[TargetId, tuple[LayerDifference, ...]] = {target.id: () for target, _ in artifacts}
+    measured: dict[FileId, tuple[LayerDifference, ...]] = dict.fromkeys(artifacts, ())
     deadline = time.monotonic() + seconds
     try:
         layers = weighted_layers(context.prepared.clean)
-        files = [file for file in (_open(*one, context, layers) for one in artifacts) if file is not None]
+        opened = (_open(name, *one, context, layers) for name, one in artifacts.items())
+        files = [file for file in opened if file is not None]
         if files:
             _measure(files, context, layers, deadline=deadline, group_bytes=group_bytes)
-        measured.update({file.target: tuple(file.differences(layers)) for file in files})
+        measured.update({file.id: tuple(file.differences(layers)) for file in files})
     except Exception:  # noqa: BLE001 - see above
         return measured
     return measured
@@ -76,7 +78,7 @@ def measure_layers(
 class _File:
     """One file that is compared; it drops out where it fails."""
 
-    target: TargetId
+    id: FileId
     reader: LayerReader
     tensors: Mapping[str, str]
     """Name of a layer -> the tensor in which it is compared."""
@@ -116,7 +118,7 @@ class _File:
 
 
 def _open(
-    target: Target, artifact: Artifact, context: ConversionContext, layers: Sequence[WeightedLayer]
+    name: FileId, target: Target, artifact: Artifact, context: ConversionContext, layers: Sequence[WeightedLayer]
 ) -> _File | None:
     """None where it cannot be looked into, or no layer of it is in 8 or 16 bit."""
     try:
@@ -129,7 +131,7 @@ def _open(
     except Exception:  # noqa: BLE001 - a file that cannot be looked into must not cost the others their figures
         return None
     is_reduced = any(precision != "float" for precision in precisions.values())
-    return _File(target.id, reader, tensors, precisions, _shares(artifact.sensitivity)) if is_reduced else None
+    return _File(name, reader, tensors, precisions, _shares(artifact.sensitivity)) if is_reduced else None
 
 
 def _shares(noise: Mapping[str, float]) -> dict[str, float]:
@@ -155,14 +157,42 @@ def _measure(
         if number and time.monotonic() > deadline:
             return
         with closing(OnnxPredictor(serialize(with_outputs(source, group)), threads=1)) as predictor:
+            expected = _SourceTensors(predictor, samples, group_bytes)
             for file in files:
-                _compare_group(file, group, predictor, samples, deadline=deadline, least=0 if number else 1)
+                _compare_group(file, group, expected, samples, deadline=deadline, least=0 if number else 1)
+
+
+class _SourceTensors:
+    """Those of one group in the source, sample by sample; the first ones are kept for the next file.
+
+    Args:
+        source: gives the group's tensors.
+        samples: on which it runs.
+        room: for what is kept, in bytes; 0 runs the source for each file.
+    """
+
+    def __init__(self, source: OnnxPredictor, samples: Sequence[Feeds], room: int) -> None:
+        self._source = source
+        self._samples = samples
+        self._room = room
+        self._kept: dict[int, Mapping[str, Tensor]] = {}
+
+    def of(self, number: int) -> Mapping[str, Tensor]:
+        """The tensors on one sample."""
+        if number in self._kept:
+            return self._kept[number]
+        tensors = self._source.run(self._samples[number])
+        size = sum(tensor.nbytes for tensor in tensors.values())
+        if size <= self._room:
+            self._room -= size
+            self._kept[number] = tensors
+        return tensors
 
 
 def _compare_group(
     file: _File,
     group: Sequence[str],
-    source: OnnxPredictor,
+    source: _SourceTensors,
     samples: Sequence[Feeds],
     *,
     deadline: float,
@@ -176,7 +206,7 @@ def _compare_group(
         for number, feeds in enumerate(samples):
             if file.failed or (number >= least and time.monotonic() > deadline):
                 return
-            expected = source.run(feeds)
+            expected = source.of(number)
             try:
                 file.compare(run, feeds, expected)
             except Exception:  # noqa: BLE001 - likewise

@@ -77,6 +77,7 @@ def make_report(
         preflight=tuple(map(_preflight_entry, preflight)),
         outcomes=tuple(map(outcome_entry, outcomes)),
         environment=this_environment(available_threads()),
+        links=evaluation.links,
     )
 
 

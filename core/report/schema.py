@@ -15,6 +15,7 @@ from core.common.errors import InputError
 from core.common.serialization import from_data
 from core.common.text import Text, say
 from core.job.comparison import Agreement, Latency, LayerPrecision, Light, TruthFigure
+from core.job.graph_links import GraphLinks
 from core.job.outcome import Artifact, PostProcessing
 from core.job.preflight_result import PreflightStatus
 from core.job.target_id import TargetId
@@ -287,6 +288,9 @@ class Report:
     outcomes: tuple[OutcomeEntry, ...]
     environment: Environment | None = None
     """What the job ran on; None in reports of earlier versions."""
+
+    links: GraphLinks | None = None
+    """By which layers of the source are found in the graphs of the files; None in reports of earlier versions."""
 
     @property
     def converted(self) -> tuple[OutcomeEntry, ...]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from starlette.applications import Starlette
 
 from core.common.errors import SourceError
-from core.netron import NetronViews, view_page
+from core.netron import Guide, NetronViews, Place, view_page
+from core.report.graph_guide import GraphGuide, GuidedLayer
 
 
 @pytest.fixture
@@ -183,3 +185,68 @@ def test_the_installed_viewer_does_what_the_page_relies_on():
         assert expected in script
     assert isinstance(view_page("model.onnx", "light"), str)
     assert Path(_package() / "grapher.css").read_text(encoding="utf-8").count("(prefers-color-scheme: dark)") == 1
+
+
+def guide(name="<img src=x>", **words):
+    return Guide(GraphGuide((GuidedLayer(name, ("t",), "8 bit"),), {"t": "7"}), words)
+
+
+def test_a_view_gets_its_guide(views, onnx_file):
+    url = views.url(onnx_file, "light", guide=guide(unmatched="Nothing"))
+    status, headers, body = get(views, url + "guide.json")
+    assert status == 200 and headers["content-type"] == "application/json" and headers["cache-control"] == "no-store"
+    assert json.loads(body) == {
+        "graph": {
+            "layers": [{"name": "<img src=x>", "tensors": ["t"], "precision": "8 bit"}],
+            "blobs": {"t": "7"},
+        },
+        "words": {"unmatched": "Nothing"},
+    }
+    assert views.url(onnx_file, "light", guide=guide(unmatched="Nothing")) == url
+    assert views.url(onnx_file, "light", guide=guide(unmatched="无")) != url
+
+
+def test_a_view_without_a_guide_gets_an_empty_one(views, onnx_file):
+    assert get(views, views.url(onnx_file, "light") + "guide.json")[2] == b"{}"
+    assert get(views, "/netron/light/" + "0" * 32 + "/guide.json")[0] == 404
+
+
+def test_only_the_last_guides_are_kept(views, onnx_file):
+    first = views.url(onnx_file, "light", guide=guide("first"))
+    for number in range(40):
+        views.url(onnx_file, "light", guide=guide(str(number)))
+    assert get(views, first + "guide.json")[0] == 404 and get(views, first)[0] == 200
+    views.url(onnx_file, "light", guide=guide("first"))
+    assert get(views, first + "guide.json")[0] == 200
+
+
+def test_what_is_selected_stands_behind_the_address(views, onnx_file):
+    plain = views.url(onnx_file, "light")
+    for place, fragment in (
+        (Place(), ""),
+        (Place("a/b & c=%"), "#node=a%2Fb%20%26%20c%3D%25"),
+        (Place("a", 3, is_alone=True), "#node=a&request=3&alone=1"),
+    ):
+        assert views.url(onnx_file, "light", place=place) == plain + fragment
+
+
+def test_our_script_and_style_are_in_the_page_and_served(views, onnx_file):
+    url = views.url(onnx_file, "dark")
+    page = get(views, url)[2].decode()
+    for name in ("graph-guide.js", "graph-guide.css"):
+        assert f'"{name}"' in page and get(views, url + name)[0] == 200
+
+
+def test_netron_has_the_objects_that_our_script_uses():
+    from core.netron import _package
+
+    script = (_package() / "view.js").read_text(encoding="utf-8")
+    for expected in (
+        "this.emit('selectionchange', source)",
+        "get selection()",
+        "    select(selection, source) {",
+        "    activate(value, source) {",
+        "    scrollTo(selection, behavior) {",
+        "    find(value) {",
+    ):
+        assert expected in script

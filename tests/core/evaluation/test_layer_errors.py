@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
-from core.evaluation.layer_errors import measure_layers
+from core.evaluation import layer_errors
 from core.inputs.images import read_folder, split
 from core.job.outcome import Artifact
 from core.onnx_model.inspect import inspect
@@ -22,6 +22,10 @@ from small import PREPROCESSING, conv_net, pictures
 
 LAYERS = ["conv1", "conv2", "conv3", "fc"]
 REDUCED = ("onnx_fp16", "onnx_quan_dy", "onnx_quan_st", "ncnn_fp16", "ncnn_quan")
+
+
+def measure_layers(files, context, **limits):
+    return layer_errors.measure_layers({target.id: (target, artifact) for target, artifact in files}, context, **limits)
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +193,19 @@ def test_each_layer_has_its_weights_and_its_share_of_the_noise_where_that_was_me
     found = measure_layers([(target, dataclasses.replace(artifact, sensitivity=noise))], context)[target.id]
     assert [layer.share for layer in found] == [0.75, None, 0.25, None]
     assert [layer.weights for layer in found] == [layer.weights for layer in layers]
+
+
+@pytest.mark.parametrize(("room", "runs"), [(0, 6), (24, 4), (48, 2)])
+def test_the_source_runs_once_for_all_files_as_far_as_memory_allows(room, runs):
+    class Source:
+        count = 0
+
+        def run(self, feeds):
+            self.count += 1
+            return {"t": np.full(6, feeds["x"], np.float32)}
+
+    source = Source()
+    tensors = layer_errors._SourceTensors(source, [{"x": 1.0}, {"x": 2.0}], room)
+    found = [tensors.of(number)["t"][0] for _ in range(3) for number in (0, 1)]
+    assert found == [1.0, 2.0] * 3
+    assert source.count == runs
