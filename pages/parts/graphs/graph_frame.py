@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.common import number_format
 from core.common.errors import EdgePressError
 from core.netron import Guide, Place
 from core.report.finished_files import FinishedFile, finished_files
@@ -15,7 +16,6 @@ from core.report.graph_guide import graph_guide
 from core.report.schema import Report
 from core.report.wording import PRECISIONS
 from core.targets import target_by_id
-from pages.parts.widgets import number_format
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.language import t
 from pages.parts.widgets.served_files import GRAPHS, theme

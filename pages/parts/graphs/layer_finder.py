@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from core.common import number_format
 from core.report.graph_guide import GuidedLayer
 from core.report.schema import LayerEntry
 from core.report.wording import PRECISIONS
-from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 
 _MOST_CHARACTERS = 80

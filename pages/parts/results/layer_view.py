@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.common import number_format
 from core.netron import Place
 from core.report.finished_files import FinishedFile, finished_files
 from core.report.schema import Report
@@ -13,7 +14,6 @@ from pages.parts.graphs.layer_finder import shortened
 from pages.parts.results.layer_chart import show_layer_chart
 from pages.parts.results.layer_choice import ChosenLayer, chosen_layer
 from pages.parts.results.layer_table import show_layer_table
-from pages.parts.widgets import number_format
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
 
