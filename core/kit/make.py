@@ -19,7 +19,6 @@ from core.job.job import Job
 from core.job.outcome import Artifact
 from core.job.target_id import TargetId
 from core.kit import android_project, cpp_program
-from core.kit.cpp_readme import android_readme, cpp_readme
 from core.kit.examples import Example, find_examples
 from core.kit.names import (
     ANDROID,
@@ -34,7 +33,10 @@ from core.kit.names import (
     portable_name,
 )
 from core.kit.program import modules_of, requirements_of
-from core.kit.readme import Facts, readme, readme_name
+from core.kit.readmes.android import android_readme
+from core.kit.readmes.cpp import cpp_readme
+from core.kit.readmes.document import Facts, readme_name
+from core.kit.readmes.kit import readme
 from core.kit.settings import labels_of, settings_of
 from core.kit.web import page_files, write_page
 from core.kit.write import KitPaths, clean_up, new_token, write_kit

@@ -1,4 +1,4 @@
-"""The READMEs of a kit's C++ program and of its Android project: the commands for each system."""
+"""The README of a kit's C++ program: the commands for each system."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ from collections.abc import Iterator
 
 from core.common.text import Language, Text, say
 from core.kit.markdown import code
-from core.kit.names import ANDROID, CPP, SETTINGS
+from core.kit.names import CPP, SETTINGS
 from core.kit.program import ncnn_release
-from core.kit.readme import Facts, in_markdown
-
-ANDROID_NCNN = "app/src/main/cpp/ncnn"
-"""Where the project looks for ncnn's package for Android."""
-
-_Lines = Iterator[str | Text]
+from core.kit.readmes.document import Facts, Lines, in_markdown, item
 
 
 def cpp_readme(facts: Facts, language: Language) -> str:
@@ -28,27 +23,13 @@ def cpp_readme(facts: Facts, language: Language) -> str:
     return in_markdown(code(CPP), sections, language)
 
 
-def android_readme(facts: Facts, language: Language) -> str:
-    """The text in Markdown for the Android project."""
-    sections = (
-        (None, _android_about(facts)),
-        (say("Build it"), _android_build()),
-        (say("Good to know"), _android_good_to_know()),
-    )
-    return in_markdown(code(ANDROID), sections, language)
-
-
-def _item(text: Text) -> Text:
-    return Text("- {text}", {"text": text})
-
-
 def _runtimes(facts: Facts) -> list[str]:
     model = facts.settings["model"]
     names = ["onnxruntime"] if model["runtime"] == "onnx" else ["ncnn"]
     return names + (["onnxruntime"] if model["post_processing"] else [])
 
 
-def _about(facts: Facts) -> _Lines:
+def _about(facts: Facts) -> Lines:
     yield say(
         "The program in C++17: from the picture to the answer, with {runtimes}. It prints the same JSON as {python}, "
         "and reads the same {settings}: numbers are changed there, without compiling again.",
@@ -70,7 +51,7 @@ def _about(facts: Facts) -> _Lines:
         )
 
 
-def _linux(facts: Facts) -> _Lines:
+def _linux(facts: Facts) -> Lines:
     yield from _commands(facts, "sudo apt install build-essential cmake git", "$HOME", "$(nproc)", "linux-x64")
     yield ""
     if "onnxruntime" in _runtimes(facts):
@@ -89,11 +70,11 @@ def _linux(facts: Facts) -> _Lines:
         )
 
 
-def _macos(facts: Facts) -> _Lines:
+def _macos(facts: Facts) -> Lines:
     yield from _commands(facts, "xcode-select --install; brew install cmake", "$HOME", "4", "osx-arm64")
 
 
-def _commands(facts: Facts, tools: str, home: str, jobs: str, package: str) -> _Lines:
+def _commands(facts: Facts, tools: str, home: str, jobs: str, package: str) -> Lines:
     names = _runtimes(facts)
     found = {"ncnn": f"-Dncnn_DIR={home}/ncnn/lib/cmake/ncnn", "onnxruntime": f"-Donnxruntime_DIR={home}/onnxruntime"}
     if "onnxruntime" in names:
@@ -127,7 +108,7 @@ def _get_onnxruntime(package: str, folder: str) -> Text:
     )
 
 
-def _windows(facts: Facts) -> _Lines:
+def _windows(facts: Facts) -> Lines:
     names = _runtimes(facts)
     found = {"ncnn": "-Dncnn_DIR=C:\\ncnn\\x64\\lib\\cmake\\ncnn", "onnxruntime": "-Donnxruntime_DIR=C:\\onnxruntime"}
     if "ncnn" in names:
@@ -160,8 +141,8 @@ def _try_out(facts: Facts, program: str) -> Iterator[str]:
         yield f"{program} picture.jpg"
 
 
-def _good_to_know(*, is_ncnn: bool) -> _Lines:
-    yield _item(
+def _good_to_know(*, is_ncnn: bool) -> Lines:
+    yield item(
         say(
             "{json} prints answers as data, {threads} takes more cores, {help} tells the rest. Drawing is left to the "
             "Python program.",
@@ -170,20 +151,20 @@ def _good_to_know(*, is_ncnn: bool) -> _Lines:
             help=code("--help"),
         )
     )
-    yield _item(
+    yield item(
         say(
             "It reads JPEG, PNG and BMP with stb_image, whose JPEG decoder rounds some values differently from the one "
             "that the Python program uses: scores may differ in the third digit. PNG and BMP are the same to the bit."
         )
     )
     if is_ncnn:
-        yield _item(
+        yield item(
             say(
                 "The release of ncnn above is the one with which the file was made and tried. Older ones may refuse "
                 "it.",
             )
         )
-        yield _item(
+        yield item(
             say(
                 "Pictures are resized as Pillow does it, which averages when it shrinks. {file} says which line to "
                 "change for ncnn's own, which is faster and gives slightly other answers.",
@@ -191,13 +172,13 @@ def _good_to_know(*, is_ncnn: bool) -> _Lines:
             )
         )
     else:
-        yield _item(
+        yield item(
             say(
                 "Pictures are resized as Pillow does it, which averages when it shrinks: see {file}.",
                 file=code("preprocessing.h"),
             )
         )
-    yield _item(
+    yield item(
         say(
             "In your own program, include {header}: {class_} has the model loaded, and {function} answers for a "
             "picture in memory.",
@@ -206,49 +187,4 @@ def _good_to_know(*, is_ncnn: bool) -> _Lines:
             function=code("Kit::answer"),
         )
     )
-    yield _item(say("{file} tells the licences of what others wrote.", file=code("third_party/LICENSES.txt")))
-
-
-def _android_about(facts: Facts) -> _Lines:
-    yield say(
-        "A small app for Android that picks a picture and shows the answer of {model}. It compiles the program in "
-        "{cpp}, and takes the model out of this kit when it is built: keep the kit's folder whole.",
-        model=code(facts.settings["model"]["files"][0]),
-        cpp=code("../cpp"),
-    )
-    yield ""
-    yield say(
-        "**This project is untested.** EdgePress has never built it, as it has none of Android's tools. The C++ "
-        "program that it compiles was tested on a computer; the rest is a start."
-    )
-
-
-def _android_build() -> _Lines:
-    yield say(
-        "1. Get the package {package} of ncnn from {address}, and unpack it as {folder}, so that {inside} and the "
-        "other processors lie in it.",
-        package=code(f"ncnn-{ncnn_release()}-android"),
-        address=code("https://github.com/Tencent/ncnn/releases"),
-        folder=code(ANDROID_NCNN),
-        inside=code("arm64-v8a"),
-    )
-    yield say(
-        "2. Open this folder in Android Studio (2024 or newer). It offers to install what it lacks: the SDK, and under "
-        "SDK Tools the NDK and CMake."
-    )
-    yield say("3. Connect a phone, and press Run.")
-
-
-def _android_good_to_know() -> _Lines:
-    yield _item(
-        say(
-            "{file} names the versions of Android's tools and the processors; change them there.",
-            file=code("app/build.gradle"),
-        )
-    )
-    yield _item(
-        say(
-            "The app turns a photo upright and shrinks a very large one before it looks at it; the answer is then that "
-            "for the smaller picture."
-        )
-    )
+    yield item(say("{file} tells the licences of what others wrote.", file=code("third_party/LICENSES.txt")))
