@@ -1,8 +1,14 @@
-"""Take the screenshots of the pages that the documentation shows: ``python docs/screenshots.py [PAGE ...]``.
+"""Take the screenshots of the pages that the documentation shows.
+
+    python docs/screenshots.py [PAGE ...]
+    python docs/screenshots.py --job detector=JOB_FOLDER --job pose=JOB_FOLDER
 
 Converts the bundled sample in a home of its own, opens every page in Chromium, in both languages and both colour
 schemes, and writes ``docs/screenshots/<page>-<language>-<scheme>.png``. The page From PyTorch is shown with its list of
 configs where the environment for it exists (``python tools/env_config.py --openmmlab``).
+
+With ``--job`` the results of finished jobs are shown instead, as ``<name>-<language>-light.png``: those of models that
+are not part of EdgePress. Their source and pictures must still be where they were.
 """
 
 from __future__ import annotations
@@ -17,7 +23,9 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +56,6 @@ PAGES = {
 }
 """Name of the screenshot -> address of the page."""
 
-SCHEMES = ("light", "dark")
 WIDTH, LEAST_HEIGHT, MOST_HEIGHT = 1440, 900, 2600
 MOST_BYTES = 250_000
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
@@ -58,7 +65,15 @@ def main() -> None:
     """Take all screenshots, or those of some pages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pages", nargs="*", metavar="PAGE", help=f"only these: {', '.join(PAGES)}")
-    names = parser.parse_args().pages or list(PAGES)
+    parser.add_argument(
+        "--job",
+        dest="jobs",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="only the results of this finished job; may be given several times",
+    )
+    options = parser.parse_args()
     folder = ROOT / "docs" / "screenshots"
     folder.mkdir(exist_ok=True)
     with _home() as home:
@@ -66,13 +81,13 @@ def main() -> None:
             (home / "openmmlab").symlink_to(openmmlab.folder())
         os.environ.pop("EDGEPRESS_OPENMMLAB", None)
         os.environ["EDGEPRESS_HOME"] = str(home)
-        job_id, _ = run_in_foreground(JobStore(home), sample_job(), lambda _: None)
+        shots = _shots_of_jobs(home, options.jobs) or _shots_of_sample(home, options.pages or list(PAGES))
         server = start(
             Path(sys.executable), ROOT, address=ServerAddress(_free_port(), os.getpid()), log=home / "app.log"
         )
         try:
             server.wait_until_up(threading.Event())
-            _take_all(server.address.url, home=home, job_id=job_id, folder=folder, names=names)
+            _take_all(server.address.url, home, folder, shots)
         finally:
             server.stop()
 
@@ -88,7 +103,31 @@ def _home() -> Iterator[Path]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _take_all(address: str, *, home: Path, job_id: str, folder: Path, names: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class Shot:
+    """One page to be taken."""
+
+    name: str
+    path: str
+    schemes: Sequence[str]
+
+
+def _shots_of_sample(home: Path, pages: Sequence[str]) -> list[Shot]:
+    job_id, _ = run_in_foreground(JobStore(home), sample_job(), lambda _: None)
+    queries = {"results": f"?job={job_id}", "graph": f"?job={job_id}"}
+    return [Shot(name, PAGES[name] + queries.get(name, ""), ("light", "dark")) for name in pages]
+
+
+def _shots_of_jobs(home: Path, jobs: Sequence[str]) -> list[Shot]:
+    shots = []
+    for name, _, folder in (job.partition("=") for job in jobs):
+        copy = home / "jobs" / Path(folder).name
+        shutil.copytree(folder, copy)
+        shots.append(Shot(name, f"results?job={copy.name}", ("light",)))
+    return shots
+
+
+def _take_all(address: str, home: Path, folder: Path, shots: Sequence[Shot]) -> None:
     from playwright.sync_api import sync_playwright
 
     is_root = sys.platform != "win32" and os.geteuid() == 0
@@ -96,13 +135,11 @@ def _take_all(address: str, *, home: Path, job_id: str, folder: Path, names: Seq
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=[*FLAGS, "--no-sandbox"] if is_root else FLAGS
         )
-        for language in LANGUAGES:
+        for language, shot in product(LANGUAGES, shots):
             (home / "settings.json").write_text(json.dumps({"language": language}), encoding="utf-8")
-            for scheme in SCHEMES:
-                for name in names:
-                    query = f"?job={job_id}" if name in ("results", "graph") else ""
-                    screenshot = _take(browser, f"{address}/{PAGES[name]}{query}", scheme=scheme)
-                    (folder / f"{name}-{language}-{scheme}.png").write_bytes(_small(screenshot))
+            for scheme in shot.schemes:
+                screenshot = _take(browser, f"{address}/{shot.path}", scheme=scheme)
+                (folder / f"{shot.name}-{language}-{scheme}.png").write_bytes(_small(screenshot))
         browser.close()
 
 

@@ -39,7 +39,14 @@ def run(copy, *arguments, **more):
 def start_and_wait(copy, *arguments):
     """The running launcher, and all that it printed until the app responded."""
     command = [sys.executable, str(copy / "start.py"), "--wheels", str(copy.parent / "wheels"), *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", env=environ(copy))
+    # A runner in the background of a shell has Ctrl-C ignored, and its children inherit that.
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        env=environ(copy),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     printed = []
     for line in process.stdout:
         printed.append(line)

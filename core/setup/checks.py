@@ -25,11 +25,16 @@ class Check:
         return subprocess.run([str(python), *self.arguments], cwd=root, env=environment, check=False).returncode == 0
 
 
+# One process a core, but no more than memory allows. Tests of one file share what they set up. In their own order those
+# in the browser come last, as tests/conftest.py has it: Playwright leaves an event loop running.
+_PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+
+
 def steps(pytest_arguments: Sequence[str]) -> tuple[Check, ...]:
     """All checks in their order, the tests last.
 
     Args:
-        pytest_arguments: passed to pytest; without any, it runs every test.
+        pytest_arguments: passed to pytest; without any, it runs every test. ``-n 0`` runs them in one process.
     """
     return (
         Check("ruff check", ("-m", "ruff", "check", ".")),
@@ -37,5 +42,5 @@ def steps(pytest_arguments: Sequence[str]) -> tuple[Check, ...]:
         Check("mypy", ("-m", "mypy")),
         Check("import-linter", ("-c", _LINT_IMPORTS)),
         Check("interrogate", ("-m", "interrogate", ".")),
-        Check("pytest", ("-m", "pytest", *pytest_arguments)),
+        Check("pytest", ("-m", "pytest", *_PARALLEL, *pytest_arguments)),
     )
