@@ -76,7 +76,8 @@ window.drawn = () => {
   const titles = [...found.querySelectorAll(".side .title")].map((title) => title.textContent);
   return [found.querySelector(".count").textContent, ...titles, ...images.map((image) => image.src)].join("|");
 };
-window.until = (test) => new Promise((resolve) => {
+window.until = (test) => new Promise((resolve, reject) => {
+  setTimeout(() => reject(new Error("Nothing was drawn.")), 30000);
   const look = () => (test() ? resolve(performance.now()) : requestAnimationFrame(look));
   look();
 });

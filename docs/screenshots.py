@@ -7,8 +7,8 @@ Converts the bundled sample in a home of its own, opens every page in Chromium, 
 schemes, and writes ``docs/screenshots/<page>-<language>-<scheme>.png``. The page From PyTorch is shown with its list of
 configs where the environment for it exists (``python tools/env_config.py --openmmlab``).
 
-With ``--job`` the results of finished jobs are shown instead, as ``<name>-<language>-light.png``: those of models that
-are not part of EdgePress. Their source and pictures must still be where they were.
+With ``--job`` the answer and the pictures of finished jobs are shown instead, as ``<name>-<language>-light.png``: those
+of models that are not part of EdgePress.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ PAGES = {
 
 WIDTH, LEAST_HEIGHT, MOST_HEIGHT = 1440, 900, 2600
 MOST_BYTES = 250_000
+GAP = 24
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
@@ -110,6 +111,8 @@ class Shot:
     name: str
     path: str
     schemes: Sequence[str]
+    parts: Sequence[str] = ()
+    """Selectors of the parts that are shown below each other; none: the whole page."""
 
 
 def _shots_of_sample(home: Path, pages: Sequence[str]) -> list[Shot]:
@@ -123,7 +126,7 @@ def _shots_of_jobs(home: Path, jobs: Sequence[str]) -> list[Shot]:
     for name, _, folder in (job.partition("=") for job in jobs):
         copy = home / "jobs" / Path(folder).name
         shutil.copytree(folder, copy)
-        shots.append(Shot(name, f"results?job={copy.name}", ("light",)))
+        shots.append(Shot(name, f"results?job={copy.name}", ("light",), (".st-key-answer", ".viewer")))
     return shots
 
 
@@ -138,13 +141,13 @@ def _take_all(address: str, home: Path, folder: Path, shots: Sequence[Shot]) -> 
         for language, shot in product(LANGUAGES, shots):
             (home / "settings.json").write_text(json.dumps({"language": language}), encoding="utf-8")
             for scheme in shot.schemes:
-                screenshot = _take(browser, f"{address}/{shot.path}", scheme=scheme)
+                screenshot = _take(browser, f"{address}/{shot.path}", scheme=scheme, parts=shot.parts)
                 (folder / f"{shot.name}-{language}-{scheme}.png").write_bytes(_small(screenshot))
         browser.close()
 
 
-def _take(browser: Browser, address: str, *, scheme: str) -> bytes:
-    """One page in a visit of its own, as high as its content."""
+def _take(browser: Browser, address: str, *, scheme: str, parts: Sequence[str]) -> bytes:
+    """One page in a visit of its own, as high as its content, or parts of it."""
     context = browser.new_context(color_scheme=scheme, viewport={"width": WIDTH, "height": LEAST_HEIGHT})
     page = context.new_page()
     page.goto(address)
@@ -152,9 +155,22 @@ def _take(browser: Browser, address: str, *, scheme: str) -> bytes:
     height = page.get_by_test_id("stMain").evaluate("element => element.scrollHeight")
     page.set_viewport_size({"width": WIDTH, "height": min(max(height, LEAST_HEIGHT), MOST_HEIGHT)})
     _settle(page)
-    screenshot = page.screenshot()
+    screenshot = _stacked([page.locator(part).first.screenshot() for part in parts]) if parts else page.screenshot()
     context.close()
     return screenshot
+
+
+def _stacked(screenshots: Sequence[bytes]) -> bytes:
+    images = [Image.open(BytesIO(one)).convert("RGB") for one in screenshots]
+    size = max(image.width for image in images) + 2 * GAP, sum(image.height + GAP for image in images) + GAP
+    page = Image.new("RGB", size, images[0].getpixel((0, 0)))
+    top = GAP
+    for image in images:
+        page.paste(image, (GAP, top))
+        top += image.height + GAP
+    out = BytesIO()
+    page.save(out, "PNG")
+    return out.getvalue()
 
 
 def _settle(page: Page) -> None:

@@ -39,7 +39,6 @@ _SIDE, _SIDE_IN_GRID, _SIDE_OF_LINES = 512, 320, 640
 
 _QUALITY = 75
 
-_MOST_DIGITS = 6
 """Of the index of a class."""
 
 _MOST_LETTERS = 200
@@ -265,14 +264,8 @@ def _drawn(
 
 
 def _truth(entry: GalleryEntry, class_names: Sequence[str], tell: Tell) -> str:
-    """With its name where the label is the index of a class."""
-    label = entry.truth
-    if label is None:
-        return ""
-    is_index = label.isascii() and label.isdigit() and label not in class_names and len(label) < _MOST_DIGITS
-    if is_index and int(label) < len(class_names):
-        label = f"{label} ({class_names[int(label)]})"
-    return tell(say("Right answer: {label}", label=label))
+    label = entry.right_answer(class_names)
+    return "" if label is None else tell(say("Right answer: {label}", label=label))
 
 
 def _grid(finished: FinishedJob, targets: Sequence[TargetId], *, is_text: bool, tell: Tell) -> WorstPictures:

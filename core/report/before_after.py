@@ -67,6 +67,9 @@ class Change:
     """Whether one of the classes occurs in either prediction, where only some count."""
 
 
+_WITHOUT_CLASSES = Change(0.0, is_changed=False, is_there=False)
+
+
 class _Compared(Protocol):
     """Two predictions, with everything that is needed whatever threshold and classes are chosen."""
 
@@ -244,6 +247,8 @@ class _Objects:
     pair: ObjectPair
 
     def change(self, score: float, classes: Collection[int]) -> Change:
+        if classes and not self.pair.has_any(classes):
+            return _WITHOUT_CLASSES
         found = self.pair.changes(score, classes or None)
         count = max(1, found.count)
         amount = 1.0 - 2 * found.matched / count if found.count else 0.0

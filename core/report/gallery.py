@@ -67,7 +67,7 @@ class Gallery:
             "file": str(result.sample.file),
             "picture": f"{self._seen:05d}.jpg",
             "size": [image.height, image.width],
-            "truth": _truth_text(result.sample.truth),
+            "truth": _truth_text(result.sample.truth, self._task.name),
             "source": self._task.to_json(result.source),
             "answers": {
                 file: {
@@ -81,11 +81,11 @@ class Gallery:
         }
 
 
-def _truth_text(truth: Truth | None) -> str | None:
-    """What the label says, where that is a short text."""
-    if isinstance(truth, ClassTruth):
+def _truth_text(truth: Truth | None, task: str) -> str | None:
+    """What the label says, where it is short and answers the task: pictures of a detector may have classes too."""
+    if isinstance(truth, ClassTruth) and task == "classification":
         return ", ".join(truth.labels)
-    return truth.text if isinstance(truth, TextTruth) else None
+    return truth.text if isinstance(truth, TextTruth) and task == "text" else None
 
 
 def _most_changed_first(entry: dict[str, Any]) -> tuple[float, float]:

@@ -29,6 +29,9 @@ class Answer:
     changed: bool = False
 
 
+_MOST_DIGITS = 6
+
+
 @dataclass(frozen=True)
 class GalleryEntry:
     """One picture."""
@@ -47,6 +50,14 @@ class GalleryEntry:
     def answer(self, file: str) -> Answer | None:
         """The prediction of a file, or of the original, which agrees with itself; None where there is none."""
         return Answer(self.source) if file == ORIGINAL else self.answers.get(file)
+
+    def right_answer(self, class_names: Sequence[str]) -> str | None:
+        """The label; with its name where it is the index of a class."""
+        label = self.truth
+        if label is None or label in class_names:
+            return label
+        index = int(label) if label.isascii() and label.isdigit() and len(label) < _MOST_DIGITS else len(class_names)
+        return f"{label} ({class_names[index]})" if index < len(class_names) else label
 
     def picture_in(self, folder: Path) -> Path:
         """Where the picture is. Only the name counts: the list may have been made by hand and point elsewhere."""

@@ -51,6 +51,8 @@ class Viewer {
     this.at = 50;
     this.current = null;
     this.ready = new Map();
+    this.photos = new Map();
+    this.small = new Map();
     this.frames = new Map();
     this.root = make("div", { class: "viewer", tabindex: "0", role: "group" });
     this.root.addEventListener("keydown", (event) => this.onKey(event));
@@ -77,6 +79,11 @@ class Viewer {
     if (state !== this.state) {
       this.ready.clear();
       this.frames.clear();
+    }
+    // Photos stay, whatever is drawn over them: another file or filter waits for no image that is there already.
+    if (this.data && data.address !== this.data.address) {
+      this.photos.clear();
+      this.small.clear();
     }
     const order = JSON.stringify(data.pictures);
     const isSame = state === this.state && order === this.order;
@@ -140,7 +147,10 @@ class Viewer {
         for (const { isIntersecting, target } of found) {
           if (!isIntersecting) continue;
           this.seen.unobserve(target);
-          target.querySelector("img").src = `${this.data.address}/${target.dataset.index}/thumbnail.jpg`;
+          const image = target.querySelector("img");
+          const address = `${this.data.address}/${target.dataset.index}/thumbnail.jpg`;
+          // The large picture comes first.
+          if (!image.getAttribute("src")) Promise.resolve(this.drawing).then(() => (image.src = address));
         }
       },
       { root: this.strip, rootMargin: "0px 300px" },
@@ -166,7 +176,7 @@ class Viewer {
       const thumb = make(
         "button",
         { type: "button", title: `${name} · ${words}`, "aria-label": `${name}, ${words}`, "data-index": number },
-        make("img", { alt: "" }),
+        this.thumbnail(number),
         make("span", { class: isChanged ? "sign changed" : "sign", "aria-hidden": "true" }, isChanged ? "≠" : "="),
       );
       thumb.addEventListener("click", () => this.go(place));
@@ -175,6 +185,11 @@ class Viewer {
     });
     this.thumbs.push(...made);
     this.strip.append(...made);
+  }
+
+  thumbnail(number) {
+    if (!this.small.has(number)) this.small.set(number, make("img", { alt: "" }));
+    return this.small.get(number);
   }
 
   legendItems() {
@@ -251,12 +266,18 @@ class Viewer {
     // Only the strip is scrolled, never the page.
     const left = thumb.offsetLeft - this.strip.offsetLeft - (this.strip.clientWidth - thumb.clientWidth) / 2;
     this.strip.scrollTo({ left, behavior: isScrolled ? "smooth" : "instant" });
-    this.draw(this.current);
+    this.drawing = this.draw(this.current);
+    this.drawing.then(() => this.fetchNeighbours(place));
+  }
+
+  fetchNeighbours(place) {
+    if (place !== this.place) return;
     for (const next of [place + 1, place - 1]) {
       if (this.pictures[next]) this.frame(this.pictures[next][0]).then((found) => found && this.elements(found));
     }
   }
 
+  // Done when all of it is seen.
   async draw(index) {
     const state = this.state;
     const found = await this.frame(index);
@@ -267,6 +288,7 @@ class Viewer {
     }
     this.shown = found;
     this.fill(found);
+    await Promise.all(this.elements(found).flat().map((image) => image.decode().catch(() => null)));
   }
 
   frame(index) {
@@ -290,9 +312,9 @@ class Viewer {
     let made = this.ready.get(key);
     if (made) this.ready.delete(key);
     else {
-      made = found.sides.map((side) => {
-        const picture = make("img", { alt: side.title, draggable: "false", src: side.picture ?? `${found.base}picture.jpg` });
-        picture.addEventListener("error", () => picture.remove());
+      made = found.sides.map((side, number) => {
+        const picture = this.photo(side.picture ?? `${found.base}picture.jpg`, number);
+        picture.alt = side.title;
         if (!side.drawing) return [picture];
         const drawing = make("img", { alt: "", draggable: "false", src: `${found.base}${side.drawing}&width=${width}` });
         drawing.addEventListener("error", () => drawing.remove());
@@ -302,6 +324,23 @@ class Viewer {
     this.ready.set(key, made);
     while (this.ready.size > KEPT) this.ready.delete(this.ready.keys().next().value);
     return made;
+  }
+
+  // The photo below a drawing, one for each side.
+  photo(address, side) {
+    const key = `${side} ${address}`;
+    let photo = this.photos.get(key);
+    this.photos.delete(key);
+    if (!photo) {
+      photo = make("img", { draggable: "false", src: address });
+      photo.addEventListener("error", () => {
+        this.photos.delete(key);
+        photo.remove();
+      });
+    }
+    this.photos.set(key, photo);
+    while (this.photos.size > 2 * KEPT) this.photos.delete(this.photos.keys().next().value);
+    return photo;
   }
 
   drawnWidth() {

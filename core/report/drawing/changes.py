@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -116,6 +117,14 @@ class ObjectPair:
     def __init__(self, source: Objects, other: Objects) -> None:
         self._source, self._other = source, other
         self._overlap = object_similarity(source.found, other.found)
+
+    def has_any(self, classes: Collection[int]) -> bool:
+        """Whether either prediction has an object of one of the classes, whatever its score."""
+        return not self._classes.isdisjoint(classes)
+
+    @cached_property
+    def _classes(self) -> frozenset[int]:
+        return frozenset([*self._source.classes.tolist(), *self._other.classes.tolist()])
 
     def changes(self, score: float, classes: Collection[int] | None = None) -> ObjectChanges:
         """Match the objects greedily by similarity: those of the same class first, then those of different ones.

@@ -44,7 +44,7 @@ def frame(
     height, width = entry.size or (0, 0)
     return {
         "name": visible(Path(entry.file).name),
-        "truth": entry.truth,
+        "truth": entry.right_answer(shown.class_names),
         "size": [width, height],
         "changed": change.is_changed,
         "words": [words.in_language(language) for words in shown.words(index, view)],

@@ -51,6 +51,11 @@ def test_an_entry_holds_the_truth_and_every_prediction(tmp_path):
     }
 
 
+@pytest.mark.parametrize(("task", "shown"), [("classification", "dog"), ("detection", None), ("text", None)])
+def test_the_class_of_a_picture_is_no_right_answer_of_a_detector(task, shown):
+    assert module._truth_text(ClassTruth("dog"), task) == shown
+
+
 def test_the_most_changed_come_first_and_then_the_least_similar(tmp_path):
     same, changed = made(CAT, 1.0, 0.9), made(DOG, 0.0, 1.0)
     entries = written(

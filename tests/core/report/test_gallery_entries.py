@@ -17,3 +17,15 @@ def test_a_prediction_of_a_kind_that_is_no_name_is_left_out(kind):
 def test_a_name_that_no_system_takes_is_a_picture_that_is_missing(name, tmp_path):
     assert not is_file(GalleryEntry("a.png", name).picture_in(tmp_path))
     assert GalleryEntry("a.png", "../0001.webp").picture_in(tmp_path) == tmp_path / "0001.webp"
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [("1", "1 (dog)"), ("dog", "dog"), ("2", "2"), ("1234567", "1234567"), ("٣", "٣"), (None, None)],
+)
+def test_a_label_that_is_an_index_is_shown_with_its_name(label, shown):
+    assert GalleryEntry("a.jpg", "a.jpg", truth=label).right_answer(["cat", "dog"]) == shown
+
+
+def test_a_class_that_is_called_by_a_number_keeps_it():
+    assert GalleryEntry("a.jpg", "a.jpg", truth="1").right_answer(["1", "0"]) == "1"
