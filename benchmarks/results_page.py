@@ -74,7 +74,7 @@ window.drawn = () => {
   const images = [...found.querySelectorAll(".frame img")];
   if (!images.length || !images.every((image) => image.complete && image.naturalWidth)) return "";
   const titles = [...found.querySelectorAll(".side .title")].map((title) => title.textContent);
-  return [found.querySelector(".count").textContent, ...titles, ...images.map((image) => image.src)].join("|");
+  return [found.querySelector(".count")?.textContent, ...titles, ...images.map((image) => image.src)].join("|");
 };
 window.until = (test) => new Promise((resolve, reject) => {
   setTimeout(() => reject(new Error("Nothing was drawn.")), 30000);
