@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.common.paths import ASSETS
+from core.kit.needed_files import needed_files
 
 TEMPLATES = ASSETS / "kit" / "cpp"
 
@@ -16,7 +17,7 @@ THIS_MODEL = "this_model.h"
 """The one file that is written for each kit: it includes what the model needs."""
 
 _ALWAYS = ("CMakeLists.txt", ".clang-format", "main.cpp", "third_party/stb.cpp", "third_party/LICENSES.txt")
-_INCLUDED = re.compile(r'^#include "([\w./]+)"', re.MULTILINE)
+_INCLUDE = re.compile(r'^#include "([\w./]+)"', re.MULTILINE)
 
 
 def has_program(settings: Mapping[str, Any]) -> bool:
@@ -32,18 +33,13 @@ def has_program(settings: Mapping[str, Any]) -> bool:
 
 def files_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The files that this model's program is copied from, and what they include, relative to :data:`TEMPLATES`."""
-    wanted = [*_ALWAYS, *_parts(settings)]
-    found: set[str] = set()
-    while wanted:
-        name = wanted.pop()
-        path = TEMPLATES / name
-        if name in found or not path.is_file():  # headers of ncnn, and the one that is written
-            continue
-        found.add(name)
-        if path.suffix in (".h", ".cpp"):
-            included = _INCLUDED.findall(path.read_text(encoding="utf-8"))
-            wanted += [(Path(name).parent / other).as_posix() for other in included]
-    return tuple(sorted(found))
+    return needed_files(TEMPLATES, (*_ALWAYS, *_parts(settings)), _included)
+
+
+def _included(name: str, path: Path) -> list[str]:
+    if path.suffix not in (".h", ".cpp"):
+        return []
+    return [(Path(name).parent / other).as_posix() for other in _INCLUDE.findall(path.read_text(encoding="utf-8"))]
 
 
 def write_program(folder: Path, settings: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.common.paths import ASSETS, PROJECT_ROOT
+from core.kit.needed_files import needed_files
 
 TEMPLATES = ASSETS / "kit" / "python"
 
@@ -27,14 +28,12 @@ def modules_of(settings: Mapping[str, Any]) -> tuple[Path, ...]:
     wanted += [f"head_{task['head']['module']}"] if "head" in task else []
     wanted += ["masks"] if task.get("has_masks") else []
     wanted += ["model_onnx"] if model["post_processing"] else []
-    found: dict[str, Path] = {}
-    while wanted:
-        name = wanted.pop()
-        path = TEMPLATES / f"{name}.py"
-        if name not in found and path.is_file():
-            found[name] = path
-            wanted += _imports(path)
-    return tuple(found[name] for name in sorted(found))
+    found = needed_files(TEMPLATES, map(_file, wanted), lambda _, path: map(_file, _imports(path)))
+    return tuple(TEMPLATES / name for name in found)
+
+
+def _file(module: str) -> str:
+    return f"{module}.py"
 
 
 def _imports(path: Path) -> list[str]:
@@ -45,11 +44,17 @@ def _imports(path: Path) -> list[str]:
     return names + [alias.name for node in body if isinstance(node, ast.Import) for alias in node.names]
 
 
+def runtimes_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a file runs with, as the packages are named; its post-processing may need another one."""
+    model = settings["model"]
+    names = ["onnxruntime" if model["runtime"] == "onnx" else "ncnn"]
+    names += ["onnxruntime"] if model["post_processing"] else []
+    return tuple(names)
+
+
 def requirements_of(settings: Mapping[str, Any]) -> str:
     """The text of requirements.txt: the versions with which the examples were made."""
-    model = settings["model"]
-    wanted = {"numpy", "pillow", "onnxruntime" if model["runtime"] == "onnx" else "ncnn"}
-    wanted |= {"onnxruntime"} if model["post_processing"] else set()
+    wanted = {"numpy", "pillow", *runtimes_of(settings)}
     lines = (PROJECT_ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return "".join(f"{line}\n" for line in lines if (found := _REQUIREMENT.match(line)) and found[0] in wanted)
 

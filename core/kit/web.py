@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.common.paths import ASSETS
 from core.kit.names import WEB
+from core.kit.needed_files import needed_files
 from core.setup import web_runtime
 
 TEMPLATES = ASSETS / "kit" / "web"
@@ -32,15 +33,18 @@ def page_files(settings: Mapping[str, Any]) -> tuple[Path, ...]:
     if settings["model"]["runtime"] != "onnx" or not settings["picture"]["takes_pictures"]:
         return ()
     own = [f"task_{task['module']}", *([f"head_{task['head']['module']}"] if "head" in task else [])]
-    if not all((TEMPLATES / f"{name}.js").is_file() for name in own):
+    if not all((TEMPLATES / _file(name)).is_file() for name in own):
         return ()
-    wanted, found = ["main", *own, *(["masks"] if task.get("has_masks") else [])], set[str]()
-    while wanted:
-        name = wanted.pop()
-        if name not in found:
-            found.add(name)
-            wanted += _IMPORT.findall((TEMPLATES / f"{name}.js").read_text(encoding="utf-8"))
-    return (*map(Path, _PLAIN), *(Path(f"{name}.js") for name in sorted(found)))
+    modules = ("main", *own, *(["masks"] if task.get("has_masks") else []))
+    return tuple(map(Path, (*_PLAIN, *needed_files(TEMPLATES, map(_file, modules), _imported))))
+
+
+def _file(module: str) -> str:
+    return f"{module}.js"
+
+
+def _imported(_: str, path: Path) -> Iterator[str]:
+    return map(_file, _IMPORT.findall(path.read_text(encoding="utf-8")))
 
 
 def write_page(kit: Path, files: Sequence[Path], *, has_runtime: bool) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from core.common.text import Language, Text, say
 from core.kit.markdown import code
-from core.kit.names import CPP, SETTINGS
-from core.kit.program import ncnn_release
+from core.kit.names import CPP, POST_PROCESSING, SETTINGS
+from core.kit.program import ncnn_release, runtimes_of
 from core.kit.readmes.document import Facts, Lines, in_markdown, item
 
 
@@ -23,17 +23,11 @@ def cpp_readme(facts: Facts, language: Language) -> str:
     return in_markdown(code(CPP), sections, language)
 
 
-def _runtimes(facts: Facts) -> list[str]:
-    model = facts.settings["model"]
-    names = ["onnxruntime"] if model["runtime"] == "onnx" else ["ncnn"]
-    return names + (["onnxruntime"] if model["post_processing"] else [])
-
-
 def _about(facts: Facts) -> Lines:
     yield say(
         "The program in C++17: from the picture to the answer, with {runtimes}. It prints the same JSON as {python}, "
         "and reads the same {settings}: numbers are changed there, without compiling again.",
-        runtimes=" + ".join(_runtimes(facts)),
+        runtimes=" + ".join(runtimes_of(facts.settings)),
         python=code("python/run.py"),
         settings=code(SETTINGS),
     )
@@ -47,14 +41,14 @@ def _about(facts: Facts) -> Lines:
         yield say(
             "ncnn cannot compute the end of this model: {file} does it afterwards, so both ncnn and onnxruntime are "
             "needed.",
-            file=code("post_processing.onnx"),
+            file=code(POST_PROCESSING),
         )
 
 
 def _linux(facts: Facts) -> Lines:
     yield from _commands(facts, "sudo apt install build-essential cmake git", "$HOME", "$(nproc)", "linux-x64")
     yield ""
-    if "onnxruntime" in _runtimes(facts):
+    if "onnxruntime" in runtimes_of(facts.settings):
         yield say(
             "On a Raspberry Pi these are the same lines, with a 64-bit system; for onnxruntime take the package {arm} "
             "instead of {other}. A Pi with 1 GB of memory compiles with {jobs}.",
@@ -75,7 +69,7 @@ def _macos(facts: Facts) -> Lines:
 
 
 def _commands(facts: Facts, tools: str, home: str, jobs: str, package: str) -> Lines:
-    names = _runtimes(facts)
+    names = runtimes_of(facts.settings)
     found = {"ncnn": f"-Dncnn_DIR={home}/ncnn/lib/cmake/ncnn", "onnxruntime": f"-Donnxruntime_DIR={home}/onnxruntime"}
     if "onnxruntime" in names:
         yield _get_onnxruntime(package, f"{home}/onnxruntime")
@@ -109,7 +103,7 @@ def _get_onnxruntime(package: str, folder: str) -> Text:
 
 
 def _windows(facts: Facts) -> Lines:
-    names = _runtimes(facts)
+    names = runtimes_of(facts.settings)
     found = {"ncnn": "-Dncnn_DIR=C:\\ncnn\\x64\\lib\\cmake\\ncnn", "onnxruntime": "-Donnxruntime_DIR=C:\\onnxruntime"}
     if "ncnn" in names:
         yield say(

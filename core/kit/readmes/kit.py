@@ -10,7 +10,7 @@ from core.kit.android_project import has_project
 from core.kit.cpp_program import has_program
 from core.kit.markdown import code
 from core.kit.names import ANDROID, CPP, EXPECTED, LABELS, POST_PROCESSING, PYTHON, SETTINGS, WEB
-from core.kit.program import ncnn_release
+from core.kit.program import ncnn_release, runtimes_of
 from core.kit.readmes.data import inputs, numbers, outputs
 from core.kit.readmes.document import Facts, Lines, escaped, in_markdown, item
 from core.kit.readmes.expectations import expectations
@@ -62,7 +62,7 @@ def _try_out(facts: Facts) -> Lines:
         "installs {packages} into it, and nothing else of EdgePress is needed.",
         windows=code("env\\Scripts\\python"),
         here=code("env/bin/python"),
-        packages=_packages(facts.settings),
+        packages=", ".join([*runtimes_of(facts.settings), "numpy", "Pillow"]),
     )
     yield ""
     if facts.examples:
@@ -87,12 +87,6 @@ def _try_out(facts: Facts) -> Lines:
             "it the whole picture is taken.",
             box=code("--box x1,y1,x2,y2"),
         )
-
-
-def _packages(settings: Mapping[str, Any]) -> str:
-    names = ["onnxruntime"] if settings["model"]["runtime"] == "onnx" else ["ncnn"]
-    names += ["onnxruntime"] if settings["model"]["post_processing"] else []
-    return ", ".join([*names, "numpy", "Pillow"])
 
 
 def _files(facts: Facts) -> Lines:
