@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 from onnx import version_converter
 
-from core.common.text import Text, say
+from core.common.text import Text, as_text, say
 from core.isolation.trial import agrees
 from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.clean import clean
@@ -110,6 +110,8 @@ def load_source(path: Path) -> onnx.ModelProto:
     del model.graph.input[:]
     model.graph.input.extend(inputs)
     model.ir_version = max(model.ir_version, _IR_VERSION)
+    # Names that mean nothing may be no text, which protobuf reads, but takes for no other model.
+    model.graph.name, model.producer_name = as_text(model.graph.name), as_text(model.producer_name)
     return model
 
 
