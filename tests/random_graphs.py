@@ -377,7 +377,7 @@ def _original(path: Path) -> ort.InferenceSession | OnnxPredictor:
     """The source; repaired by EdgePress where onnxruntime refuses it, as with a wrong type of an output."""
     try:
         return _session(path)
-    except Exception:  # onnxruntime's exceptions share no base class
+    except Exception:  # noqa: BLE001 - onnxruntime's exceptions share no base class
         return open_source(path)
 
 
