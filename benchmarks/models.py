@@ -433,12 +433,14 @@ class PeakMemory:
     def _look(self) -> None:
         me = psutil.Process()
         while not self._end.wait(_LOOK):
-            self.peak = max(self.peak, sum(_resident(child) for child in me.children(recursive=True)))
+            self.peak = max(self.peak, sum(_memory(child) for child in me.children(recursive=True)))
 
 
-def _resident(process: psutil.Process) -> int:
+def _memory(process: psutil.Process) -> int:
+    """On Linux what processes share, such as libraries, is divided among them, so that a sum counts it once."""
     try:
-        return int(process.memory_info().rss)
+        info = process.memory_full_info()
+        return int(getattr(info, "pss", info.rss))
     except psutil.Error:  # it ended in between
         return 0
 
