@@ -45,6 +45,7 @@ from core.queue.job_folder import JobFolder
 from core.report.schema import OutcomeEntry, Report, read_report
 from core.runner import open_context, recognize_task
 from core.setup import web_runtime
+from core.setup.fetched_folder import remove_unfinished
 from core.targets import TARGET_IDS, target_by_id
 
 _TIMEOUT = 3600.0
@@ -93,6 +94,8 @@ def make_kit(
         )
     finally:
         clean_up(out, token)
+        if has_web_runtime:
+            remove_unfinished(web_runtime.folder())
     return KitPaths.of(out, name)
 
 

@@ -10,18 +10,16 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from core.common.errors import EdgePressError, ToolError
-from core.common.file_lock import FileLock
 from core.common.json_files import remove as remove_quietly
 from core.common.paths import PROJECT_ROOT, home
 from core.common.progress import Progress, portion, silent
 from core.common.text import Text, say
-from core.setup import installer
+from core.setup import fetched_folder, installer
 from core.setup.command import run_captured
 from core.setup.computer import check_computer
 from core.setup.virtual_environment import InstallationRecord
@@ -46,6 +44,7 @@ _PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux_2_1
 _TRY = "import sys; sys.path.insert(0, sys.argv[1]); import ncnn, numpy, onnxruntime"
 _APT_SECONDS = 1800.0
 _TRY_SECONDS = 300.0
+_BUSY = say("The emulated ARM processor is being fetched or removed in another window.")
 
 
 def folder() -> Path:
@@ -165,18 +164,8 @@ def create(progress: Progress = silent, *, wheels: Path | None = None) -> None:
     home().mkdir(parents=True, exist_ok=True)
     advice = say("Free some space, then start again.")
     check_computer(home(), needed_bytes=NEEDED_BYTES, disk_advice=advice)
-    lock = _acquire_lock()
-    try:
-        _remove_parts()
-        part = Path(tempfile.mkdtemp(prefix=".arm-", suffix=".part", dir=home()))
-        try:
-            _create(part, progress, wheels)
-            remove_quietly(folder())
-            part.rename(folder())
-        finally:
-            remove_quietly(part)
-    finally:
-        lock.release()
+    with fetched_folder.locked(folder(), busy=_BUSY), fetched_folder.made_whole(folder()) as part:
+        _create(part, progress, wheels)
 
 
 def remove() -> None:
@@ -185,35 +174,15 @@ def remove() -> None:
     Raises:
         ToolError: it is being made right now, or its files are in use.
     """
-    lock = _acquire_lock()
     try:
-        _remove_parts()
-        if folder().exists():
-            _record(folder()).delete()  # half removed is not ready
-            shutil.rmtree(folder())
+        with fetched_folder.locked(folder(), busy=_BUSY):
+            fetched_folder.remove(folder())
     except OSError as exc:
         raise ToolError(
             say("The emulated ARM processor could not be removed completely: a file is in use."),
             next_step=say("Wait until checks have finished, then try again."),
             detail=str(exc),
         ) from exc
-    finally:
-        lock.release()
-
-
-def remove_unfinished() -> None:
-    """Remove what an installation left behind that was killed; nothing happens while one is at work."""
-    lock = FileLock(_lock_path())
-    if lock.acquire():
-        try:
-            _remove_parts()
-        finally:
-            lock.release()
-
-
-def _remove_parts() -> None:
-    for part in list(home().glob(".arm-*.part")):
-        remove_quietly(part)
 
 
 def _create(part: Path, progress: Progress, wheels: Path | None) -> None:
@@ -336,20 +305,6 @@ def _python_version(where: Path) -> tuple[int, int] | None:
         return None
     major, _, minor = python.name.removeprefix("python").partition(".")
     return int(major), int(minor)
-
-
-def _acquire_lock() -> FileLock:
-    lock = FileLock(_lock_path())
-    if not lock.acquire():
-        raise ToolError(
-            say("The emulated ARM processor is being fetched or removed in another window."),
-            next_step=say("Wait until that window has finished."),
-        )
-    return lock
-
-
-def _lock_path() -> Path:
-    return home() / ".arm.lock"
 
 
 def _record(where: Path) -> InstallationRecord:

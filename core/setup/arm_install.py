@@ -11,7 +11,8 @@ from core.common.progress import Progress, silent
 from core.process.lifecycle import exit_immediately
 from core.process.subprocess_call import call_in_subprocess, never_cancelled
 from core.process.subprocess_entry import serve
-from core.setup.arm import create, remove_unfinished
+from core.setup.arm import create, folder
+from core.setup.fetched_folder import remove_unfinished
 
 _TIMEOUT = 3600.0  # on a slow connection
 
@@ -31,7 +32,7 @@ def install_arm(progress: Progress = silent, *, cancelled: Callable[[], bool] = 
     try:
         call_in_subprocess("create", {}, timeout=_TIMEOUT, command=command, progress=progress, cancelled=cancelled)
     except EdgePressError:
-        remove_unfinished()
+        remove_unfinished(folder())
         raise
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from core.common.errors import OptionError, ToolError
-from core.common.file_lock import FileLock
 from core.common.paths import PROJECT_ROOT, home
 from core.common.progress import Progress, portion, silent
 from core.common.text import say
 from core.setup import installer, virtual_environment
 from core.setup.command import run_captured
 from core.setup.computer import check_computer
+from core.setup.fetched_folder import locked
 from core.setup.virtual_environment import OLDEST_PYTHON, InstallationRecord, interpreter, python_version
 
 NEEDED_BYTES = 4_000_000_000
@@ -35,6 +35,7 @@ EnvironmentStatus = Literal["absent", "unfinished", "ready"]
 _REQUIREMENTS = PROJECT_ROOT / "core" / "pytorch" / "requirements.txt"
 _WITHOUT_DEPENDENCIES = PROJECT_ROOT / "core" / "pytorch" / "requirements-nodeps.txt"
 _IMPORT_SECONDS = 300.0
+_BUSY = say("The OpenMMLab environment is being made or removed in another window.")
 _DISK_ADVICE = say(
     "Free some space, let EDGEPRESS_OPENMMLAB point to a folder on another disk, or on Linux let pip fetch the PyTorch "
     "for processors only, which is much smaller (docs/openmmlab.md)."
@@ -125,11 +126,8 @@ def create(progress: Progress = silent, *, wheels: Path | None = None) -> None:
     installer.check_wheels(wheels)
     folder().parent.mkdir(parents=True, exist_ok=True)
     check_computer(folder().parent, needed_bytes=needed_bytes(wheels), disk_advice=_DISK_ADVICE)
-    lock = _acquire_lock()
-    try:
+    with locked(folder(), busy=_BUSY):
         _create(progress, wheels)
-    finally:
-        lock.release()
 
 
 def needed_bytes(wheels: Path | None = None) -> int:
@@ -153,18 +151,16 @@ def remove() -> None:
     if not folder().exists():
         return
     _check_folder(folder())
-    lock = _acquire_lock()
     try:
-        _record().delete()  # half removed is not ready
-        shutil.rmtree(folder())
+        with locked(folder(), busy=_BUSY):
+            _record().delete()  # half removed is not ready
+            shutil.rmtree(folder())
     except OSError as exc:
         raise ToolError(
             say("The OpenMMLab environment could not be removed completely: a file is in use."),
             next_step=say("Wait until exports have finished, then try again."),
             detail=str(exc),
         ) from exc
-    finally:
-        lock.release()
 
 
 def _create(progress: Progress, wheels: Path | None) -> None:
@@ -220,16 +216,6 @@ def _imports_failed(detail: str) -> ToolError:
         next_step=say("Remove the environment and make it anew. If that fails too, the technical detail tells why."),
         detail=detail,
     )
-
-
-def _acquire_lock() -> FileLock:
-    lock = FileLock(folder().with_name(f".{folder().name}.lock"))
-    if not lock.acquire():
-        raise ToolError(
-            say("The OpenMMLab environment is being made or removed in another window."),
-            next_step=say("Wait until that window has finished."),
-        )
-    return lock
 
 
 def _check_folder(path: Path) -> None:

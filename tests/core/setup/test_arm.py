@@ -4,8 +4,8 @@ import sys
 import pytest
 
 from core.common.errors import ToolError
-from core.common.file_lock import FileLock
 from core.setup import arm
+from core.setup.fetched_folder import lock_of, remove_unfinished
 
 BY_APT = pytest.mark.skipif(arm.unavailable() is not None, reason="Only where apt-get can fetch it.")
 
@@ -86,12 +86,12 @@ def test_a_download_that_fails_leaves_nothing(home, tmp_path, monkeypatch):
 def test_what_a_killed_download_left_is_removed_unless_one_is_at_work(home):
     part = home / ".arm-x.part"
     part.mkdir()
-    lock = FileLock(arm._lock_path())
+    lock = lock_of(arm.folder())
     assert lock.acquire()
-    arm.remove_unfinished()
+    remove_unfinished(arm.folder())
     assert part.exists()
     with pytest.raises(ToolError, match="in another window"):
         arm.create()
     lock.release()
-    arm.remove_unfinished()
+    remove_unfinished(arm.folder())
     assert not part.exists()

@@ -8,6 +8,7 @@ import pytest
 from core.common.errors import OptionError, ToolError
 from core.common.text import say
 from core.setup import openmmlab
+from core.setup.fetched_folder import lock_of
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -160,7 +161,8 @@ def test_going_on_after_pytorch_is_there_needs_less(folder, monkeypatch):
 
 
 def test_two_windows_do_not_make_it_at_once(folder, installed, quick):
-    lock = openmmlab._acquire_lock()
+    lock = lock_of(folder)
+    assert lock.acquire()
     with pytest.raises(ToolError, match="another window"):
         openmmlab.create()
     lock.release()

@@ -6,8 +6,8 @@ import tarfile
 import pytest
 
 from core.common.errors import OptionError, ToolError
-from core.common.file_lock import FileLock
 from core.setup import toolchain, web_runtime
+from core.setup.fetched_folder import lock_of
 
 CONTENTS = {"a.mjs": b"export {}", "b.wasm": bytes(range(256))}
 
@@ -67,7 +67,7 @@ def test_only_the_files_that_are_known_leave_the_package(tmp_path, home):
     folder = package(tmp_path / "packages", {**CONTENTS, "more.js": b"x"}, more=("../../up", "/tmp/absolute"))
     web_runtime.create(wheels=folder)
     assert {path.name for path in web_runtime.folder().iterdir()} == set(CONTENTS)
-    assert {path.name for path in home.iterdir()} <= {"web-runtime", ".web.lock"}
+    assert {path.name for path in home.iterdir()} <= {"web-runtime", ".web-runtime.lock"}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_what_npm_said_is_in_the_details(tmp_path, monkeypatch):
 
 
 def test_two_windows_do_not_fetch_it_at_once(tmp_path, home):
-    lock = FileLock(home / ".web.lock")
+    lock = lock_of(web_runtime.folder())
     assert lock.acquire()
     with pytest.raises(ToolError, match="in another window"):
         web_runtime.create(wheels=package(tmp_path / "packages"))
