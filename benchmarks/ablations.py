@@ -183,7 +183,7 @@ def _no_target(_: Any) -> Any:
 
 def _by_a_peer(context: ConversionContext, folder: Path, arguments: argparse.Namespace) -> Path:
     """With its defaults, where it has them, from the prepared model and the same samples."""
-    model, path = context.prepared.fresh(), folder / "peer.onnx"
+    model, path = context.prepared.clean.read(), folder / "peer.onnx"
     if arguments.row == _STOCK:
         onnx.save(by_onnxruntime(model, context), path)
         return path

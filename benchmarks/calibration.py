@@ -96,7 +96,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
     files = tuple(files[number % len(files)] for number in range(arguments.count))
     test = read_folder(arguments.test_images).files
     context = ConversionContext(source, preprocessing, split=Split(files, test), folder=arguments.model.parent)
-    model = context.prepared.fresh()
+    model = context.prepared.clean.read()
     start = time.perf_counter()
     made = by_onnxruntime(model, context) if arguments.method == STOCK else by_us(model, context, arguments.method)
     seconds = time.perf_counter() - start

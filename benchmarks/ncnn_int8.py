@@ -77,9 +77,9 @@ def _feeds(options: argparse.Namespace, folder: Path) -> Iterator[Feeds]:
 def _convert(options: argparse.Namespace, folder: Path) -> None:
     feeds = next(_feeds(options, options.test))
     expected = run_source(options.model, feeds)
-    prepared = prepare_model(options.model, feeds, expected)
+    prepared = prepare_model(options.model, feeds, expected, folder=folder / "models")
     made = convert_to_ncnn(
-        (prepared.static, prepared.uncleaned), references=[(feeds, expected)], folder=folder / "pnnx"
+        (prepared.static.read(), prepared.uncleaned.read()), references=[(feeds, expected)], folder=folder / "pnnx"
     )
     made.save(folder / "model.param", folder / "model.bin")
     (folder / "names").write_text("\n".join((*made.inputs, *made.outputs)), encoding="utf-8")

@@ -50,7 +50,7 @@ class OnnxClean(OnnxTarget):
     def make(self, context: ConversionContext, folder: Path, progress: Progress) -> Artifact:
         """Write the cleaned model."""
         (name,) = self.file_names(context.stem)
-        return Artifact(self.id, (save(context.prepared.clean, folder / name),))
+        return Artifact(self.id, (save(context.prepared.clean.read(), folder / name),))
 '''
 SENTENCES = {
     "ONNX, cleaned": "ONNX，已清理",

@@ -41,6 +41,7 @@ from core.onnx_model.cut import Cut
 from core.onnx_model.interface_types import with_interface_types
 from core.onnx_model.normalize.edit import without_unused_inputs
 from core.onnx_model.source import Source
+from core.onnx_model.stored import StoredModel
 from core.pnnx.blob_names import match_blobs
 from core.preprocessing import Placement, Preprocessing
 from core.quantization.onnx.calibrated_model import CalibratedModel
@@ -141,6 +142,7 @@ class ConversionContext:
             self.source.path,
             self.example.feeds,
             self.expected,
+            folder=self._models,
             given=self.fixed,
             is_dequantized=self.source.dequantize,
         )
@@ -168,18 +170,25 @@ class ConversionContext:
         """The source in two parts, if it ends in a post-processing that picks by value; all targets reduce the head."""
         if not SELECTING & set(self.source.operators):
             return None
-        return cut_source(self.normalized.model, self.example.feeds)
+        return cut_source(self.normalized.model.read(), self.example.feeds)
 
     @cached_property
     def prepared(self) -> PreparedModel:
         """The cleaned model, or its head where the source is cut."""
         if self.cut is None:
-            model, feeds = self.normalized.model, self.example.feeds
-            return prepare_model(model, feeds, self.expected if self.normalized.is_exact else run_model(model, feeds))
+            model, feeds = self.normalized.model.read(), self.example.feeds
+            expected = self.expected if self.normalized.is_exact else run_model(model, feeds)
+            return prepare_model(model, feeds, expected, folder=self._models)
         head = self.cut.head
-        prepared = prepare_model(head, self.example.feeds, run_model(head, self.example.feeds))
-        static, uncleaned = map(self.cut.fixed_head, (prepared.static, prepared.uncleaned))
+        prepared = prepare_model(head, self.example.feeds, run_model(head, self.example.feeds), folder=self._models)
+        fixed = (self.cut.fixed_head(each.read()) for each in (prepared.static, prepared.uncleaned))
+        static, uncleaned = (StoredModel.of(each, self._models) for each in fixed)
         return replace(prepared, static=static, uncleaned=uncleaned)
+
+    @property
+    def _models(self) -> Path:
+        """The folder of the models that targets start from: in memory, each takes as much as the source."""
+        return self.folder / "models"
 
     def attach_tail(self, model: onnx.ModelProto) -> onnx.ModelProto:
         """Put the post-processing back behind a model made from :attr:`prepared`.
@@ -193,7 +202,7 @@ class ConversionContext:
     @property
     def size_to_reduce(self) -> int:
         """Size of the source's file, or of its 32-bit model where it was dequantised."""
-        return self.normalized.model.ByteSize() if self.source.dequantize else self.source.size_bytes
+        return self.normalized.model.path.stat().st_size if self.source.dequantize else self.source.size_bytes
 
     @property
     def tail_bytes(self) -> int:
@@ -225,7 +234,7 @@ class ConversionContext:
     def _ncnn_model(self) -> NcnnModel | EdgePressError:
         """The error is cached too, since a failing conversion takes as long as any."""
         # pnnx loses inputs that nothing reads, such as one that decided a branch.
-        candidates = [without_unused_inputs(model) for model in (self.prepared.static, self.prepared.uncleaned)]
+        candidates = [without_unused_inputs(one.read()) for one in (self.prepared.static, self.prepared.uncleaned)]
 
         def convert(models: Sequence[onnx.ModelProto], *, folder: Path) -> NcnnModel:
             model = convert_to_ncnn(
@@ -256,7 +265,7 @@ class ConversionContext:
         Raises:
             EdgePressError: there is no ncnn model, or one of the two does not run.
         """
-        clean = self.prepared.clean
+        clean = self.prepared.clean.read()
         names = [name for node in clean.graph.node for name in node.output if name]
         return match_blobs(self.ncnn_model, clean, self.references[0][0], names)
 
@@ -278,7 +287,7 @@ class ConversionContext:
             return OnnxPredictor(self.cut.head, threads=threads)
         if self.normalized.is_exact:
             return open_source(self.source.path, threads=threads)
-        return OnnxPredictor(self.normalized.model, threads=threads)
+        return OnnxPredictor(self.normalized.model.path, threads=threads)
 
     def _reference_samples(self) -> Iterator[Sample]:
         return islice(self.test_samples(), _REFERENCE_SAMPLES)
@@ -321,11 +330,14 @@ class ConversionContext:
         """The post-processing, loaded once."""
         return None if self.cut is None else OnnxPredictor(self.cut.fixed_tail, threads=1)
 
+    @cached_property
+    def _fixed_outputs(self) -> Sequence[str]:
+        return [value.name for value in self.prepared.static.read().graph.output]
+
     @property
     def _fixed_references(self) -> ReferenceSamples:
         """Without the outputs that are sizes, which :attr:`PreparedModel.static` does not have."""
-        names = [value.name for value in self.prepared.static.graph.output]
-        return [(feeds, {name: outputs[name] for name in names}) for feeds, outputs in self.references]
+        return [(feeds, {name: outputs[name] for name in self._fixed_outputs}) for feeds, outputs in self.references]
 
     @property
     def _synthetic_references(self) -> ReferenceSamples:
@@ -334,13 +346,12 @@ class ConversionContext:
         Empty where the source gives no finite numbers for them.
         """
         predictor = self._open_reference(threads=1)
-        names = [value.name for value in self.prepared.static.graph.output]
         made = []
         try:
             for feeds in disturbed(self.references[0][0], self.fixed):
                 outputs = predictor.run(feeds)
                 if all_finite(outputs):
-                    made.append((feeds, {name: outputs[name] for name in names}))
+                    made.append((feeds, {name: outputs[name] for name in self._fixed_outputs}))
         except EdgePressError:  # not every model runs on any numbers
             return ()
         finally:
@@ -386,7 +397,7 @@ class ConversionContext:
             progress: is called with the share of files that are done, by the first one that asks.
         """
         if self._calibrated is None:
-            model = self.prepared.fresh()
+            model = self.prepared.clean.read()
             name_nodes(model)
             add_biases(model)
             noise = self.prediction_noise

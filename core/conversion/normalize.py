@@ -21,6 +21,7 @@ from core.onnx_model.normalize.edit import drop_unused, is_plain
 from core.onnx_model.normalize.float32 import raise_half
 from core.onnx_model.normalize.table import REWRITES, Rewrite
 from core.onnx_model.shapes import Shapes
+from core.onnx_model.stored import StoredModel
 from core.runtimes.predictor import Feeds, Tensor
 
 
@@ -28,8 +29,8 @@ from core.runtimes.predictor import Feeds, Tensor
 class NormalizedSource:
     """The source in operators that every target knows."""
 
-    model: onnx.ModelProto
-    """With the source's inputs and outputs, in 32 bit where they were floats of another size; must not be changed."""
+    model: StoredModel
+    """With the source's inputs and outputs, in 32 bit where they were floats of another size."""
 
     notes: tuple[Text, ...] = ()
     """What was changed, as far as people should know."""
@@ -46,6 +47,7 @@ def normalize_source(
     feeds: Feeds,
     expected: Mapping[str, Tensor],
     *,
+    folder: Path,
     given: Feeds | None = None,
     is_dequantized: bool = False,
 ) -> NormalizedSource:
@@ -55,6 +57,7 @@ def normalize_source(
         path: the source, which is only read.
         feeds: one sample.
         expected: the source's outputs for it.
+        folder: for the rewritten model.
         given: inputs that are the same for every sample.
         is_dequantized: whether steps in 8 bit are turned into 32 bit first.
 
@@ -65,24 +68,26 @@ def normalize_source(
     load = partial(load_source, path)
     found = dequantize_source(load(), feeds, expected) if is_dequantized else None
     if found is None:
-        return _normalize(load, feeds, expected, given or {})
-    normalized = _normalize(partial(copy_model, found.model), feeds, run_model(found.model, feeds), given or {})
+        return _normalize(load, feeds, expected, given or {}, folder)
+    load, outputs = partial(copy_model, found.model), run_model(found.model, feeds)
+    normalized = _normalize(load, feeds, outputs, given or {}, folder)
     return replace(normalized, notes=(DEQUANTIZED, *normalized.notes), is_exact=False, cosine=found.cosine)
 
 
 def _normalize(
-    load: Callable[[], onnx.ModelProto], feeds: Feeds, expected: Mapping[str, Tensor], given: Feeds
+    load: Callable[[], onnx.ModelProto], feeds: Feeds, expected: Mapping[str, Tensor], given: Feeds, folder: Path
 ) -> NormalizedSource:
     references = [(feeds, expected)]
     rewrites = (*REWRITES[:-1], *_branch_rewrites(feeds, given), REWRITES[-1])
     model = load()
     applied = _apply_all(model, rewrites)
     if applied == []:
-        return NormalizedSource(model)
+        return NormalizedSource(StoredModel.of(model, folder))
     if applied is None or not agrees(model, references, least=min(rewrite.least for rewrite in applied)):
         model, applied = _apply_proved(load(), rewrites, references)
     notes = tuple(rewrite.note for rewrite in applied if rewrite.note is not None)
-    return NormalizedSource(model, notes, is_exact=all(rewrite.apply is not raise_half for rewrite in applied))
+    is_exact = all(rewrite.apply is not raise_half for rewrite in applied)
+    return NormalizedSource(StoredModel.of(model, folder), notes, is_exact=is_exact)
 
 
 def _branch_rewrites(feeds: Feeds, given: Feeds) -> Sequence[Rewrite]:

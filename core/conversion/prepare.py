@@ -15,10 +15,11 @@ from core.isolation.trial import agrees
 from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.clean import clean
 from core.onnx_model.external_data import load_embedded
-from core.onnx_model.graph import all_nodes, copy_model, opset
+from core.onnx_model.graph import all_nodes, compacted, copy_model, opset
 from core.onnx_model.normalize.branches import fold_branches
 from core.onnx_model.normalize.later import OPSET
 from core.onnx_model.serialize import byte_size
+from core.onnx_model.stored import StoredModel
 from core.runtimes.onnx import source_errors
 from core.runtimes.predictor import Feeds, Tensor
 from core.runtimes.source import open_source
@@ -40,30 +41,29 @@ _GraphPass = Callable[[onnx.ModelProto], onnx.ModelProto]
 class PreparedModel:
     """The source, cleaned."""
 
-    clean: onnx.ModelProto
-    """With the source's free dimensions; must not be changed, see :meth:`fresh`."""
+    clean: StoredModel
+    """With the source's free dimensions."""
 
-    static: onnx.ModelProto
+    static: StoredModel
     """With every dimension fixed to the given input, for pnnx."""
 
-    uncleaned: onnx.ModelProto
+    uncleaned: StoredModel
     """The source with every dimension fixed and nothing else changed, which pnnx sometimes converts better."""
 
     notes: tuple[Text, ...] = ()
     """The passes that were left out, since they changed the outputs."""
 
-    def fresh(self) -> onnx.ModelProto:
-        """A copy of the clean model: onnxruntime's quantisers change the model that they are given."""
-        return copy_model(self.clean)
 
-
-def prepare_model(source: Path | onnx.ModelProto, feeds: Feeds, reference: Mapping[str, Tensor]) -> PreparedModel:
+def prepare_model(
+    source: Path | onnx.ModelProto, feeds: Feeds, reference: Mapping[str, Tensor], *, folder: Path
+) -> PreparedModel:
     """Clean the source as far as its outputs stay the same.
 
     Args:
         source: the ONNX file, which is only read; or a part of it, as :func:`load_source` gives it.
         feeds: one sample, with the shapes that the static model gets.
         reference: the source's outputs for it.
+        folder: for the prepared models.
     """
     notes: list[Text] = []
     references = [(feeds, reference)]
@@ -81,11 +81,13 @@ def prepare_model(source: Path | onnx.ModelProto, feeds: Feeds, reference: Mappi
     )
     if opset(model) < OPSET:
         model = checked(_raise_opset, model, say("Raising the ONNX version to opset {opset}", opset=OPSET))
+    clean_model = StoredModel.of(model, folder)
     if all(_is_static(value) for value in model.graph.input):
-        return PreparedModel(model, model, loaded, tuple(notes))
+        return PreparedModel(clean_model, clean_model, StoredModel.of(loaded, folder), tuple(notes))
     fix_shapes = partial(_fix_shapes, feeds=feeds)
     static = checked(lambda copy: _slim(fix_shapes(copy)), model, say("Fixing the picture size"))
-    return PreparedModel(model, static, _apply(fix_shapes, loaded) or loaded, tuple(notes))
+    uncleaned = _apply(fix_shapes, loaded) or loaded
+    return PreparedModel(clean_model, StoredModel.of(static, folder), StoredModel.of(uncleaned, folder), tuple(notes))
 
 
 def run_source(path: Path, feeds: Feeds) -> Mapping[str, Tensor]:
@@ -136,7 +138,7 @@ def _apply(graph_pass: _GraphPass, model: onnx.ModelProto) -> onnx.ModelProto | 
         changed = graph_pass(copy_model(model))
     except Exception:  # noqa: BLE001 - a bug in a pass may raise anything; the pass is left out
         return None
-    return _with_inputs(changed, model)
+    return _with_inputs(compacted(changed), model)
 
 
 def _with_inputs(changed: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto | None:

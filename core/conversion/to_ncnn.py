@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import onnx
@@ -90,13 +91,13 @@ def convert_to_ncnn(
 def _roads(
     candidates: Sequence[onnx.ModelProto], feeds: Feeds, folder: Path, close: Sequence[NcnnModel]
 ) -> Iterator[_Road]:
-    by_pnnx = [
+    by_pnnx = (
         partial(convert_by_pnnx, candidate, folder / str(index))
         for index, candidate in enumerate(_with_rewrites(candidates))
-    ]
-    own = [partial(convert_onnx, candidate, first_sample(candidate, feeds)) for candidate in candidates]
+    )
+    own = (partial(convert_onnx, candidate, first_sample(candidate, feeds)) for candidate in candidates)
     is_repeated = repeated_bytes(candidates[0]) > (_MAX_GROWTH - 1) * _weight_bytes(candidates[0]) + _ALLOWANCE_BYTES
-    yield from (*own, *by_pnnx) if is_repeated else (*by_pnnx, *own)
+    yield from chain(own, by_pnnx) if is_repeated else chain(by_pnnx, own)
     for model in tuple(close):
         if any(layer.type.startswith("Convolution") for layer in model.param.layers):
             yield partial(_without_winograd, model)

@@ -18,7 +18,7 @@ def graph_links(context: ConversionContext, *, has_ncnn: bool) -> GraphLinks | N
         None where the model could not be looked into: links must not cost a file.
     """
     try:
-        layers = {layer.name: layer.tensors for layer in weighted_layers(context.prepared.clean)}
+        layers = {layer.name: layer.tensors for layer in weighted_layers(context.prepared.clean.read())}
     except Exception:  # noqa: BLE001 - see above
         return None
     try:

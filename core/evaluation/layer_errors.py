@@ -63,7 +63,7 @@ def measure_layers(
     measured: dict[FileId, tuple[LayerDifference, ...]] = dict.fromkeys(artifacts, ())
     deadline = time.monotonic() + seconds
     try:
-        layers = weighted_layers(context.prepared.clean)
+        layers = weighted_layers(context.prepared.clean.read())
         opened = (_open(name, *one, context, layers) for name, one in artifacts.items())
         files = [file for file in opened if file is not None]
         if files:
@@ -149,7 +149,7 @@ def _measure(
     deadline: float,
     group_bytes: int,
 ) -> None:
-    source = context.prepared.clean
+    source = context.prepared.clean.read()
     wanted = {tensor for file in files for tensor in file.tensors.values()}
     names = list(dict.fromkeys(name for layer in layers for name in layer.tensors if name in wanted))
     samples = [feeds for feeds, _ in context.references]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class NcnnPredictor:
         import ncnn
 
         self._ncnn = ncnn
-        self._model = model
+        self._model = replace(model, weights=())  # ncnn has them in memory of its own
         self._expected = expected
         self._integers = model.integer_inputs
         self._releases = False

@@ -52,7 +52,7 @@ class OnnxFp16(OnnxTarget):
         """Convert, and find by trials which nodes have to stay in 32 bit."""
         progress(0.0, say("Turning the weights into 16 bit"))
         found = search_fp16_nodes(
-            context.prepared.fresh(),
+            context.prepared.clean.read(),
             context.references,
             least=_SEARCH_COSINE,
             keeps_answers=context.keeps_answers,

@@ -54,7 +54,7 @@ class OnnxQuanDy(OnnxTarget):
         noise = context.candidate_noise
         calibrated = _calibrated(context, portion(progress, 0.0, 0.5))
         best = quantize_dynamic(
-            context.prepared.fresh,
+            context.prepared.clean.read,
             context.references if calibrated is None else calibrated.references,
             max_bytes=context.size_to_reduce - context.tail_bytes,
             scratch=folder / name,

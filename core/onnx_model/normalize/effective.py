@@ -11,7 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from core.onnx_model.external_data import load_structure
-from core.onnx_model.graph import ONNX_DOMAINS, all_nodes, copy_model
+from core.onnx_model.graph import ONNX_DOMAINS, all_nodes, compacted, copy_model
 from core.onnx_model.links import Links
 from core.onnx_model.normalize.branches import BRANCHING, fold_branches
 from core.onnx_model.normalize.dequantize import dequantize
@@ -92,6 +92,7 @@ def plain_structure(path: Path, _changed: int, is_dequantized: bool) -> onnx.Mod
     del model.graph.input[:]
     model.graph.input.extend(inputs.input)
     drop_data(model.graph)
+    model = compacted(model)
     for rewrite in (
         *([dequantize] if is_dequantized else []),
         unfuse,

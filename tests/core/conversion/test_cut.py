@@ -58,17 +58,17 @@ def test_a_post_processing_that_numpy_computes_otherwise_is_not_cut_off(tmp_path
 def test_targets_start_from_the_head_and_compare_its_outputs(tmp_path):
     made = context(topk_detector(tmp_path / "m.onnx"), tmp_path)
     names = ["boxes", "scores"]
-    for model in (made.prepared.clean, made.prepared.static, made.prepared.uncleaned):
+    for model in (made.prepared.clean.read(), made.prepared.static.read(), made.prepared.uncleaned.read()):
         assert [value.name for value in model.graph.output] == names
     assert list(made.expected) == ["dets"] and [list(outputs) for _, outputs in made.references] == 4 * [names]
     for feeds, outputs in made.references:
-        clean = run_model(made.prepared.clean, feeds)
+        clean = run_model(made.prepared.clean.read(), feeds)
         assert all(np.allclose(clean[name], outputs[name], atol=1e-4) for name in names)
 
 
 def test_the_tail_is_attached_to_what_was_made_from_the_head(tmp_path):
     made = context(topk_detector(tmp_path / "m.onnx"), tmp_path)
-    whole = made.attach_tail(made.prepared.fresh())
+    whole = made.attach_tail(made.prepared.clean.read())
     outputs = run_model(whole, made.example.feeds)
     assert np.allclose(outputs["dets"], made.expected["dets"], atol=1e-3)
     assert 0 < made.tail_bytes < 0.2 * whole.ByteSize()
@@ -89,8 +89,8 @@ def test_what_ncnn_leaves_out_is_a_file_in_the_work_folder(tmp_path):
 
 def test_sizes_are_no_outputs_of_ncnn_models(tmp_path):
     made = context(free_size_detector(tmp_path / "m.onnx"), tmp_path)
-    assert [value.name for value in made.prepared.clean.graph.output] == ["boxes", "best", "side"]
-    assert [value.name for value in made.prepared.static.graph.output] == ["boxes", "best"]
+    assert [value.name for value in made.prepared.clean.read().graph.output] == ["boxes", "best", "side"]
+    assert [value.name for value in made.prepared.static.read().graph.output] == ["boxes", "best"]
     assert list(made.ncnn_model.outputs) == ["boxes", "best"]
 
 
@@ -98,6 +98,6 @@ def test_sizes_are_no_outputs_of_ncnn_models(tmp_path):
 def test_nothing_changes_for_other_models(tmp_path, build):
     made = context(build(tmp_path / "m.onnx"), tmp_path)
     assert made.cut is None and made.post_processing is None and made.tail_bytes == 0
-    model = made.prepared.fresh()
+    model = made.prepared.clean.read()
     assert made.attach_tail(model) is model
     assert list(made.references[0][1]) == list(made.expected)

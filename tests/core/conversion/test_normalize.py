@@ -17,7 +17,7 @@ from small import conv_net
 def normalized(tmp_path, model, feeds, **options):
     path = tmp_path / "m.onnx"
     onnx.save(model, str(path))
-    return normalize_source(path, feeds, run_source(path, feeds), **options)
+    return normalize_source(path, feeds, run_source(path, feeds), folder=tmp_path, **options)
 
 
 def random(*shape, seed=0):
@@ -34,8 +34,8 @@ def branches(*operators):
 def test_a_plain_model_stays_as_it_is_and_nothing_is_told(tmp_path):
     path = conv_net(tmp_path / "net.onnx")
     feeds = {"input": random(1, 3, 32, 32)}
-    found = normalize_source(path, feeds, run_source(path, feeds))
-    assert found.model.graph == onnx.load(str(path)).graph and found.is_exact and not found.notes
+    found = normalize_source(path, feeds, run_source(path, feeds), folder=tmp_path)
+    assert found.model.read().graph == onnx.load(str(path)).graph and found.is_exact and not found.notes
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_other_floats_become_32_bit_and_that_is_told(tmp_path, kind, dtype, bits
     model = model_of(nodes, [value("x", [1, 4], kind)], [value("y", [1, 5], kind)], [constant("w", 4, 5, dtype=dtype)])
     found = normalized(tmp_path, model, {"x": random(1, 4)})
     assert bits in str(found.notes[0]) and found.is_exact == (bits == "64")
-    assert found.model.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
+    assert found.model.read().graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
 
 
 def test_a_branch_on_the_batch_fixes_it_to_one(tmp_path):
@@ -59,8 +59,10 @@ def test_a_branch_on_the_batch_fixes_it_to_one(tmp_path):
     weights = [scalar("zero", 0), scalar("one", 1)]
     model = model_of(nodes, [value("x", ["n", 4])], [value("y", ["n", 4])], weights)
     found = normalized(tmp_path, model, {"x": random(1, 4)})
-    assert "Exp" in operators(found.model) and "If" not in operators(found.model)
-    assert found.model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1 and "fixed to 1" in str(found.notes)
+    assert "Exp" in operators(found.model.read()) and "If" not in operators(found.model.read())
+    assert found.model.read().graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1 and "fixed to 1" in str(
+        found.notes
+    )
 
 
 def test_a_branch_on_a_given_input_is_decided_by_it(tmp_path):
@@ -69,8 +71,8 @@ def test_a_branch_on_a_given_input_is_decided_by_it(tmp_path):
     model = model_of(nodes, inputs, [value("y", ["n", 4])], [scalar("r", 16000)])
     given = {"rate": np.array(8000)}
     found = normalized(tmp_path, model, {"x": random(1, 4), **given}, given=given)
-    assert "Neg" in operators(found.model) and "rate" in str(found.notes[0])
-    assert [one.name for one in found.model.graph.input] == ["x", "rate"]
+    assert "Neg" in operators(found.model.read()) and "rate" in str(found.notes[0])
+    assert [one.name for one in found.model.read().graph.input] == ["x", "rate"]
 
 
 def test_only_what_changes_the_outputs_or_fails_is_left_out(tmp_path, monkeypatch):
@@ -89,7 +91,7 @@ def test_only_what_changes_the_outputs_or_fails_is_left_out(tmp_path, monkeypatc
     monkeypatch.setattr(normalize, "REWRITES", tuple(map(Rewrite, (wrong, right, failing))))
     model = model_of([node("Neg", ["x"], ["y"])], [value("x", [1, 4])], [value("y", [1, 4])])
     found = normalized(tmp_path, model, {"x": random(1, 4)})
-    assert found.model.graph.node[0].op_type == "Neg" and found.model.graph.node[0].name == "renamed"
+    assert found.model.read().graph.node[0].op_type == "Neg" and found.model.read().graph.node[0].name == "renamed"
 
 
 def test_an_input_that_decided_a_branch_is_not_given_to_pnnx():

@@ -14,24 +14,24 @@ FEEDS = {"input": np.random.default_rng(1).standard_normal((1, 3, 32, 32)).astyp
 def test_an_old_model_is_raised_to_the_new_opset_with_the_same_outputs(tmp_path):
     path = conv_net(tmp_path / "net.onnx", opset=11)
     reference = run_source(path, FEEDS)
-    prepared = prepare_model(path, FEEDS, reference)
-    assert prepared.clean.opset_import[0].version == OPSET and not prepared.notes
-    outputs = OnnxPredictor(prepared.clean).run(FEEDS)
+    prepared = prepare_model(path, FEEDS, reference, folder=tmp_path)
+    assert prepared.clean.read().opset_import[0].version == OPSET and not prepared.notes
+    outputs = OnnxPredictor(prepared.clean.read()).run(FEEDS)
     assert np.allclose(outputs["scores"], reference["scores"], atol=1e-5)
 
 
 def test_the_source_file_is_not_touched(tmp_path):
     path = conv_net(tmp_path / "net.onnx", opset=11)
     before, files = path.read_bytes(), sorted(tmp_path.iterdir())
-    prepare_model(path, FEEDS, run_source(path, FEEDS))
-    assert path.read_bytes() == before and sorted(tmp_path.iterdir()) == files
+    prepare_model(path, FEEDS, run_source(path, FEEDS), folder=tmp_path / "models")
+    assert path.read_bytes() == before and sorted(tmp_path.iterdir()) == sorted([*files, tmp_path / "models"])
 
 
 def test_free_dimensions_stay_free_in_one_model_and_are_fixed_in_the_other(tmp_path):
     path = conv_net(tmp_path / "net.onnx", size="side")
-    prepared = prepare_model(path, FEEDS, run_source(path, FEEDS))
-    assert prepared.clean.graph.input[0].type.tensor_type.shape.dim[2].dim_param == "side"
-    assert [dim.dim_value for dim in prepared.static.graph.input[0].type.tensor_type.shape.dim] == [1, 3, 32, 32]
+    prepared = prepare_model(path, FEEDS, run_source(path, FEEDS), folder=tmp_path)
+    assert prepared.clean.read().graph.input[0].type.tensor_type.shape.dim[2].dim_param == "side"
+    assert [dim.dim_value for dim in prepared.static.read().graph.input[0].type.tensor_type.shape.dim] == [1, 3, 32, 32]
 
 
 def test_weights_given_as_constant_nodes_become_initializers(tmp_path):
@@ -43,9 +43,9 @@ def test_weights_given_as_constant_nodes_become_initializers(tmp_path):
         [],
         tmp_path / "constant.onnx",
     )
-    prepared = prepare_model(path, FEEDS, run_source(path, FEEDS))
-    assert [node.op_type for node in prepared.clean.graph.node] == ["Conv"]
-    assert len(prepared.clean.graph.initializer) == 1
+    prepared = prepare_model(path, FEEDS, run_source(path, FEEDS), folder=tmp_path)
+    assert [node.op_type for node in prepared.clean.read().graph.node] == ["Conv"]
+    assert len(prepared.clean.read().graph.initializer) == 1
 
 
 def test_a_model_with_external_weights_becomes_self_contained(tmp_path):
@@ -53,8 +53,8 @@ def test_a_model_with_external_weights_becomes_self_contained(tmp_path):
     reference = run_source(inside, FEEDS)
     outside = tmp_path / "outside.onnx"
     onnx.save(onnx.load(str(inside)), str(outside), save_as_external_data=True, location="w.data", size_threshold=0)
-    prepared = prepare_model(outside, FEEDS, run_source(outside, FEEDS))
-    assert np.allclose(OnnxPredictor(prepared.clean).run(FEEDS)["scores"], reference["scores"], atol=1e-5)
+    prepared = prepare_model(outside, FEEDS, run_source(outside, FEEDS), folder=tmp_path)
+    assert np.allclose(OnnxPredictor(prepared.clean.read()).run(FEEDS)["scores"], reference["scores"], atol=1e-5)
 
 
 def test_a_source_that_does_not_run_is_a_readable_error(tmp_path):
@@ -77,8 +77,8 @@ def test_no_input_is_lost(tmp_path, is_read):
         tmp_path / "m.onnx",
     )
     feeds = {"x": np.arange(12, dtype=np.float32).reshape(2, 6), "shape": np.array([4, 3])}
-    prepared = prepare_model(path, feeds, run_source(path, feeds))
-    for model in (prepared.clean, prepared.static):
+    prepared = prepare_model(path, feeds, run_source(path, feeds), folder=tmp_path)
+    for model in (prepared.clean.read(), prepared.static.read()):
         assert [value.name for value in model.graph.input] == ["x", "shape"]
         assert OnnxPredictor(model).run(feeds)["y"].shape == (4, 3)
 
@@ -102,14 +102,14 @@ def test_a_pass_that_changes_the_outputs_is_left_out_with_a_note(tmp_path, monke
 
     monkeypatch.setattr("onnx.version_converter.convert_version", broken)
     reference = run_source(path, FEEDS)
-    prepared = prepare_model(path, FEEDS, reference)
+    prepared = prepare_model(path, FEEDS, reference, folder=tmp_path)
     assert [note.values["step"].values for note in prepared.notes] == [{"opset": OPSET}]
-    assert np.allclose(OnnxPredictor(prepared.clean).run(FEEDS)["scores"], reference["scores"], atol=1e-5)
+    assert np.allclose(OnnxPredictor(prepared.clean.read()).run(FEEDS)["scores"], reference["scores"], atol=1e-5)
 
 
 def test_a_copy_can_be_changed_without_changing_the_prepared_model(tmp_path):
     path = conv_net(tmp_path / "net.onnx")
-    prepared = prepare_model(path, FEEDS, run_source(path, FEEDS))
-    before = prepared.clean.SerializeToString()
-    del prepared.fresh().graph.node[:]
-    assert prepared.clean.SerializeToString() == before
+    prepared = prepare_model(path, FEEDS, run_source(path, FEEDS), folder=tmp_path)
+    before = prepared.clean.read().SerializeToString()
+    del prepared.clean.read().graph.node[:]
+    assert prepared.clean.read().SerializeToString() == before

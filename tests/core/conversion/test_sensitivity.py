@@ -100,8 +100,8 @@ def test_samples_that_cannot_be_decoded_cost_nothing(tmp_path):
 
 def test_candidates_are_measured_by_their_objects(tmp_path):
     context = context_of(tmp_path, topk_detector)
-    exact = context.prepared.fresh()
-    coarse, broken = context.prepared.fresh(), context.prepared.fresh()
+    exact = context.prepared.clean.read()
+    coarse, broken = context.prepared.clean.read(), context.prepared.clean.read()
     for tensor in coarse.graph.initializer:
         if len(tensor.dims) > 1 and tensor.data_type == onnx.TensorProto.FLOAT:
             values = onnx.numpy_helper.to_array(tensor)

@@ -188,7 +188,7 @@ def test_of_a_model_with_a_post_processing_the_layers_before_it_are_measured(tmp
 def test_each_layer_has_its_weights_and_its_share_of_the_noise_where_that_was_measured(job):
     context, artifacts = job
     target, artifact = next((one, made) for one, made in artifacts if one.id == "onnx_quan_dy")
-    layers = weighted_layers(context.prepared.clean)
+    layers = weighted_layers(context.prepared.clean.read())
     noise = {layers[0].tensors[0]: 3.0, layers[2].tensors[0]: 1.0, layers[3].tensors[0]: math.inf}
     found = measure_layers([(target, dataclasses.replace(artifact, sensitivity=noise))], context)[target.id]
     assert [layer.share for layer in found] == [0.75, None, 0.25, None]

@@ -145,8 +145,8 @@ def test_constants_that_the_graph_computes_are_not_folded_if_the_file_would_grow
         tmp_path / "light.onnx",
     )
     feeds = {"x": np.ones((1, 512, 512), np.float32)}
-    prepared = prepare_model(path, feeds, run_source(path, feeds))
-    assert prepared.clean.ByteSize() < 20_000 and not prepared.notes
+    prepared = prepare_model(path, feeds, run_source(path, feeds), folder=tmp_path)
+    assert prepared.clean.read().ByteSize() < 20_000 and not prepared.notes
 
 
 def test_where_onnxslim_breaks_a_model_the_minimal_clean_up_takes_its_place(tmp_path, monkeypatch):
@@ -157,6 +157,6 @@ def test_where_onnxslim_breaks_a_model_the_minimal_clean_up_takes_its_place(tmp_
         return model
 
     monkeypatch.setattr("onnxslim.slim", broken)
-    prepared = prepare_model(path, FEEDS, run_source(path, FEEDS))
-    assert "Constant" not in [node.op_type for node in prepared.clean.graph.node]
-    assert np.array_equal(OnnxPredictor(prepared.clean).run(FEEDS)["y"], run_source(path, FEEDS)["y"])
+    prepared = prepare_model(path, FEEDS, run_source(path, FEEDS), folder=tmp_path)
+    assert "Constant" not in [node.op_type for node in prepared.clean.read().graph.node]
+    assert np.array_equal(OnnxPredictor(prepared.clean.read()).run(FEEDS)["y"], run_source(path, FEEDS)["y"])
