@@ -23,7 +23,7 @@ from core.evaluation.choose_by_agreement import choose_by_agreement
 from core.evaluation.evaluate import Evaluation, UnverifiedArtifact, evaluate
 from core.inputs.images import ImageFolder, SampleCounts, Split, read_folder, split, test_only
 from core.inputs.labels_for_task import with_labels_for
-from core.inputs.recognition import RECOGNITION_SAMPLES, TaskRequest, for_crops, recognize_from_samples
+from core.inputs.recognition import TaskRequest, for_crops, recognize_from_samples
 from core.isolation.predictor import allow_time
 from core.job.crashes import AtTarget, Crashes
 from core.job.job import Job
@@ -226,7 +226,7 @@ def recognize_task_of(job: Job, context: ConversionContext, folder: ImageFolder 
         return recognize_from_samples(
             context.sampled,
             predictor,
-            list(islice(context.test_samples(), RECOGNITION_SAMPLES)),
+            context.test_samples(),
             preprocessings=[job.preprocessing],
             folder=folder,
             request=TaskRequest(job.task, job.score, job.class_names),

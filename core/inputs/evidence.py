@@ -18,6 +18,7 @@ def gather_evidence(
     input_size: tuple[int, int] | None,
     labels: Labels | None,
     class_names: Sequence[str] = (),
+    is_synthetic: bool = False,
 ) -> Evidence:
     """The evidence about a model.
 
@@ -29,6 +30,7 @@ def gather_evidence(
         input_size: height and width of its image input.
         labels: of the samples, if there are any.
         class_names: by index, where the person gave them.
+        is_synthetic: whether the samples were made up.
     """
     names = tuple(class_names) or source.class_names or names_beside(source.path)
     sequences = [tensor.shape[-1] for tensor in outputs[0].values() if tensor.ndim == 3]
@@ -40,4 +42,5 @@ def gather_evidence(
         labels=frozenset() if labels is None else labels.labels,
         characters=tuple(class_names) or characters_beside(source.path, outputs=max(sequences, default=None)),
         metadata=source.metadata,
+        is_synthetic=is_synthetic,
     )

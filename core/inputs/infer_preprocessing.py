@@ -18,7 +18,7 @@ from core.common.text import Text, say
 from core.inputs.images import ImageFolder, ImageReader, read_folder
 from core.inputs.labels_for_task import labels_for, takes_crops
 from core.inputs.object_crops import CropRule, object_crops
-from core.inputs.recognition import RECOGNITION_SAMPLES, TaskRequest, for_crops, recognize_from_samples
+from core.inputs.recognition import TaskRequest, for_crops, recognize_from_samples
 from core.inputs.samples import image_feeds, image_sample
 from core.inputs.synthetic import synthetic_images
 from core.labels.base import Labels
@@ -132,9 +132,8 @@ def infer_preprocessing(
     start = _from_file(source, predictor, size)
     folder = _labelled_first(images, test_images)
     is_given = source.own_preprocessing is not None or _is_ultralytics(source) or start.preprocessing.color == "gray"
-    most = RECOGNITION_SAMPLES if is_given else _MAX_IMAGES
     try:
-        trial = _Trial.of(source, predictor, folder, start.preprocessing, request, most=most)
+        trial = _Trial.of(source, predictor, folder, start.preprocessing, request)
     except ConversionError as exc:
         if folder is not None or isinstance(exc, RunLimitError):
             raise
@@ -222,16 +221,14 @@ class _Trial:
         folder: ImageFolder | None,
         start: Preprocessing,
         request: TaskRequest,
-        *,
-        most: int,
     ) -> _Trial:
-        """With up to ``most`` images, and the task that is recognised by the outputs for the first preprocessing."""
-        images = [] if folder is None or not folder.holds_images else _readable_images(folder, most)
-        samples = [image_sample(source, start, image, path) for path, image in images[:RECOGNITION_SAMPLES]]
+        """With some images, and the task that is recognised by the outputs for the first preprocessing."""
+        images = [] if folder is None or not folder.holds_images else _readable_images(folder)
+        samples = (image_sample(source, start, image, path) for path, image in images)
         task = recognize_from_samples(
             source,
             predictor,
-            samples or list(islice(synthetic_images(source, start), 1)),
+            samples if images else islice(synthetic_images(source, start), 1),
             preprocessings=[start, *_normalized(source, start, [start.fit], colors=("rgb",))],
             folder=folder,
             request=request,
@@ -253,10 +250,10 @@ class _Trial:
         return sum(figure.value for figure in figures), self.task.confidence(predictions)
 
 
-def _readable_images(folder: ImageFolder, most: int) -> list[tuple[Path, Image.Image]]:
-    """The first of up to 16 images that are spread evenly over the folder."""
+def _readable_images(folder: ImageFolder) -> list[tuple[Path, Image.Image]]:
+    """Up to 16 images that are spread evenly over the folder."""
     files = folder.files[:: max(1, len(folder.files) // _MAX_IMAGES)][:_MAX_IMAGES]
-    images = list(islice(ImageReader().read(files), most))
+    images = list(ImageReader().read(files))
     if not images:
         raise ImagesError(
             say("None of the pictures can be read."),

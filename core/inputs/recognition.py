@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -13,12 +13,16 @@ from core.inputs.samples import Sample, image_sample
 from core.job.task_name import TaskName
 from core.onnx_model.source import Source
 from core.preprocessing import Preprocessing
-from core.runtimes.predictor import Predictor
+from core.runtimes.predictor import Predictor, Tensor
 from core.tasks.base import AnyTask, TaskOptions
+from core.tasks.objects.object_task import ObjectTask
 from core.tasks.recognize import recognize_task
 
 RECOGNITION_SAMPLES = 4
-"""Samples that are enough."""
+"""Samples that are enough, but for detectors that find nothing in them."""
+
+_MORE_SAMPLES = 60
+"""That such a detector is tried on at most, one by one, until it finds something."""
 
 _WHOLE_IMAGES: frozenset[TaskName] = frozenset({"segmentation", "image-to-image", "tensors"})
 """What heatmaps of single bodies look like where the images are not cropped to one."""
@@ -46,7 +50,7 @@ def for_crops(preprocessing: Preprocessing) -> Preprocessing:
 def recognize_from_samples(
     source: Source,
     predictor: Predictor,
-    samples: Sequence[Sample],
+    samples: Iterable[Sample],
     *,
     preprocessings: Sequence[Preprocessing],
     folder: ImageFolder | None,
@@ -57,7 +61,8 @@ def recognize_from_samples(
     Args:
         source: the model, with only those inputs that differ between samples.
         predictor: the same, loaded.
-        samples: a few, at least one.
+        samples: at least one. More than the first :data:`RECOGNITION_SAMPLES` are read only where a detector is not
+            sure of anything in those: its threshold is lowered only if there is nothing in others either.
         preprocessings: how images may become inputs; the first one is that of the samples, the others are tried on
             labelled objects.
         folder: of the samples, where they are files.
@@ -68,22 +73,38 @@ def recognize_from_samples(
         ConversionError: the model does not run.
     """
 
-    def recognize(chosen: Sequence[Sample]) -> AnyTask:
+    def recognize(outputs: Sequence[Mapping[str, Tensor]]) -> AnyTask:
         evidence = gather_evidence(
             source,
-            [predictor.run(sample.feeds) for sample in chosen],
+            outputs,
             input_size=preprocessings[0].size,
             labels=None if folder is None else folder.labels,
             class_names=request.class_names,
+            is_synthetic=all(sample.file is None for sample in first),
         )
         return recognize_task(evidence, name=request.name, options=request.options)
 
-    task = recognize(samples)
+    rest = iter(samples)
+    first = list(islice(rest, RECOGNITION_SAMPLES))
+    outputs = [predictor.run(sample.feeds) for sample in first]
+    task = recognize(outputs)
+    if isinstance(task, ObjectTask) and task.score < task.usual_score and request.score is None:
+        sure = _first_sure(task, predictor, islice(rest, _MORE_SAMPLES))
+        return task if sure is None else recognize([*outputs, sure])
     if request.name is None and task.name in _WHOLE_IMAGES and source.takes_image:
         crops = list(islice(labelled_objects(folder, preprocessings[0].size), RECOGNITION_SAMPLES))
         for preprocessing in dict.fromkeys(map(for_crops, preprocessings)) if crops else ():
             parts = [image_sample(source, preprocessing, crop) for crop in crops]
-            of_crops = recognize([replace(part, feeds={**samples[0].feeds, **part.feeds}) for part in parts])
+            of_crops = recognize([predictor.run({**first[0].feeds, **part.feeds}) for part in parts])
             if of_crops.name == "keypoints":
                 return of_crops
     return task
+
+
+def _first_sure(task: ObjectTask, predictor: Predictor, samples: Iterable[Sample]) -> Mapping[str, Tensor] | None:
+    """The outputs for the first sample with an object that reaches the usual score."""
+    for sample in samples:
+        outputs = predictor.run(sample.feeds)
+        if (task.decode(outputs, sample.placement).scores >= task.usual_score).any():
+            return outputs
+    return None

@@ -62,6 +62,9 @@ class Evidence:
     metadata: Mapping[str, str] = field(default_factory=dict)
     """What is known about the model besides: the file's ``metadata_props``."""
 
+    is_synthetic: bool = False
+    """Whether the samples were made up, as there are none of the person."""
+
 
 @dataclass(frozen=True)
 class TaskOptions:

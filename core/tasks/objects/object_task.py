@@ -52,6 +52,9 @@ class ObjectTask:
         self._head = head
         self.score: float = head.default_score if options.score is None else options.score
         self.options = replace(options, score=self.score)
+        self.usual_score: float = head.default_score
+        """The family's own."""
+
         self.reason = reason
         self.class_names = tuple(class_names)
         self._indices = {_normalized(name): index for index, name in enumerate(self.class_names)}

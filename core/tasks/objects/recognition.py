@@ -28,6 +28,15 @@ _REASONS = {
 }
 
 
+_LOWERED = say(
+    "{reason} Nothing in the pictures that were looked at reaches its usual score of {usual}, so objects count from "
+    "{score} on.",
+    reason="",
+    usual="",
+    score="",
+)
+
+
 @dataclass(frozen=True)
 class RecognizedObjects:
     """The arguments of an object task."""
@@ -59,14 +68,18 @@ def recognize_objects(evidence: Evidence, options: TaskOptions, task: ObjectTask
     if options.score is not None:
         return RecognizedObjects(head, names, options, reason)
     score = _score(head, evidence, evidence.input_size)
-    if score < head.default_score:
-        reason = say(
-            "{reason} Nothing in the pictures reaches its usual score of {usual}, so objects count from {score} on.",
-            reason=reason,
-            usual=head.default_score,
-            score=score,
-        )
+    if score < head.default_score and not evidence.is_synthetic:
+        reason = replace(_LOWERED, values={"reason": reason, "usual": head.default_score, "score": score})
     return RecognizedObjects(head, names, replace(options, score=score), reason)
+
+
+def without_score(reason: Text) -> Text:
+    """Why a task was recognised, without what was said about the score: for a person who has chosen one."""
+    if reason.template != _LOWERED.template:
+        return reason
+    found = reason.values["reason"]
+    assert isinstance(found, Text)
+    return found
 
 
 def _task_of(candidates: Candidates, class_names: tuple[str, ...]) -> ObjectTaskName:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.job.task_name import TaskName
 from core.tasks.base import TASK_TITLES
+from core.tasks.objects.recognition import without_score
 from pages.parts.convert import draft
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
@@ -42,7 +43,8 @@ def ask_task(proposal: Proposal, key: str) -> None:
     if (chosen or proposal.task) in _WITH_SCORE:
         with right:
             _ask_score(key)
-    reason = plain(t(proposal.task_reason))
+    is_score_chosen = draft.current().score is not None
+    reason = plain(t(without_score(proposal.task_reason) if is_score_chosen else proposal.task_reason))
     if reason:
         st.caption(reason)
 

@@ -15,6 +15,7 @@ from core.inputs.samples import image_sample
 from core.onnx_model.inspect import inspect
 from core.preprocessing import Preprocessing
 from core.runtimes.onnx import OnnxPredictor
+from core.tasks.objects.recognition import without_score
 from small import save
 
 PREPROCESSING = Preprocessing((64, 48), fit="stretch")
@@ -98,3 +99,52 @@ def test_without_labels_whole_images_are_all_there_is(tmp_path, folder):
 def test_maps_that_are_called_heatmaps_are_taken_at_their_word(tmp_path, folder):
     (folder / "keypoints.json").unlink()
     assert recognized(heatmap_model(tmp_path / "m.onnx", "heatmaps"), folder) == "keypoints"
+
+
+def brightness_detector(path):
+    """A model that writes boxes as YOLOv8 does: one object, whose score is the brightness of the image."""
+    cells = [(x + 0.5, y + 0.5, 2, 2) for side in (8, 4, 2) for y in range(side) for x in range(side)]
+    strides = np.repeat([8, 16, 32], [64, 16, 4])
+    boxes = (np.array(cells) * strides[:, np.newaxis]).T[np.newaxis].astype(np.float32)
+    is_object = np.zeros((1, 2, 84), np.float32)
+    is_object[0, 0, 0] = 1.0
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[2, 3], keepdims=1),
+        helper.make_node("ReduceMean", ["mean"], ["brightness"], axes=[1, 3], keepdims=0),
+        helper.make_node("Mul", ["is_object", "brightness"], ["scores"]),
+        helper.make_node("Concat", ["boxes", "scores"], ["output0"], axis=1),
+    ]
+    inputs = [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])]
+    outputs = [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 6, 84])]
+    weights = [numpy_helper.from_array(boxes, "boxes"), numpy_helper.from_array(is_object, "is_object")]
+    return save(nodes, inputs, outputs, weights, path)
+
+
+def recognized_by_brightness(tmp_path, *brightness, **request):
+    source, scale = inspect(brightness_detector(tmp_path / "m.onnx")), Preprocessing((64, 64), std=(255, 255, 255))
+    files = [tmp_path / f"{number}.png" for number in range(len(brightness))]
+    images = [Image.new("RGB", (64, 64), (round(255 * each),) * 3) for each in brightness]
+    samples = (image_sample(source, scale, image, file) for image, file in zip(images, files, strict=True))
+    return recognize_from_samples(
+        source,
+        OnnxPredictor(source.path),
+        samples,
+        preprocessings=[scale],
+        folder=None,
+        request=TaskRequest("detection", **request),
+    )
+
+
+def test_the_threshold_of_a_detector_is_lowered_only_if_no_image_reaches_it(tmp_path):
+    dark = (0.06,) * 10
+    unsure, sure = recognized_by_brightness(tmp_path, *dark), recognized_by_brightness(tmp_path, *dark, 0.9)
+    assert unsure.score == 0.05 and "Nothing in the pictures that were looked at" in str(unsure.reason)
+    assert sure.score == sure.usual_score and "Nothing in the pictures" not in str(sure.reason)
+    chosen = recognized_by_brightness(tmp_path, *dark, score=0.3)
+    assert chosen.score == 0.3 and "Nothing in the pictures" not in str(chosen.reason)
+    assert without_score(unsure.reason) == sure.reason == without_score(sure.reason)
+
+
+def test_nothing_is_said_of_pictures_where_there_are_none(tmp_path):
+    found = infer_preprocessing(inspect(brightness_detector(tmp_path / "m.onnx")), request=TaskRequest("detection"))
+    assert found.task == "detection" and "pictures" not in str(found.task_reason)
