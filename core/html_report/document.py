@@ -34,7 +34,7 @@ _WORDS: Mapping[str, Text] = {
     "truth": say("All figures against the labels"),
     "columns": say("What the columns mean"),
     "charts": say("Charts"),
-    "pictures": say("The pictures that changed most"),
+    "pictures": say("Picture by picture: before and after"),
     "layers": say("Layer by layer"),
     "layers_about": say(
         "How strong the signal of each layer's output is compared with its error (SQNR); higher is better, and a "
@@ -51,7 +51,9 @@ _WORDS: Mapping[str, Text] = {
     "environment": say("Computer and versions"),
     "command": say("The same on the command line"),
     "skipped": say("Files that were left out"),
-    "data": say("The same figures for other programs are beside this file, with the endings .csv and .json."),
+    "data": say(
+        "Whoever made this report has its figures for other programs, too, in files with the endings .csv and .json."
+    ),
 }
 """The words of the templates, which have none of their own."""
 

@@ -37,6 +37,12 @@ nothing changed."""
 _SIDE, _SIDE_IN_GRID, _SIDE_OF_LINES = 512, 320, 640
 """Longer side of a picture in pixels: drawn over, in the grid, and of a line of text."""
 
+_SIGNS = say("Signs: = the original's answer, ≠ another answer.")
+_OBJECT_SIGNS = say(
+    "Signs: = the original's answer, ≠ another answer; in the pictures − only in the original, + only in the file, "
+    "↔ moved, ≠ of another class."
+)
+
 _QUALITY = 75
 
 """Of the index of a class."""
@@ -134,9 +140,8 @@ def worst_pictures(finished: FinishedJob, tell: Tell) -> WorstPictures | None:
     kinds = {entry.source.get("kind") for entry in entries}
     if kinds & DRAWN:
         pairs = tuple(_pairs(finished, results, taken, tell))
-        signs = say("Signs: − only in the original, + only in the file, ↔ moved, ≠ of another class.")
         about = say("For each file the test pictures on which it differs most from the original.")
-        return WorstPictures(tell(about), pairs, signs=tell(signs) if "objects" in kinds else "")
+        return WorstPictures(tell(about), pairs, signs=tell(_OBJECT_SIGNS if "objects" in kinds else _SIGNS))
     return _grid(finished, [result.target for result in finished.report.converted], is_text="text" in kinds, tell=tell)
 
 
@@ -288,6 +293,7 @@ def _grid(finished: FinishedJob, targets: Sequence[TargetId], *, is_text: bool, 
     side = _SIDE_OF_LINES if is_text else _SIDE_IN_GRID
     return WorstPictures(
         tell(about),
+        signs=tell(_SIGNS),
         grid=tuple(_lines_of(entry, targets, finished, side, tell) for entry in shown),
         is_text=is_text,
     )

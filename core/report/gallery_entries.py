@@ -52,12 +52,12 @@ class GalleryEntry:
         return Answer(self.source) if file == ORIGINAL else self.answers.get(file)
 
     def right_answer(self, class_names: Sequence[str]) -> str | None:
-        """The label; with its name where it is the index of a class."""
+        """The label; the name with the label behind it, where that is the index of a class."""
         label = self.truth
         if label is None or label in class_names:
             return label
         index = int(label) if label.isascii() and label.isdigit() and len(label) < _MOST_DIGITS else len(class_names)
-        return f"{label} ({class_names[index]})" if index < len(class_names) else label
+        return f"{class_names[index]} ({label})" if index < len(class_names) else label
 
     def picture_in(self, folder: Path) -> Path:
         """Where the picture is. Only the name counts: the list may have been made by hand and point elsewhere."""

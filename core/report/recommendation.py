@@ -22,7 +22,7 @@ from core.common.percent import percent
 from core.common.text import Text, plural, say
 from core.evaluation.verdict import found
 from core.job.comparison import Agreement
-from core.job.target_id import TargetId, file_id
+from core.job.target_id import TargetId
 from core.report.schema import ComparisonEntry, OutcomeEntry, Report
 from core.targets import target_by_id
 from core.targets.ncnn_target import NCNN
@@ -108,10 +108,10 @@ def speed_words(outcome: OutcomeEntry, report: Report) -> Text | None:
     if ratio is None:
         return None
     if abs(ratio - 1) <= _SAME_SPEED:
-        return say("as fast as the original here")
+        return say("as fast as the original here (one core)")
     if ratio > 1:
-        return say("{times} as fast here", times=times(ratio))
-    return say("slower here ({times} the speed)", times=times(ratio))
+        return say("{times} as fast here (one core)", times=times(ratio))
+    return say("slower here ({times} the speed, one core)", times=times(ratio))
 
 
 def kept_words(comparison: ComparisonEntry | None) -> Text:
@@ -127,7 +127,9 @@ def kept_words(comparison: ComparisonEntry | None) -> Text:
 
 
 def _take(outcome: OutcomeEntry, report: Report) -> Text:
-    return say("Take {target}: {figures}.", target=_title(outcome), figures=figures(outcome, report))
+    return say(
+        "For a PC or a server take {target}: {figures}.", target=_title(outcome), figures=figures(outcome, report)
+    )
 
 
 def _take_for_devices(outcome: OutcomeEntry, report: Report) -> Text:
@@ -230,10 +232,10 @@ def _keeps_less(outcome: OutcomeEntry, chosen: OutcomeEntry, report: Report) -> 
         return say("misses the aim of {aim}: {kept}", aim=aim, kept=kept)
     smallest = min(reaching, key=lambda variant: variant.size_bytes)
     return say(
-        "misses the aim of {aim}: {kept}; its other file {file} reaches it at {part} of the size",
+        "misses the aim of {aim}: {kept}; another file of it reaches it at {part} of the size, see “More files to "
+        "choose from”",
         aim=aim,
         kept=kept,
-        file=file_id(outcome.target, smallest.number),
         part=part(report.source.share(smallest.size_bytes)),
     )
 

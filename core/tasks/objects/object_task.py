@@ -120,7 +120,7 @@ class ObjectTask:
         data: dict[str, Any] = {
             "kind": "objects",
             "boxes": _rounded(shown.boxes, 1),
-            "scores": _rounded(shown.scores, 3),
+            "scores": _rounded(shown.scores, 6),  # a threshold must leave the same ones as it does here
             "classes": shown.classes.tolist(),
         }
         if shown.angles is not None:

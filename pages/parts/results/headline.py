@@ -8,12 +8,12 @@ import streamlit as st
 
 from core.common.paths import is_file
 from core.common.text import Text, plural, say
-from core.job.target_id import TargetId
 from core.report.explanations import compared_on
 from core.report.recommendation import Confidence, Recommendation, WhyNot, recommend
-from core.report.schema import Report
+from core.report.schema import OutcomeEntry, Report
 from core.targets import target_by_id
 from core.tasks.base import TASK_TITLES
+from pages.parts.results.kit import offer_kit
 from pages.parts.widgets.job_choice import Done
 from pages.parts.widgets.language import t
 from pages.parts.widgets.markdown import plain
@@ -36,7 +36,7 @@ def show_headline(done: Done) -> None:
             st.markdown(f":gray[:material/smartphone:] {plain(t(answer.device_sentence))}")
         if answer.caution is not None:
             st.markdown(f":orange[{plain(t(answer.caution))}]")
-        _offer(done.report, answer)
+        _offer(done, answer)
         if answer.others:
             st.caption("  \n".join([t("Why not the others:"), *map(_why_not, answer.others)]))
     _show_task(done)
@@ -46,16 +46,18 @@ def _why_not(other: WhyNot) -> str:
     return f"**{plain(t(target_by_id(other.target).title))}**: {plain(t(other.clause))}"
 
 
-def _offer(report: Report, answer: Recommendation) -> None:
-    """The files that the answer names, to be downloaded."""
+def _offer(done: Done, answer: Recommendation) -> None:
+    """The files that the answer names, to be downloaded, each with its kit."""
     chosen = [target for target in (answer.target, answer.device_target) if target is not None]
-    with st.container(horizontal=True, gap="small"):
-        for index, target in enumerate(chosen):
-            _offer_one(report, target, is_first=index == 0)
+    for index, target in enumerate(chosen):
+        (result,) = [result for result in done.report.converted if result.target == target]
+        with st.container(horizontal=True, gap="small", key=f"answer-{target}"):
+            _offer_one(result, is_first=index == 0)
+            offer_kit(done, result, place="-answer")
 
 
-def _offer_one(report: Report, target: TargetId, *, is_first: bool) -> None:
-    (files,) = [result.files for result in report.converted if result.target == target]
+def _offer_one(result: OutcomeEntry, *, is_first: bool) -> None:
+    target, files = result.target, result.files
     present = [file for file in files if is_file(file)]
     if not present or len(present) < len(files):
         return

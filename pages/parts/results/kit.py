@@ -28,28 +28,34 @@ KIT: BackgroundTask[KitPaths] = BackgroundTask(make_kit)
 kit is to be, and whether its web page gets its runtime."""
 
 
-def offer_kit(done: Done, result: OutcomeEntry) -> None:
-    """Draw what there is of the kit of a file that was made: the download, the progress or the button."""
+def offer_kit(done: Done, result: OutcomeEntry, *, place: str = "") -> None:
+    """Draw what there is of the kit of a file that was made: the download, the progress or the button.
+
+    Args:
+        done: the job.
+        result: of one of its targets.
+        place: where on the page, if there is another place for the same kit.
+    """
     if not result.files:
         return
     arguments = (get_supervisor().store.folder(done.id), result.target, done.job.out)
     is_own, is_running = KIT.status.arguments[:3] == arguments, KIT.status.is_running
     if is_own and is_running:
-        watch_task(KIT, cancel_key=f"kit-cancel-{result.target}")
+        watch_task(KIT, cancel_key=f"kit-cancel-{result.target}{place}")
         return
     if is_own:
         _show_last_error()
     paths = kit_paths(result, done.job.out)
     if _is_current(paths, result):
         _offer_download(paths)
-        if lacks_runtime(paths.folder):
+        if lacks_runtime(paths.folder) and not place:
             _offer_runtime(arguments, is_running=is_running)
         return
     can_make = not is_running and all(map(is_file, result.files))
     if st.button(
-        t("Deployment kit"),
+        t("Make a deployment kit"),
         icon=":material/package_2:",
-        key=f"kit-{result.target}",
+        key=f"kit-{result.target}{place}",
         disabled=not can_make,
         help=t(
             "A folder with this file, what it must be fed with, the names of the classes, three test pictures with "
@@ -82,11 +88,11 @@ def _offer_runtime(arguments: tuple[Path, TargetId, Path], *, is_running: bool) 
 
 def _offer_download(paths: KitPaths) -> None:
     st.link_button(
-        t("Deployment kit (zip)"),
+        t("Download the deployment kit (zip)"),
         DOWNLOADS.url([paths.archive], paths.archive.name),
-        icon=":material/package_2:",
+        icon=":material/download:",
+        help=t("It also lies in {folder}", folder=plain(paths.folder)),
     )
-    st.caption(t("It also lies in {folder}", folder=plain(paths.folder)))
 
 
 def _show_last_error() -> None:

@@ -21,7 +21,7 @@ def test_a_name_that_no_system_takes_is_a_picture_that_is_missing(name, tmp_path
 
 @pytest.mark.parametrize(
     ("label", "shown"),
-    [("1", "1 (dog)"), ("dog", "dog"), ("2", "2"), ("1234567", "1234567"), ("٣", "٣"), (None, None)],
+    [("1", "dog (1)"), ("dog", "dog"), ("2", "2"), ("1234567", "1234567"), ("٣", "٣"), (None, None)],
 )
 def test_a_label_that_is_an_index_is_shown_with_its_name(label, shown):
     assert GalleryEntry("a.jpg", "a.jpg", truth=label).right_answer(["cat", "dog"]) == shown

@@ -34,11 +34,14 @@ def test_the_smallest_product_of_size_and_time_is_taken():
     )
     assert (found.target, found.confidence) == ("onnx_quan_st", "keeps")
     assert str(found.sentence) == (
-        "Take ONNX, 8 bit static: 33% of the size, 1.4× as fast here, 97% of the objects the same (95.2 to 98.3%)."
+        "For a PC or a server take ONNX, 8 bit static: 33% of the size, 1.4× as fast here (one core), 97% of the "
+        "objects the same (95.2 to 98.3%)."
     )
     assert reasons(found) == {
-        "onnx_fp16": "keeps them too, but is larger for its speed: 50% of the size, 2.0× as fast here",
-        "onnx_quan_dy": "keeps them too, but is slower for its size: 25% of the size, as fast as the original here",
+        "onnx_fp16": "keeps them too, but is larger for its speed: 50% of the size, 2.0× as fast here (one core)",
+        "onnx_quan_dy": (
+            "keeps them too, but is slower for its size: 25% of the size, as fast as the original here (one core)"
+        ),
     }
 
 
@@ -46,7 +49,7 @@ def test_a_file_that_misses_the_aim_is_not_taken_however_small_it_is():
     small = made("onnx_quan_st", comparison(BOX_F1, latency_ms=latency(0.1)), size=10)
     found = recommend(report(small, keeping("onnx_fp16", size=0.5, milliseconds=0.7)))
     assert found.target == "onnx_fp16"
-    assert "slower here (0.70× the speed)" in str(found.sentence)
+    assert "slower here (0.70× the speed, one core)" in str(found.sentence)
     assert reasons(found)["onnx_quan_st"].startswith("misses the aim of 95%: 97.3% of the objects the same")
 
 
@@ -102,7 +105,7 @@ def test_without_test_pictures_that_is_said():
 
 def test_files_that_keep_the_numbers_can_be_taken_where_no_task_decodes():
     found = recommend(report(keeping("onnx_fp16", size=0.5, milliseconds=0.49, agreement=None)))
-    assert str(found.sentence).endswith("as fast as the original here, practically the same numbers.")
+    assert str(found.sentence).endswith("as fast as the original here (one core), practically the same numbers.")
 
 
 def test_reports_without_verdicts_promise_nothing():
@@ -126,7 +129,9 @@ def test_speed_that_was_not_measured_counts_as_the_original_s():
     found = recommend(report(slow, unknown))
     assert found.target == "onnx_quan_st"
     assert (
-        str(found.sentence) == "Take ONNX, 8 bit static: 40% of the size, 97% of the objects the same (95.2 to 98.3%)."
+        str(found.sentence)
+        == "For a PC or a server take ONNX, 8 bit static: 40% of the size, 97% of the objects the same "
+        "(95.2 to 98.3%)."
     )
 
 
@@ -152,7 +157,9 @@ def test_another_file_that_reaches_the_aim_is_named():
         made("onnx_quan_st", comparison(BOX_F1)), variants=(other, replace(other, number=3, size_bytes=SIZE))
     )
     found = recommend(report(small, keeping("onnx_fp16", size=0.5, milliseconds=0.49)))
-    assert reasons(found)["onnx_quan_st"].endswith("its other file onnx_quan_st#2 reaches it at 40% of the size")
+    assert reasons(found)["onnx_quan_st"].endswith(
+        "another file of it reaches it at 40% of the size, see “More files to choose from”"
+    )
 
 
 def test_few_test_pictures_call_for_caution():

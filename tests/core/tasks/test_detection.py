@@ -121,7 +121,7 @@ def test_json_is_short_and_plain():
     assert json.loads(json.dumps(data)) == {
         "kind": "objects",
         "boxes": [[10.1, 10.0, 50.0, 50.0]],
-        "scores": [0.612],
+        "scores": [0.61234],
         "classes": [1],
         "keypoints": [[[20.3, 30.0, 0.99]] * 5],
     }
