@@ -31,6 +31,7 @@ from core.job.target_id import FileId, file_id
 from core.metrics.similarity import least_cosine_through
 from core.onnx_model.boundary import SELECTING
 from core.onnx_model.source import Source
+from core.runtimes.on_demand import OnDemandPredictor
 from core.runtimes.source import open_source
 from core.targets.base import Target
 from core.targets.ncnn_target import NCNN
@@ -41,6 +42,9 @@ _COMPARED, _LAYERS = 0.7, 0.8
 
 _OTHERS_SECONDS = 10.0
 """Time for the layers of all files that may take the place of the chosen ones."""
+
+_LOADED_BYTES, _LOADED_SHARE = 400_000_000, 1.2
+"""Memory for files that are loaded at the same time, and what one of them takes, as a share of the 32-bit source."""
 
 _SAMPLES_BETWEEN_RELEASES = 8
 """Samples after which memory that was freed goes back to the system; after each one of the first, too."""
@@ -174,7 +178,9 @@ def evaluate(
     # One thread for each model: they run side by side, and results cannot depend on the number of cores.
     source = open_source(context.source.path, threads=1)
     source.release_memory_after_runs()
-    candidates = {one.id: _candidate(one, context, task, errors[one.id], at_target) for one in files}
+    at_once = _loaded_at_once(context, len(files))
+    on_demand = at_once is not None
+    candidates = {one.id: _candidate(one, context, task, errors[one.id], at_target, on_demand) for one in files}
     metrics = Metrics.empty(task, context.expected)
     samples = _counted(context, portion(progress, 0.0, _COMPARED))
     count = run_paired(
@@ -185,6 +191,7 @@ def evaluate(
         task=task,
         on_sample=on_sample,
         at_target=at_target if one_at_a_time else None,
+        at_once=at_once,
     )
     for predictor in (source, *(candidate.predictor for candidate in candidates.values())):
         if predictor is not None:
@@ -241,19 +248,27 @@ def _try_first_run(one: UnverifiedArtifact, context: ConversionContext, at_targe
     return None
 
 
+def _loaded_at_once(context: ConversionContext, count: int) -> int | None:
+    """How many files are loaded at the same time, most of which compute in 32 bit; None for all of them."""
+    most = max(1, int(_LOADED_BYTES / (_LOADED_SHARE * context.normalized.model.path.stat().st_size)))
+    return None if count <= most else most
+
+
 def _candidate(
     one: UnverifiedArtifact,
     context: ConversionContext,
     task: AnyTask,
     error: ConversionError | None,
     at_target: AtTarget,
+    on_demand: bool,
 ) -> Candidate:
     metrics = Metrics.empty(task, context.expected)
     if error is not None:
         return Candidate(None, metrics, error)
+    load = partial(one.target.open, one.artifact, context.expected, threads=1)
     try:
         with at_target(one.target.id):
-            predictor = one.target.open(one.artifact, context.expected, threads=1)
+            predictor = OnDemandPredictor(load) if on_demand else load()
             predictor.release_memory_after_runs()
             return Candidate(predictor, metrics)
     except Exception as exc:  # noqa: BLE001 - likewise

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from core.common.errors import ConversionError, OptionError, VerificationError
+from core.common.memory import release_freed_memory
 from core.common.text import say
 from core.common.unexpected_errors import as_conversion_error
 from core.inputs.samples import Sample
@@ -21,6 +22,9 @@ from core.metrics.variety import Variety
 from core.runtimes.predictor import Predictor, Tensor, all_finite
 from core.tasks.base import TASK_TITLES, UNFIT, AgreementMetric, AnyTask, TruthMetric
 from core.tasks.predictions import Prediction
+
+_MOST_KEPT, _MOST_KEPT_BYTES = 64, 100_000_000
+"""Samples that are kept where not all candidates are loaded at once, each of which is loaded once for all of them."""
 
 
 @dataclass
@@ -94,17 +98,20 @@ def run_paired(
     task: AnyTask,
     on_sample: Callable[[SampleResult], None],
     at_target: AtTarget | None = None,
+    at_once: int | None = None,
 ) -> int:
     """Run the source and all candidates on each sample; accumulate their metrics.
 
     Args:
-        samples: read one by one, never kept.
+        samples: read one by one, and not kept; where few candidates are loaded at a time, some samples are.
         source: the model to compare with.
         metrics: of the source; only its truth and variety, and which outputs are read, are accumulated.
         candidates: the new files; one that fails, or whose outputs have another form, gets an error and is excluded.
         task: decodes outputs to predictions.
         on_sample: called once for each sample.
         at_target: entered for each run of a candidate; the candidates then run one after another.
+        at_once: how many candidates may be loaded at the same time; all if None. Their predictors are closed in
+            between, and must load again by themselves.
 
     Returns:
         Number of samples. One whose outputs the task cannot decode is left out.
@@ -115,21 +122,21 @@ def run_paired(
     count = left_out = 0
     # The runtimes compute without holding the GIL, so the models run in parallel.
     with ThreadPoolExecutor(max_workers=1 if at_target else os.cpu_count()) as pool:
-        for sample in samples:
-            outputs = source.run(sample.feeds)
-            metrics.inputs.update(sample.feeds)
-            metrics.outputs.update(outputs)
-            prediction = _decode(task, _RecordedOutputs(outputs, metrics.read), sample)
-            if prediction is None:
-                left_out += 1
-                continue
-            if sample.truth is not None and metrics.truth is not None:
-                metrics.truth.update(prediction, sample.truth)
-            reference = _Reference(sample, outputs, prediction, task)
-            run = partial(_run_candidate, reference, at_target or nullcontext)
-            results = zip(candidates, pool.map(run, candidates, candidates.values()), strict=True)
-            on_sample(SampleResult(sample, prediction, {file: result for file, result in results if result}))
-            count += 1
+        references = (_run_source(source, sample, metrics, task) for sample in samples)
+        for batch in _batches(references, 1 if at_once is None else _MOST_KEPT):
+            decoded = [reference for reference in batch if reference is not None]
+            left_out += len(batch) - len(decoded)
+            results: list[dict[FileId, CandidateResult]] = [{} for _ in decoded]
+            for group in _groups(candidates, at_once or max(1, len(candidates))):
+                for reference, found in zip(decoded, results, strict=True):
+                    run = partial(_run_candidate, reference, at_target or nullcontext)
+                    made = zip(group, pool.map(run, group, group.values()), strict=True)
+                    found.update({file: result for file, result in made if result is not None})
+                if at_once is not None:
+                    _close(group.values())
+            for reference, found in zip(decoded, results, strict=True):
+                on_sample(SampleResult(reference.sample, reference.prediction, found))
+            count += len(decoded)
     if left_out and not count:
         raise OptionError(
             say(
@@ -139,6 +146,44 @@ def run_paired(
             next_step=say("Choose another task, or let it be recognised."),
         )
     return count
+
+
+def _run_source(source: Predictor, sample: Sample, metrics: Metrics, task: AnyTask) -> _Reference | None:
+    """The source's results for a sample; None where the task cannot decode them."""
+    outputs = source.run(sample.feeds)
+    metrics.inputs.update(sample.feeds)
+    metrics.outputs.update(outputs)
+    prediction = _decode(task, _RecordedOutputs(outputs, metrics.read), sample)
+    if prediction is not None and sample.truth is not None and metrics.truth is not None:
+        metrics.truth.update(prediction, sample.truth)
+    return None if prediction is None else _Reference(sample, outputs, prediction, task)
+
+
+def _batches(references: Iterable[_Reference | None], most: int) -> Iterator[list[_Reference | None]]:
+    """Up to ``most`` at a time, and up to some memory."""
+    batch: list[_Reference | None] = []
+    size = 0
+    for reference in references:
+        batch.append(reference)
+        size += 0 if reference is None else reference.size
+        if len(batch) >= most or size >= _MOST_KEPT_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _groups(candidates: Mapping[FileId, Candidate], most: int) -> Iterator[dict[FileId, Candidate]]:
+    items = list(candidates.items())
+    for start in range(0, len(items), most):
+        yield dict(items[start : start + most])
+
+
+def _close(candidates: Iterable[Candidate]) -> None:
+    for candidate in candidates:
+        if candidate.predictor is not None:
+            candidate.predictor.close()
+    release_freed_memory()
 
 
 class _RecordedOutputs(Mapping[str, Tensor]):
@@ -179,6 +224,13 @@ class _Reference:
     outputs: Mapping[str, Tensor]
     prediction: Prediction
     task: AnyTask
+
+    @property
+    def size(self) -> int:
+        """Of the sample and the outputs in memory, in bytes, about."""
+        image = self.sample.image
+        tensors = (*self.sample.feeds.values(), *self.outputs.values())
+        return sum(tensor.nbytes for tensor in tensors) + (0 if image is None else 3 * image.width * image.height)
 
 
 def _run_candidate(

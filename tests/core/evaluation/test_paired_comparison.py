@@ -1,5 +1,6 @@
 import gc
 import weakref
+from functools import partial
 
 import numpy as np
 import onnx
@@ -7,8 +8,10 @@ import pytest
 from onnx import helper, numpy_helper
 
 from core.common.errors import OptionError
+from core.evaluation import paired_comparison
 from core.evaluation.paired_comparison import Candidate, Metrics, run_paired
 from core.inputs.samples import Sample
+from core.runtimes.on_demand import OnDemandPredictor
 from core.runtimes.onnx import OnnxPredictor
 from core.tasks.classification import Classification
 from core.tasks.predictions import ClassTruth
@@ -215,3 +218,58 @@ def test_a_sample_that_the_task_cannot_decode_is_left_out(path):
     assert count([Sample(one) for one in inputs]) == decodable
     with pytest.raises(OptionError, match="not those of the task"):
         count([Sample(one) for one, first in zip(inputs, firsts, strict=True) if first < task.limit])
+
+
+def test_in_groups_that_are_loaded_in_turn_every_figure_is_the_same(path, tmp_path, monkeypatch):
+    """Candidates and samples are more than fit at once."""
+    monkeypatch.setattr(paired_comparison, "_MOST_KEPT", 4)
+    files = {f"x{factor}": scale_scores(path, factor, tmp_path / f"{factor}.onnx") for factor in (0.5, 1.0, -1.0)}
+    loaded, most_loaded = set(), 0
+
+    class Counted(OnnxPredictor):
+        def __init__(self, name):
+            nonlocal most_loaded
+            super().__init__(files[name], threads=1)
+            self.name = name
+            loaded.add(name)
+            most_loaded = max(most_loaded, len(loaded))
+
+        def close(self):
+            loaded.discard(self.name)
+            super().close()
+
+    def figures(candidates, **options):
+        results = []
+        count = run_paired(
+            [Sample(one) for one in feeds(10)],
+            source=OnnxPredictor(path, threads=1),
+            metrics=Metrics.empty(TASK, ("scores",)),
+            candidates=candidates,
+            task=TASK,
+            on_sample=results.append,
+            **options,
+        )
+        samples = [{name: one.cosine for name, one in result.candidates.items()} for result in results]
+        return count, samples, {name: one.metrics.agreement.compute().value for name, one in candidates.items()}
+
+    on_demand = {
+        name: Candidate(OnDemandPredictor(partial(Counted, name)), Metrics.empty(TASK, ("scores",))) for name in files
+    }
+    in_turn = figures(on_demand, at_once=2)
+    assert most_loaded == 2 and not loaded
+    assert in_turn == figures({name: candidate(file) for name, file in files.items()})
+
+
+def test_a_file_that_cannot_be_loaded_when_its_turn_comes_costs_itself_alone(path, tmp_path):
+    missing = Candidate(OnDemandPredictor(partial(OnnxPredictor, tmp_path / "x")), Metrics.empty(TASK, ("scores",)))
+    good = Candidate(OnDemandPredictor(partial(OnnxPredictor, path)), Metrics.empty(TASK, ("scores",)))
+    run_paired(
+        [Sample(one) for one in feeds(3)],
+        source=OnnxPredictor(path, threads=1),
+        metrics=Metrics.empty(TASK, ("scores",)),
+        candidates={"missing": missing, "good": good},
+        task=TASK,
+        on_sample=lambda result: None,
+        at_once=1,
+    )
+    assert missing.error is not None and good.error is None and good.metrics.compared == 3
