@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,9 @@ _FOLDING_LIMITS = (None, 1 << 16, 1 << 10)
 
 _MAX_GROWTH = 1.3
 _ALLOWANCE_BYTES = 1 << 14  # for names and shapes, which make up most of a small file
+
+_LARGE_BYTES = 10_000_000
+"""Size of a model from which it is worth a tenth of a second to free what onnxslim leaves behind."""
 
 _GraphPass = Callable[[onnx.ModelProto], onnx.ModelProto]
 
@@ -162,7 +166,11 @@ def _slim(model: onnx.ModelProto, *, limit: int | None = None) -> onnx.ModelProt
 
     slimmed = onnxslim.slim(model, size_threshold=limit)
     assert isinstance(slimmed, onnx.ModelProto)
-    return slimmed
+    result = compacted(slimmed)
+    del slimmed
+    if byte_size(result) > _LARGE_BYTES:
+        gc.collect()  # its graphs, which hold the weights several times, refer to themselves
+    return result
 
 
 def _raise_opset(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 
 from core.onnx_model.external_data import load_structure
-from core.onnx_model.graph import copy_model
+from core.onnx_model.graph import compacted, copy_model
 from core.onnx_model.shapes import (
     MAX_SHAPE_ELEMENTS,
     SIDE,
@@ -50,6 +50,7 @@ def cost_of(path: Path, size: tuple[int, int] | None = None) -> Cost:
 def _cached_cost(path: Path, _changed: int, size: tuple[int, int]) -> Cost:
     model = load_structure(path, most_elements=MAX_SHAPE_ELEMENTS)
     drop_data(model.graph)
+    model = compacted(model)
     assume_sizes(model.graph, size)
     return _counted(model)[0]
 
@@ -65,6 +66,7 @@ def cost_by_node(model: onnx.ModelProto, sizes: Shapes) -> tuple[Cost, dict[str,
     """
     copy = copy_model(model)
     drop_data(copy.graph)
+    copy = compacted(copy)
     fix_sizes(copy.graph, sizes)
     return _counted(copy)
 

@@ -84,6 +84,8 @@ class OnnxPredictor:
                 next_step=say("Look at the technical details; exporting the model again with a newer opset may help."),
                 detail=_first_lines(exc),
             ) from exc
+        # It keeps the bytes, to be made anew with other providers, which there are none of.
+        self._session._model_bytes = None
         self._releases = False
         self._types = {entry.name: _NUMPY_TYPES.get(entry.type) for entry in self._session.get_inputs()}
         self._takes_pictures = [_looks_like_pictures(entry.shape) for entry in self._session.get_inputs()] == [True]

@@ -170,12 +170,12 @@ def select_precisions(
     layers = list(weights)
     if not layers or not samples:
         return Precisions()
+    cost, macs = cost_by_node(model, {name: value.shape for name, value in samples[0].items()})
     # Serialised first, so that the copy with three times the weights is gone when onnxruntime makes its own.
     content = serialize(add_switches(model, weights, ranges, weight_only=weight_only, logits=noise is None))
     predictor = OnnxPredictor(content)
     del content
     try:
-        cost, macs = cost_by_node(model, {name: value.shape for name, value in samples[0].items()})
         switched = _SwitchedModel(predictor, samples, len(layers), noise, cost)
         search = _Search(
             switched,
@@ -205,9 +205,9 @@ def noise_of_ranges(
     noise: PredictionNoise,
 ) -> float:
     """Noise ratio of the predictions with every layer in 8 bit; see :func:`select_nodes_to_exclude`."""
+    cost, _ = cost_by_node(model, {name: value.shape for name, value in samples[0].items()})
     predictor = OnnxPredictor(serialize(add_switches(model, weights, ranges, logits=False)))
     try:
-        cost, _ = cost_by_node(model, {name: value.shape for name, value in samples[0].items()})
         switched = _SwitchedModel(predictor, samples, len(weights), noise, cost)
         return switched.noise_ratios(switched.all_in_8_bit)[0]
     finally:

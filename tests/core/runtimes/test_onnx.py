@@ -1,11 +1,12 @@
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
 from core.common.errors import ConversionError, SourceError
 from core.runtimes.onnx import OnnxPredictor, source_errors
-from small import conv_net, save
+from small import SIZE, conv_net, save
 
 
 def identity(path, element, shape=("n",)):
@@ -84,3 +85,13 @@ def test_with_memory_released_after_runs_outputs_are_the_same(tmp_path):
     expected = predictor.run(feeds)["scores"]
     predictor.release_memory_after_runs()
     assert all(np.array_equal(predictor.run(feeds)["scores"], expected) for _ in range(3))
+
+
+def test_the_bytes_of_a_model_are_not_kept_beside_its_session(tmp_path):
+    """They are an attribute of onnxruntime's own, which a newer version may call otherwise."""
+    content = conv_net(tmp_path / "net.onnx").read_bytes()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    assert session._model_bytes is content
+    predictor = OnnxPredictor(content)
+    assert predictor._session._model_bytes is None
+    assert predictor.run({"input": np.zeros((1, 3, SIZE, SIZE), np.float32)})
