@@ -218,3 +218,20 @@ def test_pictures_that_were_deleted_leave_the_page_alive(page, app, job, entries
     page.goto(f"{app}/results?job={job_id}")
     viewer = page.locator(".viewer")
     expect(viewer.locator(".words strong")).to_contain_text("1 lost", timeout=30_000)
+
+
+def test_choices_are_in_the_language_and_stay_when_it_changes(page, viewer):
+    choose(page, "order", "By name")
+
+    def shown(key):
+        return page.locator(f"[class*='st-key-gallery-{key}'] input")
+
+    expect(shown("order")).to_have_value("By name")
+    page.get_by_role("button", name="中文").or_(page.get_by_role("radio", name="中文")).first.click()
+    try:
+        expect(shown("left")).to_have_value("原模型", timeout=15_000)
+        expect(shown("order")).to_have_value("按文件名")
+    finally:
+        page.get_by_role("button", name="English").or_(page.get_by_role("radio", name="English")).first.click()
+    expect(shown("order")).to_have_value("By name", timeout=15_000)
+    expect(shown("left")).to_have_value("Original")

@@ -62,7 +62,7 @@ def test_the_button_starts_the_check_of_this_job_on_the_chosen_processor(opened,
 
     monkeypatch.setattr(ARM_CHECK, "_work", work)
     app = opened("results")
-    next(one for one in app.selectbox if one.key == "arm-processor").select("cortex-a72").run()
+    next(one for one in app.selectbox if one.key == "arm-processor-en").select("cortex-a72").run()
     button(app, "arm-check").click().run()
     assert started == [(store.folder(done), "cortex-a72")]
     (bar,) = app.get("progress")

@@ -58,8 +58,8 @@ def test_layers_are_left_out_by_name_operator_and_precision(opened, job_id):
 
 def test_the_other_files_to_choose_from_have_layers_too(opened, job_id):
     app = opened("results", job=job_id)
-    assert app.selectbox(key="layers-of").options == ["ONNX, 8 bit static", "ONNX, 8 bit static (150 kB)"]
-    app.selectbox(key="layers-of").set_value("onnx_quan_st#2").run()
+    assert app.selectbox(key="layers-of-en").options == ["ONNX, 8 bit static", "ONNX, 8 bit static (150 kB)"]
+    app.selectbox(key="layers-of-en").set_value("onnx_quan_st#2").run()
     assert len(table(app)) == 1
 
 

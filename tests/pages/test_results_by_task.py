@@ -240,7 +240,7 @@ def test_the_layers_of_a_file_are_a_table_with_their_sensitivity_where_it_was_me
     app = shown(examples.report(dynamic, static))
     columns = app.dataframe[1].proto.column_order
     assert "share" not in columns and "Share of the error" not in page_text(app)
-    app.selectbox(key="layers-of").set_value("onnx_quan_st").run()
+    app.selectbox(key="layers-of-en").set_value("onnx_quan_st").run()
     table = app.dataframe[1].value
     assert "Share of the error" in page_text(app) and "share" in app.dataframe[1].proto.column_order
     assert list(table["precision"]) == ["8 bit, computed in 32", "8 bit"]

@@ -23,7 +23,7 @@ from pages.parts.convert.examples_step import Examples
 from pages.parts.convert.preprocessing_form import ask_preprocessing
 from pages.parts.convert.task_form import ask_task
 from pages.parts.widgets.error_message import show_error
-from pages.parts.widgets.language import t
+from pages.parts.widgets.language import current, t
 from pages.parts.widgets.markdown import plain
 from pages.parts.widgets.step import step_heading
 
@@ -42,8 +42,9 @@ def choose_preprocessing(source: Source, examples: Examples) -> Preprocessing | 
         proposal = _proposal(source, examples)
         if proposal is None:
             return None
-        # New keys with every proposal, so that the fields start from it.
-        key = str(st.session_state.get(_ROUND, 0))
+        # New keys with every proposal, so that the fields start from it; and with every language, since Streamlit keeps
+        # the words of a choice. What was chosen is in the draft.
+        key = f"{st.session_state.get(_ROUND, 0)}-{current()}"
         ask_task(proposal, key)
         st.caption(plain(t(proposal.reason)))
         preview = st.container()

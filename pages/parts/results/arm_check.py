@@ -17,7 +17,7 @@ from pages.parts.results.arm_card import offer_arm_emulator
 from pages.parts.results.arm_tasks import ARM_CHECK
 from pages.parts.widgets.error_message import show_error
 from pages.parts.widgets.job_choice import Done
-from pages.parts.widgets.language import t
+from pages.parts.widgets.language import choice_key, t
 from pages.parts.widgets.progress import watch_task
 
 _DEVICES: Mapping[str, Text] = {
@@ -62,7 +62,11 @@ def _offer(folder: Path, *, is_again: bool) -> None:
     )
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         processor = st.selectbox(
-            t("Processor"), arm.PROCESSORS, format_func=lambda name: t(_DEVICES[name]), key="arm-processor", width=360
+            t("Processor"),
+            arm.PROCESSORS,
+            format_func=lambda name: t(_DEVICES[name]),
+            key=choice_key("arm-processor", arm.PROCESSORS[0]),
+            width=360,
         )
         label = t("Check again") if is_again else t("Check")
         if st.button(label, icon=":material/play_arrow:", key="arm-check"):

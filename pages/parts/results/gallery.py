@@ -19,7 +19,7 @@ from pages.parts.results.picture_server import PICTURES
 from pages.parts.results.stored_pictures import StoredPictures
 from pages.parts.results.viewer_component import show_viewer
 from pages.parts.widgets.error_message import fragment
-from pages.parts.widgets.language import current, t
+from pages.parts.widgets.language import choice_key, current, t
 
 _MOST_SCORE = 0.99
 WITH_SCORES, _WITH_CLASSES = frozenset({"objects", "points"}), frozenset({"objects", "classes", "map"})
@@ -111,7 +111,7 @@ def _choose_view(shown: BeforeAfter, report: Report, stored: StoredPictures, key
             t("Order"),
             get_args(Order),
             format_func=lambda name: t(_ORDERS[name]),
-            key=f"gallery-order-{key}",
+            key=choice_key(f"gallery-order-{key}", get_args(Order)[0]),
         )
     score, classes = _choose_what_counts(shown, measured_score(report), key)
     return View(left, right, score, classes), order
@@ -119,9 +119,7 @@ def _choose_view(shown: BeforeAfter, report: Report, stored: StoredPictures, key
 
 def choose_file(label: str, files: Sequence[str], first: str, key: str) -> str:
     """Draw the choice of one side, the original or a file."""
-    chosen: str = st.selectbox(
-        label, files, index=files.index(first), format_func=lambda file: t(file_title(file)), key=key
-    )
+    chosen: str = st.selectbox(label, files, format_func=lambda file: t(file_title(file)), key=choice_key(key, first))
     return chosen
 
 

@@ -13,7 +13,7 @@ from core.report.schema import LayerEntry
 from core.report.wording import PRECISIONS
 from pages.parts.graphs.graph_frame import file_name
 from pages.parts.results.layer_choice import choose_layer
-from pages.parts.widgets.language import t
+from pages.parts.widgets.language import choice_key, t
 
 _NAME_WIDTH = 240
 """Of the column, in pixels: longer names are shown whole where they are clicked."""
@@ -36,7 +36,7 @@ def show_layer_table(job_id: str, files: Sequence[FinishedFile]) -> None:
             t("Layers of"),
             list(by_id),
             format_func=lambda one: file_name(by_id[one]),
-            key="layers-of",
+            key=choice_key("layers-of", next(iter(by_id))),
             width=300,
         )
         all_layers = list(enumerate(by_id[chosen].layers, start=1))

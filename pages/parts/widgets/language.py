@@ -34,6 +34,23 @@ def current() -> Language:
     return chosen
 
 
+def choice_key(key: str, first: object) -> str:
+    """The key of a choice among words that are translated; what was chosen stays when the language changes.
+
+    Of a select box, Streamlit keeps the words that are shown, and shows them in any language.
+
+    Args:
+        key: of the choice.
+        first: what is chosen at first.
+    """
+    keys = {language: f"{key}-{language}" for language in LANGUAGES}
+    mine = keys[current()]
+    if mine not in st.session_state:
+        chosen = (st.session_state[other] for other in keys.values() if other in st.session_state)
+        st.session_state[mine] = next(chosen, first)
+    return mine
+
+
 def choose() -> None:
     """Draw the switch between the languages."""
     st.segmented_control(
