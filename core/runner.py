@@ -142,7 +142,7 @@ def _run(
     chosen = {one.target.id: one for one in artifacts}
     made = [chosen[one.target.id] if isinstance(one, UnverifiedArtifact) else one for one in made]
     context.release_calibration()
-    release_freed_memory()
+    release_freed_memory(context.source.size_bytes)
     gallery = Gallery(folder, task)
     evaluation = evaluate(
         artifacts,
@@ -278,7 +278,7 @@ def _make_all(
         part = portion(progress, len(made) / len(preflight), (len(made) + 1) / len(preflight))
         with at_target(result.target):
             made.append(_make(target_by_id(result.target), context, part))
-        release_freed_memory()
+        release_freed_memory(context.source.size_bytes)
     on_targets_made(len(made))
     return made
 

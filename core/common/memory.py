@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +11,10 @@ from contextlib import contextmanager, suppress
 import psutil
 
 from core.common.text import Text, say
+
+
+_LARGE_BYTES = 10_000_000
+"""Size of a model whose remains are worth looking for."""
 
 
 def installed_memory() -> int:
@@ -45,8 +50,15 @@ def at_most_more(more: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
-def release_freed_memory() -> None:
-    """Give back to the system what this process has freed: glibc keeps it for itself, hundreds of MB of it."""
+def release_freed_memory(model_bytes: int = 0) -> None:
+    """Give back to the system what this process has freed: glibc keeps it for itself, hundreds of MB of it.
+
+    Args:
+        model_bytes: size of the model that was worked on. What is left of a large one, in objects that refer to each
+            other in circles, is freed before, which takes a tenth of a second.
+    """
+    if model_bytes > _LARGE_BYTES:
+        gc.collect()
     with suppress(OSError, AttributeError, TypeError):  # another system, or another C library
         ctypes.CDLL(None).malloc_trim(0)
 

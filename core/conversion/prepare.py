@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from pathlib import Path
 import onnx
 from onnx import version_converter
 
+from core.common.memory import release_freed_memory
 from core.common.text import Text, as_text, say
 from core.isolation.trial import agrees
 from core.metrics.reference_check import ReferenceSamples
@@ -34,9 +34,6 @@ _FOLDING_LIMITS = (None, 1 << 16, 1 << 10)
 
 _MAX_GROWTH = 1.3
 _ALLOWANCE_BYTES = 1 << 14  # for names and shapes, which make up most of a small file
-
-_LARGE_BYTES = 10_000_000
-"""Size of a model from which it is worth a tenth of a second to free what onnxslim leaves behind."""
 
 _GraphPass = Callable[[onnx.ModelProto], onnx.ModelProto]
 
@@ -168,8 +165,7 @@ def _slim(model: onnx.ModelProto, *, limit: int | None = None) -> onnx.ModelProt
     assert isinstance(slimmed, onnx.ModelProto)
     result = compacted(slimmed)
     del slimmed
-    if byte_size(result) > _LARGE_BYTES:
-        gc.collect()  # its graphs, which hold the weights several times, refer to themselves
+    release_freed_memory(byte_size(result))  # its graphs, which hold the weights several times, refer to themselves
     return result
 
 

@@ -175,6 +175,7 @@ def evaluate(
     files = [file for one in artifacts for file in (one, *one.variants)]
     errors = {one.id: _try_first_run(one, context, at_target) for one in files}
     end_helper()
+    release_freed_memory(context.source.size_bytes)
     # One thread for each model: they run side by side, and results cannot depend on the number of cores.
     source = open_source(context.source.path, threads=1)
     source.release_memory_after_runs()
@@ -196,14 +197,14 @@ def evaluate(
     for predictor in (source, *(candidate.predictor for candidate in candidates.values())):
         if predictor is not None:
             predictor.close()
-    release_freed_memory()
+    release_freed_memory(context.source.size_bytes)
 
     remaining = [one for one in files if candidates[one.id].error is None]
     progress(_COMPARED, say("Comparing layer by layer"))
     layers = {} if one_at_a_time else _measure_all_layers(remaining, context)
     has_ncnn = any(one.target.format == NCNN for one in remaining)
     links = None if one_at_a_time else graph_links(context, has_ncnn=has_ncnn)
-    release_freed_memory()
+    release_freed_memory(context.source.size_bytes)
     latencies = _measure_latencies(remaining, candidates, context, at_target, portion(progress, _LAYERS, 1.0))
     return Evaluation(
         source=() if metrics.truth is None else metrics.truth.compute(),
