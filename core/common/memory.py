@@ -12,7 +12,6 @@ import psutil
 
 from core.common.text import Text, say
 
-
 _LARGE_BYTES = 10_000_000
 """Size of a model whose remains are worth looking for."""
 
