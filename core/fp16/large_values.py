@@ -18,7 +18,7 @@ from core.fp16.candidates import float_tensors
 from core.ncnn.model import NcnnModel
 from core.ncnn.param import Layer, parse_layer
 from core.ncnn.weights import Array
-from core.onnx_model.graph import copy_model, set_outputs
+from core.onnx_model.graph import copy_model, replace_nodes, set_outputs
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds
@@ -57,7 +57,7 @@ def _large_tensors(model: onnx.ModelProto, samples: Iterable[Feeds]) -> frozense
     names = [name for node in model.graph.node for name in node.output if name in floats]
     large: set[str] = set()
     try:
-        predictor = OnnxPredictor(_probe(model, names), threads=1, optimize=False)
+        predictor = OnnxPredictor(_probe(model, names), threads=1, optimize=False, low_memory=True)
         try:
             for sample in samples:
                 found = predictor.run(sample)
@@ -79,8 +79,11 @@ def _probe(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
     for name, value in ((f"{_PREFIX}end", _LARGEST_FP16), (f"{_PREFIX}zero", 0.0)):
         probe.graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), name))
-    for name in reversed(names):  # onnxruntime runs the last of them first, and frees each tensor in between
-        probe.graph.node.extend(_magnitude(name))
+    wanted = set(names)
+    nodes: list[onnx.NodeProto] = []
+    for node in probe.graph.node:  # each is read as soon as it was made, and can be freed
+        nodes += [node, *(each for name in node.output if name in wanted for each in _magnitude(name))]
+    replace_nodes(probe.graph, nodes)
     set_outputs(probe, [f"{_PREFIX}{name}" for name in names])
     return probe
 

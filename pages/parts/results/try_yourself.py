@@ -40,6 +40,9 @@ from pages.parts.widgets.markdown import plain
 
 _PICTURE = "00000.jpg"
 
+_MOST_MB = 200
+"""Of one picture through the browser."""
+
 
 @dataclass(frozen=True)
 class _Shown:
@@ -74,7 +77,7 @@ def show_try_yourself(done: Done, folder: Path) -> None:
 
 def _draw(folder: Path, report: Report) -> None:
     key = f"tried-{folder.name}"
-    path = ask_for_upload(t("A picture"), f"{key}-field", _save, label_visibility="collapsed")
+    path = ask_for_upload(t("A picture"), f"{key}-field", _save, label_visibility="collapsed", max_upload_size=_MOST_MB)
     if path is not None:
         st.session_state.pop(key, None)
         try:

@@ -59,7 +59,7 @@ def _show_row(done: Done, result: OutcomeEntry, variant: VariantEntry) -> None:
             st.badge(t("in use"), icon=":material/check:", color="blue")
         else:
             st.button(
-                t("Take this one"),
+                t("Take it"),
                 key=f"variant-{result.target}-{variant.number}",
                 on_click=_choose,
                 args=(done.id, result.target, variant.number),
