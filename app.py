@@ -20,6 +20,7 @@ from core.setup import access
 from core.setup.instance import ServerAddress
 from pages.parts.results.picture_server import PICTURES
 from pages.parts.server.access_middleware import AccessMiddleware
+from pages.parts.server.import_ahead import import_ahead
 from pages.parts.sidebar.running_note import show_running
 from pages.parts.widgets import language
 from pages.parts.widgets.error_message import errors_in_words
@@ -74,6 +75,7 @@ def who_may_enter() -> tuple[access.Access, bool]:
 @asynccontextmanager
 async def print_address(_: object) -> AsyncIterator[None]:
     """Show the address with its token in the terminal, where nobody else does; only now is the port known."""
+    import_ahead()
     if TO_BE_SHOWN:
         address = ServerAddress(int(st.get_option("server.port")), os.getpid(), ACCESS.token)
         print("EdgePress:", address.url, flush=True)  # noqa: T201
