@@ -73,8 +73,8 @@ def who_may_enter() -> tuple[access.Access, bool]:
 
 
 @asynccontextmanager
-async def print_address(_: object) -> AsyncIterator[None]:
-    """Show the address with its token in the terminal, where nobody else does; only now is the port known."""
+async def at_start(_: object) -> AsyncIterator[None]:
+    """Import ahead, and show the address with its token in the terminal where nobody else does: now it is known."""
     import_ahead()
     if TO_BE_SHOWN:
         address = ServerAddress(int(st.get_option("server.port")), os.getpid(), ACCESS.token)
@@ -92,7 +92,7 @@ else:
     app = st.App(
         __file__,
         routes=[*GRAPHS.routes(), *DOWNLOADS.routes(), *PICTURES.routes()],
-        lifespan=print_address,
+        lifespan=at_start,
         middleware=[Middleware(AccessMiddleware, access=ACCESS, prefix=PREFIX)],
     )
     if __name__ == "__main__":

@@ -136,10 +136,11 @@ def _slimmed(model: onnx.ModelProto, references: ReferenceSamples) -> onnx.Model
 def _apply(graph_pass: _GraphPass, model: onnx.ModelProto) -> onnx.ModelProto | None:
     """Run a third-party graph pass on a copy; None if it raises, or loses an input that is used."""
     try:
-        changed = graph_pass(copy_model(model))
+        changed = compacted(graph_pass(copy_model(model)))
     except Exception:  # noqa: BLE001 - a bug in a pass may raise anything; the pass is left out
         return None
-    return _with_inputs(compacted(changed), model)
+    release_freed_memory(byte_size(changed))  # onnxslim's graphs hold all weights, and refer to themselves
+    return _with_inputs(changed, model)
 
 
 def _with_inputs(changed: onnx.ModelProto, model: onnx.ModelProto) -> onnx.ModelProto | None:
@@ -163,10 +164,7 @@ def _slim(model: onnx.ModelProto, *, limit: int | None = None) -> onnx.ModelProt
 
     slimmed = onnxslim.slim(model, size_threshold=limit)
     assert isinstance(slimmed, onnx.ModelProto)
-    result = compacted(slimmed)
-    del slimmed
-    release_freed_memory(byte_size(result))  # its graphs, which hold the weights several times, refer to themselves
-    return result
+    return slimmed
 
 
 def _raise_opset(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
+import onnx
 
 from core.conversion.context import ConversionContext
 from core.job.comparison import LayerDifference, LayerPrecision
@@ -63,11 +64,13 @@ def measure_layers(
     measured: dict[FileId, tuple[LayerDifference, ...]] = dict.fromkeys(artifacts, ())
     deadline = time.monotonic() + seconds
     try:
-        layers = weighted_layers(context.prepared.clean.read())
+        source = context.prepared.clean.read()
+        layers = weighted_layers(source)
         opened = (_open(name, *one, context, layers) for name, one in artifacts.items())
         files = [file for file in opened if file is not None]
         if files:
-            _measure(files, context, layers, deadline=deadline, group_bytes=group_bytes)
+            samples = [feeds for feeds, _ in context.references]
+            _measure(files, source, samples, layers, deadline=deadline, group_bytes=group_bytes)
         measured.update({file.id: tuple(file.differences(layers)) for file in files})
     except Exception:  # noqa: BLE001 - see above
         return measured
@@ -143,16 +146,15 @@ def _shares(noise: Mapping[str, float]) -> dict[str, float]:
 
 def _measure(
     files: Sequence[_File],
-    context: ConversionContext,
+    source: onnx.ModelProto,
+    samples: Sequence[Feeds],
     layers: Sequence[WeightedLayer],
     *,
     deadline: float,
     group_bytes: int,
 ) -> None:
-    source = context.prepared.clean.read()
     wanted = {tensor for file in files for tensor in file.tensors.values()}
     names = list(dict.fromkeys(name for layer in layers for name in layer.tensors if name in wanted))
-    samples = [feeds for feeds, _ in context.references]
     for number, group in enumerate(in_groups(names, tensor_sizes(source, names, samples[0]), group_bytes)):
         if number and time.monotonic() > deadline:
             return

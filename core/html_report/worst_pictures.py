@@ -45,8 +45,6 @@ _OBJECT_SIGNS = say(
 
 _QUALITY = 75
 
-"""Of the index of a class."""
-
 _MOST_LETTERS = 200
 """Of a text that is compared letter by letter."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import islice, product
+from itertools import chain, islice, product
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ from core.common.text import Text, say
 from core.inputs.images import ImageFolder, ImageReader, read_folder
 from core.inputs.labels_for_task import labels_for, takes_crops
 from core.inputs.object_crops import CropRule, object_crops
-from core.inputs.recognition import TaskRequest, for_crops, recognize_from_samples
+from core.inputs.recognition import RECOGNITION_SAMPLES, TaskRequest, for_crops, recognize_from_samples
 from core.inputs.samples import image_feeds, image_sample
 from core.inputs.synthetic import synthetic_images
 from core.labels.base import Labels
@@ -132,8 +132,9 @@ def infer_preprocessing(
     start = _from_file(source, predictor, size)
     folder = _labelled_first(images, test_images)
     is_given = source.own_preprocessing is not None or _is_ultralytics(source) or start.preprocessing.color == "gray"
+    most = RECOGNITION_SAMPLES if is_given else _MAX_IMAGES
     try:
-        trial = _Trial.of(source, predictor, folder, start.preprocessing, request)
+        trial = _Trial.of(source, predictor, folder, start.preprocessing, request, most=most)
     except ConversionError as exc:
         if folder is not None or isinstance(exc, RunLimitError):
             raise
@@ -221,10 +222,13 @@ class _Trial:
         folder: ImageFolder | None,
         start: Preprocessing,
         request: TaskRequest,
+        *,
+        most: int,
     ) -> _Trial:
-        """With some images, and the task that is recognised by the outputs for the first preprocessing."""
-        images = [] if folder is None or not folder.holds_images else _readable_images(folder)
-        samples = (image_sample(source, start, image, path) for path, image in images)
+        """With up to ``most`` images, and the task that is recognised by the outputs for the first preprocessing."""
+        found = iter(()) if folder is None or not folder.holds_images else _readable_images(folder)
+        images = list(islice(found, most))
+        samples = (image_sample(source, start, image, path) for path, image in chain(images, found))
         task = recognize_from_samples(
             source,
             predictor,
@@ -250,16 +254,17 @@ class _Trial:
         return sum(figure.value for figure in figures), self.task.confidence(predictions)
 
 
-def _readable_images(folder: ImageFolder) -> list[tuple[Path, Image.Image]]:
-    """Up to 16 images that are spread evenly over the folder."""
+def _readable_images(folder: ImageFolder) -> Iterator[tuple[Path, Image.Image]]:
+    """Read up to 16 images that are spread evenly over the folder, one by one."""
     files = folder.files[:: max(1, len(folder.files) // _MAX_IMAGES)][:_MAX_IMAGES]
-    images = list(ImageReader().read(files))
-    if not images:
+    images = ImageReader().read(files)
+    first = next(images, None)
+    if first is None:
         raise ImagesError(
             say("None of the pictures can be read."),
             next_step=say("Choose a folder with pictures that open in a picture viewer."),
         )
-    return images
+    yield from chain([first], images)
 
 
 def _from_file(source: Source, predictor: OnnxPredictor, given: tuple[int, int] | None) -> Proposal:

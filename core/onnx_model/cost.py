@@ -10,16 +10,16 @@ from pathlib import Path
 import onnx
 
 from core.onnx_model.external_data import load_structure
-from core.onnx_model.graph import compacted, copy_model
+from core.onnx_model.graph import copy_model
 from core.onnx_model.shapes import (
     MAX_SHAPE_ELEMENTS,
     SIDE,
     Shapes,
     assume_sizes,
-    drop_data,
     fix_sizes,
     infer_shapes,
     known_shapes,
+    without_data,
 )
 
 _MAC_OPERATORS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "LSTM", "GRU", "RNN"})
@@ -48,9 +48,7 @@ def cost_of(path: Path, size: tuple[int, int] | None = None) -> Cost:
 
 @lru_cache(maxsize=16)
 def _cached_cost(path: Path, _changed: int, size: tuple[int, int]) -> Cost:
-    model = load_structure(path, most_elements=MAX_SHAPE_ELEMENTS)
-    drop_data(model.graph)
-    model = compacted(model)
+    model = without_data(load_structure(path, most_elements=MAX_SHAPE_ELEMENTS))
     assume_sizes(model.graph, size)
     return _counted(model)[0]
 
@@ -64,9 +62,7 @@ def cost_by_node(model: onnx.ModelProto, sizes: Shapes) -> tuple[Cost, dict[str,
         model: is not changed.
         sizes: of its inputs.
     """
-    copy = copy_model(model)
-    drop_data(copy.graph)
-    copy = compacted(copy)
+    copy = without_data(copy_model(model))
     fix_sizes(copy.graph, sizes)
     return _counted(copy)
 

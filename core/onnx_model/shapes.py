@@ -14,7 +14,7 @@ from onnx import TensorProto, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from core.common.memory import at_most_more
-from core.onnx_model.graph import ONNX_DOMAINS, all_graphs, replace_nodes
+from core.onnx_model.graph import ONNX_DOMAINS, all_graphs, compacted, replace_nodes
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 """Tensor name -> its sizes."""
@@ -271,6 +271,16 @@ def drop_data(graph: onnx.GraphProto) -> None:
             for field in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "external_data"):
                 tensor.ClearField(field)
             tensor.ClearField("data_location")
+
+
+def without_data(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model without the data of large constants, and without the memory that they took.
+
+    Args:
+        model: may be changed.
+    """
+    drop_data(model.graph)
+    return compacted(model)
 
 
 def assume_sizes(graph: onnx.GraphProto, size: tuple[int, int]) -> None:

@@ -30,6 +30,7 @@ class Answer:
 
 
 _MOST_DIGITS = 6
+"""Of the index of a class."""
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from core.onnx_model.external_data import load_structure
-from core.onnx_model.graph import ONNX_DOMAINS, all_nodes, compacted, copy_model
+from core.onnx_model.graph import ONNX_DOMAINS, all_nodes, copy_model
 from core.onnx_model.links import Links
 from core.onnx_model.normalize.branches import BRANCHING, fold_branches
 from core.onnx_model.normalize.dequantize import dequantize
 from core.onnx_model.normalize.edit import is_plain
 from core.onnx_model.normalize.fused import unfuse
 from core.onnx_model.normalize.resize import later_resize
-from core.onnx_model.shapes import MAX_SHAPE_ELEMENTS, SIDE, assume_sizes, drop_data, infer_shapes
+from core.onnx_model.shapes import MAX_SHAPE_ELEMENTS, SIDE, assume_sizes, drop_data, infer_shapes, without_data
 from core.onnx_model.source import Source
 
 _OF_DATA_DEPENDENT_SIZE = frozenset(
@@ -91,8 +91,7 @@ def plain_structure(path: Path, _changed: int, is_dequantized: bool) -> onnx.Mod
     inputs = onnx.GraphProto(input=[value for value in model.graph.input if value.name not in weights])
     del model.graph.input[:]
     model.graph.input.extend(inputs.input)
-    drop_data(model.graph)
-    model = compacted(model)
+    model = without_data(model)
     for rewrite in (
         *([dequantize] if is_dequantized else []),
         unfuse,
