@@ -22,6 +22,7 @@ import onnxruntime
 from core.common.errors import EdgePressError
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
+from core.evaluation.verdict import judge_numbers
 from core.inputs.images import Split
 from core.metrics.reference_check import compare_outputs
 from core.onnx_model.inspect import inspect
@@ -137,7 +138,10 @@ def _try_target(target_id: str, context: ConversionContext, model: onnx.ModelPro
         differences = compare_outputs(predictor, references)
     except EdgePressError as exc:
         return FAILED, _words(exc)
-    if differences is None or not all(one.is_within(target.least_cosine) for one in differences):
+    if (
+        differences is None
+        or judge_numbers(differences, target.least_cosine, measured=True, decodes=False)[0] == "failed"
+    ):
         return FAILED, "evaluation: differs too much"  # a job would not hand it out
     return check(target.open(artifact, context.expected, threads=1), context.source.path, model, target_id)
 

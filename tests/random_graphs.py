@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from core.common.errors import EdgePressError
 from core.common.progress import silent
 from core.conversion.context import ConversionContext
+from core.evaluation.verdict import judge_numbers
 from core.inputs.images import Split
 from core.isolation.trial import measure_similarity
 from core.onnx_model.inspect import inspect
@@ -348,12 +349,13 @@ def _convert_one(target_id, context: ConversionContext, feeds) -> str:
 
 
 def _verify(artifact, context: ConversionContext) -> str | None:
-    """Why EdgePress itself would not publish the file; None if it would."""
-    min_cosine = target_by_id(artifact.target).least_cosine
+    """Why EdgePress itself would not publish the file; None if it would. There is no task: the numbers decide."""
+    least = target_by_id(artifact.target).least_cosine
     differences = measure_similarity(onnx.load(str(artifact.files[0])), context.references)
     if differences is None:
         return "does not run"
-    return None if all(one.is_within(min_cosine) for one in differences) else "differs too much"
+    light, verdict = judge_numbers(differences, least, measured=True, decodes=False)
+    return str(verdict) if light == "failed" else None
 
 
 def _relative_error(source: Path, made: Path, feeds) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
 ONNX_DOMAINS = frozenset({"", "ai.onnx"})
 """Names of the domain of ONNX's own operators."""
@@ -83,6 +84,14 @@ def names_read(node: onnx.NodeProto) -> Iterator[str]:
         for inner in graph.node:
             yield from names_read(inner)
         yield from (value.name for value in graph.output)
+
+
+_FLOATS = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE})
+
+
+def is_finite(tensor: onnx.TensorProto) -> bool:
+    """Whether a constant holds neither infinities nor NaN; no 8-bit scale can be computed from those."""
+    return tensor.data_type not in _FLOATS or bool(np.isfinite(numpy_helper.to_array(tensor)).all())
 
 
 def set_outputs(model: onnx.ModelProto, names: Sequence[str]) -> None:

@@ -98,3 +98,10 @@ def test_an_output_declared_with_a_wrong_type_is_compared_with_the_repaired_sour
     model = onnx.load_from_string(build(LAYERS, opset=17, free_batch=False))
     model.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
     assert convert(model.SerializeToString())["onnx_quan_dy"] == RIGHT
+
+
+def test_weights_that_are_no_numbers_stay_in_float():
+    """A byte turned one into NaN; a cast to whole numbers then made the file 2^31 times too small."""
+    layers = [("Conv", 0, 1e-6), ("Concat", 0, 1e-6), ("Cast", 0, 1e-6), ("Abs", 0, 1e-6)]
+    content = damage(build(layers, opset=17, free_batch=False), [(0.296875, 127)], keep=1.0)
+    assert convert(content, QUICK) == dict.fromkeys(QUICK, RIGHT)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import onnx
 
-from core.onnx_model.graph import attributes, names_read, subgraphs
+from core.onnx_model.graph import attributes, is_finite, names_read, subgraphs
 
 _MATRIX_AXES = 2
 _BIAS = 2
@@ -32,7 +32,7 @@ def ineligible_nodes(model: onnx.ModelProto, operators: Collection[str], measure
     known = {
         tensor.name
         for tensor in model.graph.initializer
-        if tensor.data_type == onnx.TensorProto.FLOAT and 0 not in tensor.dims
+        if tensor.data_type == onnx.TensorProto.FLOAT and 0 not in tensor.dims and is_finite(tensor)
     }
     known |= set(measured)
     outputs = {value.name for value in model.graph.output}

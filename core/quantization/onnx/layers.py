@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from core.onnx_model.graph import attributes
+from core.onnx_model.graph import attributes, is_finite
 from core.runtimes.predictor import Tensor
 
 _WITH_BIAS = frozenset({"Conv", "ConvTranspose", "Gemm"})
@@ -100,8 +100,12 @@ class QuantizableLayer:
 
 
 def find_layers(model: onnx.ModelProto) -> list[QuantizableLayer]:
-    """The layers whose weights are float32 initializers of their own."""
-    weights = {tensor.name: tensor for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
+    """The layers whose weights are finite float32 initializers of their own."""
+    weights = {
+        tensor.name: tensor
+        for tensor in model.graph.initializer
+        if tensor.data_type == onnx.TensorProto.FLOAT and is_finite(tensor)
+    }
     uses = [name for node in model.graph.node for name in node.input]
     return [
         _layer(node, tuple(weights[node.input[1]].dims))

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from core.onnx_model.graph import is_finite
 from core.quantization.onnx.ineligible_nodes import matrix_stacks
 from core.quantization.onnx.layers import name_nodes
 
@@ -36,7 +37,7 @@ def quantize_matrix_products(model: onnx.ModelProto, operators: Sequence[str], s
         model,
         str(scratch),
         op_types_to_quantize=list(operators),
-        nodes_to_exclude=_without_matrix(model),
+        nodes_to_exclude=_unusable(model),
         weight_type=QuantType.QUInt8,
         per_channel=True,
     )
@@ -45,10 +46,18 @@ def quantize_matrix_products(model: onnx.ModelProto, operators: Sequence[str], s
     return quantized
 
 
-def _without_matrix(model: onnx.ModelProto) -> list[str]:
-    """Names of the MatMuls whose weights are no plain matrix or empty, which onnxruntime cannot run by channel."""
+def _unusable(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes whose weights are not finite, and of the MatMuls that onnxruntime cannot run by channel.
+
+    Those are the ones whose weights are no plain matrix or empty.
+    """
+    infinite = {tensor.name for tensor in model.graph.initializer if not is_finite(tensor)}
     odd = matrix_stacks(model) | {tensor.name for tensor in model.graph.initializer if 0 in tensor.dims}
-    return [node.name for node in model.graph.node if node.op_type == "MatMul" and node.input[1] in odd]
+    return [
+        node.name
+        for node in model.graph.node
+        if not infinite.isdisjoint(node.input) or (node.op_type == "MatMul" and node.input[1] in odd)
+    ]
 
 
 def _make_lstm_unsigned(model: onnx.ModelProto) -> None:

@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from core.onnx_model.graph import all_graphs, remove_unused_constants
+from core.onnx_model.graph import all_graphs, is_finite, remove_unused_constants
 from core.quantization.onnx.quantize_weights import QuantizedWeights
 
 OUTPUT_AXES: Mapping[str, int] = {"Conv": 0, "ConvTranspose": 1}
@@ -70,7 +70,7 @@ class _Weight:
 
 def _weights(graph: onnx.GraphProto, operators: Mapping[str, int]) -> Iterator[_Weight]:
     for part in all_graphs(graph):
-        tensors = {tensor.name: tensor for tensor in part.initializer if _is_float(tensor)}
+        tensors = {tensor.name: tensor for tensor in part.initializer if _is_float(tensor) and is_finite(tensor)}
         for node in part.node:
             for name in node.input[1:3] if node.op_type in operators else ():
                 tensor = tensors.get(name)
