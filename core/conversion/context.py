@@ -41,7 +41,7 @@ from core.onnx_model.cut import Cut
 from core.onnx_model.interface_types import with_interface_types
 from core.onnx_model.normalize.edit import without_unused_inputs
 from core.onnx_model.source import Source
-from core.onnx_model.stored import StoredModel
+from core.onnx_model.stored import ReadOnAccess, StoredModel
 from core.pnnx.blob_names import match_blobs
 from core.preprocessing import Placement, Preprocessing
 from core.quantization.onnx.calibrated_model import CalibratedModel
@@ -202,7 +202,7 @@ class ConversionContext:
     @property
     def size_to_reduce(self) -> int:
         """Size of the source's file, or of its 32-bit model where it was dequantised."""
-        return self.normalized.model.path.stat().st_size if self.source.dequantize else self.source.size_bytes
+        return self.normalized.model.size_bytes if self.source.dequantize else self.source.size_bytes
 
     @property
     def tail_bytes(self) -> int:
@@ -233,8 +233,10 @@ class ConversionContext:
     @cached_property
     def _ncnn_model(self) -> NcnnModel | EdgePressError:
         """The error is cached too, since a failing conversion takes as long as any."""
+        self._calibrated = None  # only ONNX targets ask for it, which are made before; it holds the weights twice
+        stored = (self.prepared.static, self.prepared.uncleaned)
         # pnnx loses inputs that nothing reads, such as one that decided a branch.
-        candidates = [without_unused_inputs(one.read()) for one in (self.prepared.static, self.prepared.uncleaned)]
+        candidates = ReadOnAccess(stored, without_unused_inputs)
 
         def convert(models: Sequence[onnx.ModelProto], *, folder: Path) -> NcnnModel:
             model = convert_to_ncnn(
@@ -249,7 +251,7 @@ class ConversionContext:
         count = samples_at_a_time((*self.source.inputs, *self.source.outputs))
         if count > 1:
             try:
-                single = [for_one_sample(model, count) for model in candidates]
+                single = ReadOnAccess(stored, lambda model: for_one_sample(without_unused_inputs(model), count))
                 return convert(single, folder=self.folder / "one-sample")
             except EdgePressError:
                 pass  # its samples depend on each other

@@ -12,6 +12,7 @@ from onnx import version_converter
 
 from core.common.memory import release_freed_memory
 from core.common.text import Text, as_text, say
+from core.conversion.slim import slim
 from core.isolation.trial import agrees
 from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.clean import clean
@@ -86,7 +87,7 @@ def prepare_model(
     if all(_is_static(value) for value in model.graph.input):
         return PreparedModel(clean_model, clean_model, StoredModel.of(loaded, folder), tuple(notes))
     fix_shapes = partial(_fix_shapes, feeds=feeds)
-    static = checked(lambda copy: _slim(fix_shapes(copy)), model, say("Fixing the picture size"))
+    static = checked(lambda copy: slim(fix_shapes(copy)), model, say("Fixing the picture size"))
     uncleaned = _apply(fix_shapes, loaded) or loaded
     return PreparedModel(clean_model, StoredModel.of(static, folder), StoredModel.of(uncleaned, folder), tuple(notes))
 
@@ -125,7 +126,7 @@ def _slimmed(model: onnx.ModelProto, references: ReferenceSamples) -> onnx.Model
         None if onnxslim fails or changes the outputs, or the file grows with every limit.
     """
     for limit in _FOLDING_LIMITS:
-        slimmed = _apply(partial(_slim, limit=limit), model)
+        slimmed = _apply(partial(slim, limit=limit), model)
         if slimmed is None or not agrees(slimmed, references, least=_LEAST_COSINE):
             return None  # a bug in onnxslim shows with every limit
         if byte_size(slimmed) <= _MAX_GROWTH * byte_size(model) + _ALLOWANCE_BYTES:
@@ -157,14 +158,6 @@ def _with_inputs(changed: onnx.ModelProto, model: onnx.ModelProto) -> onnx.Model
     del changed.graph.input[:]
     changed.graph.input.extend(inputs)
     return changed
-
-
-def _slim(model: onnx.ModelProto, *, limit: int | None = None) -> onnx.ModelProto:
-    import onnxslim
-
-    slimmed = onnxslim.slim(model, size_threshold=limit)
-    assert isinstance(slimmed, onnx.ModelProto)
-    return slimmed
 
 
 def _raise_opset(model: onnx.ModelProto) -> onnx.ModelProto:

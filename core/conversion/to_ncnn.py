@@ -20,6 +20,7 @@ from core.ncnn.model import NcnnModel
 from core.ncnn.param import Layer
 from core.ncnn.weights import Array, write_weights
 from core.onnx2ncnn.convert import convert_onnx
+from core.onnx_model.cost import cost_by_node
 from core.onnx_model.shared_weights import repeated_bytes
 from core.pnnx.convert import convert_by_pnnx
 from core.pnnx.rewrite import rewrite_for_pnnx
@@ -34,6 +35,11 @@ _NEGLIGIBLE_DIFFERENCE = 1e-6
 
 _MAX_GROWTH, _ALLOWANCE_BYTES = 1.05, 1 << 16
 """Size of the weights over those of the source, up to which none of them is stored several times."""
+
+_BYTES_OF_FLOAT = 4
+
+_MOST_ACTIVATION_BYTES = 600_000_000
+"""Of all tensors of a model together, up to which pnnx comes first."""
 
 _NO_WINOGRAD = 1 << 6
 """In ncnn's mask of features that a layer does without."""
@@ -52,8 +58,9 @@ def convert_to_ncnn(
     """Convert a model, and check that ncnn gives the source's outputs.
 
     pnnx comes first, since it merges more operators into one layer; then :mod:`core.onnx2ncnn`, which knows more of
-    them (and which comes first where several nodes use the same weights, since it stores them once); then, where only
-    the numbers are too far off, convolutions without Winograd's algorithm, which rounds more.
+    them (and which comes first where several nodes use the same weights, since it stores them once, and where pnnx
+    would take much memory); then, where only the numbers are too far off, convolutions without Winograd's algorithm,
+    which rounds more.
 
     Args:
         candidates: the source, prepared in several ways, with every dimension fixed; the most promising first.
@@ -97,10 +104,16 @@ def _roads(
     )
     own = (partial(convert_onnx, candidate, first_sample(candidate, feeds)) for candidate in candidates)
     is_repeated = repeated_bytes(candidates[0]) > (_MAX_GROWTH - 1) * _weight_bytes(candidates[0]) + _ALLOWANCE_BYTES
-    yield from chain(own, by_pnnx) if is_repeated else chain(by_pnnx, own)
+    yield from chain(own, by_pnnx) if is_repeated or _is_costly(candidates[0], feeds) else chain(by_pnnx, own)
     for model in tuple(close):
         if any(layer.type.startswith("Convolution") for layer in model.param.layers):
             yield partial(_without_winograd, model)
+
+
+def _is_costly(candidate: onnx.ModelProto, feeds: Feeds) -> bool:
+    """Whether pnnx takes much memory: it runs the model with all of its tensors as outputs, and keeps them."""
+    cost, _ = cost_by_node(candidate, {name: value.shape for name, value in feeds.items()})
+    return cost.activations * _BYTES_OF_FLOAT > _MOST_ACTIVATION_BYTES
 
 
 def _with_rewrites(candidates: Sequence[onnx.ModelProto]) -> Iterator[onnx.ModelProto]:

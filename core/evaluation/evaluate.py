@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from core.job.outcome import Artifact
 from core.job.target_id import FileId, file_id
 from core.metrics.similarity import least_cosine_through
 from core.onnx_model.boundary import SELECTING
+from core.onnx_model.cost import cost_of
 from core.onnx_model.source import Source
 from core.runtimes.on_demand import OnDemandPredictor
 from core.runtimes.source import open_source
@@ -43,8 +45,11 @@ _COMPARED, _LAYERS = 0.7, 0.8
 _OTHERS_SECONDS = 10.0
 """Time for the layers of all files that may take the place of the chosen ones."""
 
-_LOADED_BYTES, _LOADED_SHARE = 400_000_000, 1.2
+_LOADED_BYTES, _LOADED_SHARE = 400_000_000, 2.5
 """Memory for files that are loaded at the same time, and what one of them takes, as a share of the 32-bit source."""
+
+_RUNNING_BYTES, _BYTES_OF_FLOAT = 800_000_000, 4
+"""Of all tensors of all files that run at the same time; few of them exist at once."""
 
 _SAMPLES_BETWEEN_RELEASES = 8
 """Samples after which memory that was freed goes back to the system; after each one of the first, too."""
@@ -193,6 +198,7 @@ def evaluate(
         on_sample=on_sample,
         at_target=at_target if one_at_a_time else None,
         at_once=at_once,
+        side_by_side=_side_by_side(context),
     )
     for predictor in (source, *(candidate.predictor for candidate in candidates.values())):
         if predictor is not None:
@@ -251,8 +257,14 @@ def _try_first_run(one: UnverifiedArtifact, context: ConversionContext, at_targe
 
 def _loaded_at_once(context: ConversionContext, count: int) -> int | None:
     """How many files are loaded at the same time, most of which compute in 32 bit; None for all of them."""
-    most = max(1, int(_LOADED_BYTES / (_LOADED_SHARE * context.normalized.model.path.stat().st_size)))
+    most = max(1, int(_LOADED_BYTES / (_LOADED_SHARE * context.normalized.model.size_bytes)))
     return None if count <= most else most
+
+
+def _side_by_side(context: ConversionContext) -> int:
+    """How many files run at the same time: their tensors take memory only meanwhile."""
+    activations = cost_of(context.source.path, context.preprocessing.size).activations
+    return max(1, min(os.cpu_count() or 1, int(_RUNNING_BYTES / (1 + _BYTES_OF_FLOAT * activations))))
 
 
 def _candidate(

@@ -20,9 +20,9 @@ from core.job.comparison import LayerDifference, LayerPrecision
 from core.job.outcome import Artifact
 from core.job.target_id import FileId
 from core.metrics.similarity import SimilarityMetric
-from core.onnx_model.serialize import serialize
 from core.onnx_model.weighted_layers import WeightedLayer, weighted_layers
 from core.runtimes.inner_tensors import in_groups, tensor_sizes, with_outputs
+from core.runtimes.mapped import MappedPredictor
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 from core.targets.base import Target
@@ -31,7 +31,7 @@ from core.targets.layer_reader import LayerReader, TensorRun
 _SECONDS = 20.0
 """Time for all files of a job; layers that are not reached by then are left out."""
 
-_GROUP_BYTES = 64 << 20
+_GROUP_BYTES = 40 << 20
 """Memory for the tensors of one group of layers, for each of the two models that are compared."""
 
 _CHUNK = 1 << 20
@@ -158,7 +158,7 @@ def _measure(
     for number, group in enumerate(in_groups(names, tensor_sizes(source, names, samples[0]), group_bytes)):
         if number and time.monotonic() > deadline:
             return
-        with closing(OnnxPredictor(serialize(with_outputs(source, group)), threads=1)) as predictor:
+        with closing(MappedPredictor(with_outputs(source, group), threads=1)) as predictor:
             expected = _SourceTensors(predictor, samples, group_bytes)
             for file in files:
                 _compare_group(file, group, expected, samples, deadline=deadline, least=0 if number else 1)

@@ -99,6 +99,7 @@ def run_paired(
     on_sample: Callable[[SampleResult], None],
     at_target: AtTarget | None = None,
     at_once: int | None = None,
+    side_by_side: int | None = None,
 ) -> int:
     """Run the source and all candidates on each sample; accumulate their metrics.
 
@@ -112,6 +113,7 @@ def run_paired(
         at_target: entered for each run of a candidate; the candidates then run one after another.
         at_once: how many candidates may be loaded at the same time; all if None. Their predictors are closed in
             between, and must load again by themselves.
+        side_by_side: how many may run at the same time; as many as there are cores if None.
 
     Returns:
         Number of samples. One whose outputs the task cannot decode is left out.
@@ -121,7 +123,7 @@ def run_paired(
     """
     count = left_out = 0
     # The runtimes compute without holding the GIL, so the models run in parallel.
-    with ThreadPoolExecutor(max_workers=1 if at_target else os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=1 if at_target else side_by_side or os.cpu_count()) as pool:
         references = (_run_source(source, sample, metrics, task) for sample in samples)
         for batch in _batches(references, 1 if at_once is None else _MOST_KEPT):
             decoded = [reference for reference in batch if reference is not None]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import onnx
 
 from core.common.errors import ConversionError
 from core.isolation.predictor import IsolatedPredictor
 from core.job.comparison import OutputDifference
 from core.metrics.reference_check import KeepsAnswers, ReferenceSamples, compare_outputs
-from core.onnx_model.serialize import serialize
+from core.onnx_model.stored import StoredModel
 from core.runtimes.onnx import OnnxPredictor
 
 
@@ -16,11 +19,12 @@ def measure_similarity(
     model: onnx.ModelProto, references: ReferenceSamples, keeps_answers: KeepsAnswers | None = None
 ) -> tuple[OutputDifference, ...] | None:
     """:func:`compare_outputs` of an ONNX model; None as well if it does not load or run, crashes or hangs."""
-    try:
-        predictor = IsolatedPredictor(OnnxPredictor, serialize(model), threads=1)
-        return compare_outputs(predictor, references, keeps_answers)
-    except ConversionError:
-        return None
+    with tempfile.TemporaryDirectory(prefix="edgepress-", ignore_cleanup_errors=True) as folder:
+        try:
+            predictor = IsolatedPredictor(OnnxPredictor, StoredModel.of(model, Path(folder)).path, threads=1)
+            return compare_outputs(predictor, references, keeps_answers)
+        except ConversionError:
+            return None
 
 
 def agrees(

@@ -33,6 +33,9 @@ _PARTS_OF_BYTES = {
 """Element types of which several share a byte -> bits; older versions of onnx lack some."""
 
 
+_LEAST_BESIDE = 1024
+"""Bytes of a tensor that is worth writing into a second file."""
+
 SHOWN_LETTERS = 100
 """Of a name in a message."""
 
@@ -106,10 +109,37 @@ def load_embedded(path: Path) -> onnx.ModelProto:
         SourceError: weights that are in another file cannot be read.
         DecodeError, OSError, ValueError: it is no ONNX file, or cannot be opened.
     """
-    model = inline_functions(onnx.load(str(path), load_external_data=False))
+    return _embedded(inline_functions(onnx.load(str(path), load_external_data=False)), path)
+
+
+def load_values(path: Path) -> onnx.ModelProto:
+    """Read a model as it was given to :func:`save_with_values_beside`.
+
+    Raises:
+        SourceError: the other file cannot be read.
+    """
+    return _embedded(onnx.load(str(path), load_external_data=False), path)
+
+
+def _embedded(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     for tensor in external_tensors(model.graph):
         _embed(tensor, path)
     return model
+
+
+def save_with_values_beside(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model and, in a second file, the values of its larger tensors.
+
+    onnxruntime maps such a file, where it makes two to three copies of values that lie in the model's own file.
+
+    Args:
+        model: is changed: it refers to the second file, and holds these values no longer.
+        path: of the model; the other file has ``.data`` at the end of its name.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    onnx.save(model, str(path), save_as_external_data=True, location=f"{path.name}.data", size_threshold=_LEAST_BESIDE)
 
 
 def load_structure(path: Path, *, most_elements: int) -> onnx.ModelProto:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import onnx
 
-from core.onnx_model.serialize import serialize
+from core.onnx_model.external_data import load_values, save_with_values_beside
+from core.onnx_model.graph import copy_model
+from core.onnx_model.serialize import MAX_BYTES, byte_size, serialize
+
+_LARGE_BYTES = 10_000_000
+"""Size from which a model's values are worth a file of their own."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +23,8 @@ class StoredModel:
     """A model that several steps start from."""
 
     path: Path
+    size_bytes: int
+    """With all its weights."""
 
     @classmethod
     def of(cls, model: onnx.ModelProto, folder: Path) -> StoredModel:
@@ -30,10 +39,43 @@ class StoredModel:
             OSError: the disk is full.
         """
         folder.mkdir(parents=True, exist_ok=True)
+        size = byte_size(model)
         with tempfile.NamedTemporaryFile(dir=folder, suffix=".onnx", delete=False) as file:
-            file.write(serialize(model))
-        return cls(Path(file.name))
+            if not _LARGE_BYTES < size <= MAX_BYTES:
+                file.write(serialize(model))
+        if _LARGE_BYTES < size <= MAX_BYTES:
+            save_with_values_beside(copy_model(model), Path(file.name))
+        return cls(Path(file.name), size)
 
     def read(self) -> onnx.ModelProto:
         """A copy of its own, which may be changed."""
-        return onnx.load(str(self.path), load_external_data=False)
+        return load_values(self.path)
+
+
+class ReadOnAccess(Sequence[onnx.ModelProto]):
+    """Models of which only those are in memory that somebody holds: each access reads its model anew.
+
+    Args:
+        models: in files.
+        change: what becomes of each one after it was read.
+    """
+
+    def __init__(self, models: Sequence[StoredModel], change: Callable[[onnx.ModelProto], onnx.ModelProto]) -> None:
+        self._models = models
+        self._change = change
+
+    @overload
+    def __getitem__(self, index: int) -> onnx.ModelProto: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> ReadOnAccess: ...
+
+    def __getitem__(self, index: int | slice) -> onnx.ModelProto | ReadOnAccess:
+        """Read one, or take some of them."""
+        if isinstance(index, slice):
+            return ReadOnAccess(self._models[index], self._change)
+        return self._change(self._models[index].read())
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._models)

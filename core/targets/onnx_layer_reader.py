@@ -15,7 +15,7 @@ from core.job.comparison import LayerPrecision
 from core.onnx_model.links import Links
 from core.onnx_model.weighted_layers import WeightedLayer
 from core.runtimes.inner_tensors import with_outputs
-from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.mapped import MappedPredictor
 from core.runtimes.predictor import Feeds, Tensor
 
 _PRECISIONS: Mapping[int, LayerPrecision] = {
@@ -117,13 +117,13 @@ class OnnxTensorRun:
     """A part of a model whose outputs are tensors inside the file.
 
     Args:
-        model: the part.
+        model: the part; it is emptied of its weights.
         names: outputs -> names in the source.
     """
 
     def __init__(self, model: onnx.ModelProto, names: Mapping[str, str]) -> None:
         self._names = names
-        self._predictor = OnnxPredictor(model, threads=1)
+        self._predictor = MappedPredictor(model, threads=1)
 
     def run(self, feeds: Feeds) -> Iterator[tuple[str, Tensor]]:
         """Run one inference and yield the tensors, which have the source's shapes.

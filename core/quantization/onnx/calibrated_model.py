@@ -10,9 +10,10 @@ import onnx
 
 from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.constants import Constants
+from core.onnx_model.graph import copy_model
 from core.quantization.onnx.calibration import CalibrationStatistics
 from core.quantization.onnx.quantize_weights import QuantizedWeights, round_for_float
-from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.mapped import MappedPredictor
 from core.runtimes.predictor import Tensor
 
 
@@ -33,7 +34,7 @@ class CalibratedModel:
     @cached_property
     def references(self) -> ReferenceSamples:
         """The samples that GPTQ has not seen, with the outputs of the model in float."""
-        predictor = OnnxPredictor(self.model)
+        predictor = MappedPredictor(copy_model(self.model))
         try:
             return [(sample, predictor.run(sample)) for sample in self.statistics.held_out]
         finally:

@@ -20,6 +20,7 @@ from core.quantization.observers.ranges import Range, RangeMethod, choose_range
 from core.quantization.onnx.layers import QuantizableLayer, find_layers
 from core.quantization.onnx.patches import add_parts, add_patches, slice_nodes
 from core.runtimes.inner_tensors import tensor_shapes, with_outputs
+from core.runtimes.mapped import MappedPredictor
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 
@@ -108,16 +109,13 @@ def collect_statistics(
     _reduce_early(with_patches.graph, model)
     with_patches.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(set(patches.values())))
     collector = _StatisticsCollector(list(shapes), {layer: patches[layer.node] for layer in layers})
-    # Serialised first, so that only onnxruntime's copies of the weights are left while samples run.
-    contents = serialize(observed), serialize(with_patches)
-    del observed, with_patches
-    plain = OnnxPredictor(contents[0], low_memory=True)
+    plain: OnnxPredictor = MappedPredictor(observed, low_memory=True)
     try:
-        detailed = OnnxPredictor(contents[1], low_memory=True)
+        detailed: OnnxPredictor = MappedPredictor(with_patches, low_memory=True)
         detailed.run(first)
     except ConversionError:
         detailed = plain  # without statistics of their inputs, layers are only rounded to the nearest
-    del contents
+    del observed, with_patches
     kept: list[Feeds] = []
     fallback = first
     try:

@@ -16,11 +16,11 @@ from core.job.comparison import NEGLIGIBLE_DIFFERENCE, OutputDifference
 from core.metrics.prediction_noise import PredictionNoise
 from core.metrics.similarity import ModelSimilarity
 from core.onnx_model.cost import Cost, cost_by_node
-from core.onnx_model.serialize import serialize
 from core.quantization.observers.ranges import Range
 from core.quantization.onnx.layers import QuantizableLayer
 from core.quantization.onnx.quantize_weights import QuantizedWeights
 from core.quantization.onnx.switched_model import FLOAT, SWITCHES, W8A8, W8A32, add_switches
+from core.runtimes.mapped import MappedPredictor
 from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 
@@ -171,10 +171,7 @@ def select_precisions(
     if not layers or not samples:
         return Precisions()
     cost, macs = cost_by_node(model, {name: value.shape for name, value in samples[0].items()})
-    # Serialised first, so that the copy with three times the weights is gone when onnxruntime makes its own.
-    content = serialize(add_switches(model, weights, ranges, weight_only=weight_only, logits=noise is None))
-    predictor = OnnxPredictor(content)
-    del content
+    predictor = MappedPredictor(add_switches(model, weights, ranges, weight_only=weight_only, logits=noise is None))
     try:
         switched = _SwitchedModel(predictor, samples, len(layers), noise, cost)
         search = _Search(
@@ -206,7 +203,7 @@ def noise_of_ranges(
 ) -> float:
     """Noise ratio of the predictions with every layer in 8 bit; see :func:`select_nodes_to_exclude`."""
     cost, _ = cost_by_node(model, {name: value.shape for name, value in samples[0].items()})
-    predictor = OnnxPredictor(serialize(add_switches(model, weights, ranges, logits=False)))
+    predictor = MappedPredictor(add_switches(model, weights, ranges, logits=False))
     try:
         switched = _SwitchedModel(predictor, samples, len(weights), noise, cost)
         return switched.noise_ratios(switched.all_in_8_bit)[0]

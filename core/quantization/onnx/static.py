@@ -36,7 +36,7 @@ from core.quantization.onnx.quantize_weights import (
 from core.quantization.onnx.sensitivity import noise_of_ranges, select_precisions
 from core.quantization.onnx.switched_model import FLOAT, W8A32
 from core.quantization.onnx.weight_only import add_dequantized, add_in_16_bit
-from core.runtimes.onnx import OnnxPredictor
+from core.runtimes.mapped import MappedPredictor
 from core.runtimes.predictor import Feeds, Tensor
 
 _LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
@@ -275,7 +275,7 @@ class _Check:
         """With the answers of the float model."""
         if not samples:
             return cls(())
-        predictor = OnnxPredictor(model)
+        predictor = MappedPredictor(copy_model(model))
         try:
             return cls([(sample, predictor.run(sample)) for sample in samples[:_CHECK_SAMPLES]])
         finally:
