@@ -156,9 +156,10 @@ class ConversionContext:
     def makes_variants(self) -> bool:
         """Whether a target makes a smaller file, and one that is closer to the source, for the person to pick from.
 
-        On synthetic samples nothing would tell them apart.
+        On synthetic samples nothing would tell them apart. Who wants the smallest files wants them soon.
         """
-        return self.has_test_samples and self.source.size_bytes <= _MAX_BYTES_FOR_VARIANTS
+        is_wanted = self.change != "smallest" and self.has_test_samples
+        return is_wanted and self.source.size_bytes <= _MAX_BYTES_FOR_VARIANTS
 
     @cached_property
     def can_calibrate(self) -> bool:

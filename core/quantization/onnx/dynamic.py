@@ -20,12 +20,13 @@ from core.job.allowed_change import DEFAULT_CHANGE, AllowedChange
 from core.job.comparison import OutputDifference
 from core.metrics.reference_check import ReferenceSamples
 from core.onnx_model.serialize import byte_size
+from core.quantization.onnx.embeddings import store_embeddings_as_int8
 from core.quantization.onnx.matrix_products import quantize_matrix_products
 from core.quantization.onnx.quantize_weights import QuantizedWeights
 from core.quantization.onnx.sensitivity import noise_ratio
 from core.quantization.onnx.weight_only import FLOAT_SHARE, OUTPUT_AXES, store_weights_as_int8
 
-_DYNAMIC_OPERATORS = ("MatMul", "Gemm", "LSTM", "Attention", "Gather", "EmbedLayerNormalization")
+_DYNAMIC_OPERATORS = ("MatMul", "Gemm", "LSTM", "Attention", "EmbedLayerNormalization")
 """What onnxruntime runs well with ranges found at run time. Convolutions are not among them: they
 become ConvInteger, which runs many times slower than float and costs several percent of the accuracy."""
 
@@ -196,10 +197,11 @@ def _apply(
         # onnxruntime's quantiser documents no exceptions: on a graph that it does not expect, any may come.
         except Exception:  # noqa: BLE001
             return None
+    tables = store_embeddings_as_int8(model)
     count = store_weights_as_int8(model, scheme.weight_only, share=scheme.float_share, rounded=rounded)
     products = sum(node.op_type in _QUANTIZED_OPERATORS for node in model.graph.node)
     del model.graph.value_info[:]  # small files consist of little else
-    if not (products if scheme.dynamic else count):
+    if not (products if scheme.dynamic else count + tables):
         return None
     differences = measure_similarity(model, references)
     return None if differences is None else DynamicModel(model, count, bool(scheme.dynamic), noise(model, differences))

@@ -20,6 +20,7 @@ from core.onnx_model.graph import copy_model, remove_unused_constants
 from core.quantization.observers.ranges import Range, RangeMethod
 from core.quantization.onnx.calibrated_model import WeightsForFloat
 from core.quantization.onnx.calibration import CalibrationStatistics
+from core.quantization.onnx.embeddings import store_embeddings_as_int8
 from core.quantization.onnx.excluded_nodes import prevent_weight_quantization, with_following_activations
 from core.quantization.onnx.failing_nodes import find_failing_nodes
 from core.quantization.onnx.ineligible_nodes import (
@@ -211,6 +212,7 @@ class _Writer:
         _store_weights(quantized, stored)
         in_float = [node for node, precision in precisions.items() if precision == FLOAT]
         _store_in_16_bit(quantized, in_float, self._floats)
+        store_embeddings_as_int8(quantized)
         del quantized.graph.value_info[:]  # up to 6% of the file, and nothing reads it
         return StaticModel(quantized, len(stored), len(in_float))
 
