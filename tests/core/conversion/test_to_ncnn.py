@@ -3,7 +3,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from core.common.errors import ConversionError, VerificationError
+from core.conversion import to_ncnn
 from core.conversion.to_ncnn import convert_to_ncnn
+from core.pnnx.convert import convert_by_pnnx
 from core.runtimes.ncnn import NcnnPredictor
 from core.runtimes.onnx import OnnxPredictor
 from ncnn_small import best_two, conv_then, onnx_model
@@ -108,3 +110,21 @@ def test_nan_where_the_source_is_finite_is_refused(tmp_path):
     with pytest.raises(VerificationError) as caught:
         convert_to_ncnn([model], references=[(feeds, finite)], folder=tmp_path)
     assert "NaN" in caught.value.detail
+
+
+@pytest.mark.parametrize("most_bytes", [0, 10**9])
+def test_a_model_whose_tensors_take_much_memory_is_not_given_to_pnnx_first(tmp_path, monkeypatch, most_bytes):
+    """It runs the model with all of them as outputs: one of 4 MB took 1.3 GB."""
+    tried = []
+
+    def convert(*arguments):
+        tried.append("pnnx")
+        return convert_by_pnnx(*arguments)
+
+    monkeypatch.setattr(to_ncnn, "convert_by_pnnx", convert)
+    monkeypatch.setattr(to_ncnn, "_MOST_ACTIVATION_BYTES", most_bytes)
+    model = conv_then(helper.make_node("Relu", ["c"], ["y"]))
+    feeds, expected = reference(model)
+    made = convert_to_ncnn([model], references=[(feeds, expected)], folder=tmp_path)
+    assert tried == (["pnnx"] if most_bytes else [])
+    assert np.allclose(NcnnPredictor(made, expected, threads=1).run(feeds)["y"], expected["y"], atol=1e-5)

@@ -1,4 +1,5 @@
 import gc
+import time
 import weakref
 from functools import partial
 
@@ -258,6 +259,36 @@ def test_in_groups_that_are_loaded_in_turn_every_figure_is_the_same(path, tmp_pa
     in_turn = figures(on_demand, at_once=2)
     assert most_loaded == 2 and not loaded
     assert in_turn == figures({name: candidate(file) for name, file in files.items()})
+
+
+def test_no_more_files_run_side_by_side_than_may(path, monkeypatch):
+    monkeypatch.setattr(paired_comparison.os, "cpu_count", lambda: 4)
+    running, most_running = 0, []
+
+    class Counted(OnnxPredictor):
+        def run(self, feeds):
+            nonlocal running
+            running += 1
+            most_running.append(running)
+            time.sleep(0.005)
+            outputs = super().run(feeds)
+            running -= 1
+            return outputs
+
+    def most(side_by_side):
+        most_running.clear()
+        run_paired(
+            [Sample(one) for one in feeds(5)],
+            source=OnnxPredictor(path, threads=1),
+            metrics=Metrics.empty(TASK, ("scores",)),
+            candidates={name: Candidate(Counted(path, threads=1), Metrics.empty(TASK, ("scores",))) for name in "abcd"},
+            task=TASK,
+            on_sample=lambda result: None,
+            side_by_side=side_by_side,
+        )
+        return max(most_running)
+
+    assert most(1) == 1 and most(None) > 1
 
 
 def test_a_file_that_cannot_be_loaded_when_its_turn_comes_costs_itself_alone(path, tmp_path):
