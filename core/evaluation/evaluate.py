@@ -48,7 +48,7 @@ _OTHERS_SECONDS = 10.0
 _LOADED_BYTES, _LOADED_SHARE = 400_000_000, 2.5
 """Memory for files that are loaded at the same time, and what one of them takes, as a share of the 32-bit source."""
 
-_RUNNING_BYTES, _BYTES_OF_FLOAT = 800_000_000, 4
+_RUNNING_BYTES, _BYTES_OF_FLOAT = 600_000_000, 4
 """Of all tensors of all files that run at the same time; few of them exist at once."""
 
 _SAMPLES_BETWEEN_RELEASES = 8
