@@ -33,7 +33,7 @@ _SECONDS_PER_MAC, _SECONDS_PER_VALUE = 5e-11, 3e-10
 _EVALUATION = Effort(1.0, 0.08, 72, 1)
 """Loading the file, comparing it with the source on each test sample, and measuring its latency."""
 
-_BASE_BYTES, _BYTES_PER_FILE_BYTE, _BYTES_PER_VALUE = 320e6, 22.0, 4.5
+_BASE_BYTES, _BYTES_PER_FILE_BYTE, _BYTES_PER_VALUE = 250e6, 14.0, 3.5
 """Memory: of the program and its helper process; of copies of the weights; per element of an activation."""
 
 

@@ -19,7 +19,7 @@ LEAST_BYTES = 1_200_000_000.0
 
 _POLL_SECONDS = 0.25
 _MEMORY_SHARE = 0.95  # of the memory that was free when it began, which it may take
-_ESTIMATE_FACTOR = 2.0
+_ESTIMATE_FACTOR = 3.0
 _GRACE_SECONDS = 60.0
 """Time to stop in. A single operator that takes hours is not interrupted."""
 
@@ -38,7 +38,7 @@ def limit_runs(seconds: float = _LEAST_SECONDS, most_bytes: float = LEAST_BYTES)
 
 
 def allow_estimated(seconds: float, memory_bytes: float) -> None:
-    """Let one run take what a whole target was estimated to take, and twice as much memory, where that is more."""
+    """Let one run take what a whole target was estimated to take, and three times as much memory, where that is more."""
     limit_runs(max(_LEAST_SECONDS, seconds), max(LEAST_BYTES, _ESTIMATE_FACTOR * memory_bytes))
 
 
