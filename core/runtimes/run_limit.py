@@ -38,7 +38,7 @@ def limit_runs(seconds: float = _LEAST_SECONDS, most_bytes: float = LEAST_BYTES)
 
 
 def allow_estimated(seconds: float, memory_bytes: float) -> None:
-    """Let one run take what a whole target was estimated to take, and three times as much memory, where that is more."""
+    """Let one run take what a whole target was estimated to take, and three times the memory, where that is more."""
     limit_runs(max(_LEAST_SECONDS, seconds), max(LEAST_BYTES, _ESTIMATE_FACTOR * memory_bytes))
 
 

@@ -39,8 +39,8 @@ def _store(graph: onnx.GraphProto, table: onnx.TensorProto, read: list[str]) -> 
     integers, scales = quantize_per_channel(numpy_helper.to_array(table), axis=0)
     name = table.name
     graph.initializer.remove(table)
-    graph.initializer.append(numpy_helper.from_array(integers, f"{name}_int8"))
-    graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scale"))
+    graph.initializer.append(numpy_helper.from_array(integers, f"{name}__rows_int8"))
+    graph.initializer.append(numpy_helper.from_array(scales, f"{name}__rows_scale"))
     for node in lookups:
         _replace(graph, node, name)
     return True
@@ -57,13 +57,15 @@ def _is_worth_it(table: onnx.TensorProto) -> bool:
 
 def _replace(graph: onnx.GraphProto, node: onnx.NodeProto, table: str) -> None:
     output, indices = node.output[0], node.input[1]
+    # Names that onnxruntime's quantiser does not give to what it adds to the same tensors.
+    integers, row, scale = (f"{output}__row_{part}" for part in ("int8", "integers", "scale"))
     place = list(graph.node).index(node)
     graph.node.remove(node)
     steps = (
-        helper.make_node("Gather", [f"{table}_int8", indices], [f"{output}_int8"]),
-        helper.make_node("Cast", [f"{output}_int8"], [f"{output}_integers"], to=TensorProto.FLOAT),
-        helper.make_node("Gather", [f"{table}_scale", indices], [f"{output}_scale"]),
-        helper.make_node("Mul", [f"{output}_integers", f"{output}_scale"], [output]),
+        helper.make_node("Gather", [f"{table}__rows_int8", indices], [integers]),
+        helper.make_node("Cast", [integers], [row], to=TensorProto.FLOAT),
+        helper.make_node("Gather", [f"{table}__rows_scale", indices], [scale]),
+        helper.make_node("Mul", [row, scale], [output]),
     )
     for step in reversed(steps):
         step.name = step.output[0]
