@@ -11,10 +11,8 @@ from typing import Any
 import onnx
 
 from core.common.errors import ConversionError
-from core.isolation.predictor import IsolatedPredictor
+from core.isolation.trial import open_candidate
 from core.metrics.prediction_noise import Outputs, PredictionNoise
-from core.onnx_model.serialize import serialize
-from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Predictor, all_finite
 from core.tasks.base import UNFIT
 from core.tasks.predictions import Prediction
@@ -48,7 +46,7 @@ class CandidateNoise:
     def ratio(self, model: onnx.ModelProto) -> float:
         """The noise ratio of an ONNX model; infinite where it does not run."""
         try:
-            with closing(IsolatedPredictor(OnnxPredictor, serialize(model), threads=1)) as predictor:
+            with open_candidate(model) as opened, closing(opened) as predictor:
                 return self._noise.ratio(
                     (expected, self._noise.predict(inputs, predictor.run(inputs))) for inputs, expected in self._samples
                 )

@@ -36,10 +36,8 @@ _NEGLIGIBLE_DIFFERENCE = 1e-6
 _MAX_GROWTH, _ALLOWANCE_BYTES = 1.05, 1 << 16
 """Size of the weights over those of the source, up to which none of them is stored several times."""
 
-_BYTES_OF_FLOAT = 4
-
-_MOST_ACTIVATION_BYTES = 600_000_000
-"""Of all tensors of a model together, up to which pnnx comes first."""
+_MOST_ACTIVATIONS = 150_000_000
+"""Values in all tensors of a model together, up to which pnnx comes first: 600 MB."""
 
 _NO_WINOGRAD = 1 << 6
 """In ncnn's mask of features that a layer does without."""
@@ -103,17 +101,21 @@ def _roads(
         for index, candidate in enumerate(_with_rewrites(candidates))
     )
     own = (partial(convert_onnx, candidate, first_sample(candidate, feeds)) for candidate in candidates)
-    is_repeated = repeated_bytes(candidates[0]) > (_MAX_GROWTH - 1) * _weight_bytes(candidates[0]) + _ALLOWANCE_BYTES
-    yield from chain(own, by_pnnx) if is_repeated or _is_costly(candidates[0], feeds) else chain(by_pnnx, own)
+    yield from chain(own, by_pnnx) if _is_costly_by_pnnx(candidates[0], feeds) else chain(by_pnnx, own)
     for model in tuple(close):
         if any(layer.type.startswith("Convolution") for layer in model.param.layers):
             yield partial(_without_winograd, model)
 
 
-def _is_costly(candidate: onnx.ModelProto, feeds: Feeds) -> bool:
-    """Whether pnnx takes much memory: it runs the model with all of its tensors as outputs, and keeps them."""
+def _is_costly_by_pnnx(candidate: onnx.ModelProto, feeds: Feeds) -> bool:
+    """Whether pnnx would store weights several times, or take much memory.
+
+    It runs the model with all of its tensors as outputs, and keeps them.
+    """
+    if repeated_bytes(candidate) > (_MAX_GROWTH - 1) * _weight_bytes(candidate) + _ALLOWANCE_BYTES:
+        return True
     cost, _ = cost_by_node(candidate, {name: value.shape for name, value in feeds.items()})
-    return cost.activations * _BYTES_OF_FLOAT > _MOST_ACTIVATION_BYTES
+    return cost.activations > _MOST_ACTIVATIONS
 
 
 def _with_rewrites(candidates: Sequence[onnx.ModelProto]) -> Iterator[onnx.ModelProto]:

@@ -48,8 +48,8 @@ _OTHERS_SECONDS = 10.0
 _LOADED_BYTES, _LOADED_SHARE = 400_000_000, 2.5
 """Memory for files that are loaded at the same time, and what one of them takes, as a share of the 32-bit source."""
 
-_RUNNING_BYTES, _BYTES_OF_FLOAT = 600_000_000, 4
-"""Of all tensors of all files that run at the same time; few of them exist at once."""
+_RUNNING_ACTIVATIONS = 150_000_000
+"""Values in all tensors of the files that run at the same time; few of the tensors exist at once."""
 
 _SAMPLES_BETWEEN_RELEASES = 8
 """Samples after which memory that was freed goes back to the system; after each one of the first, too."""
@@ -264,7 +264,7 @@ def _loaded_at_once(context: ConversionContext, count: int) -> int | None:
 def _side_by_side(context: ConversionContext) -> int:
     """How many files run at the same time: their tensors take memory only meanwhile."""
     activations = cost_of(context.source.path, context.preprocessing.size).activations
-    return max(1, min(os.cpu_count() or 1, int(_RUNNING_BYTES / (1 + _BYTES_OF_FLOAT * activations))))
+    return max(1, min(os.cpu_count() or 1, _RUNNING_ACTIVATIONS // max(1, activations)))
 
 
 def _candidate(

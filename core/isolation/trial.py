@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
@@ -19,12 +21,22 @@ def measure_similarity(
     model: onnx.ModelProto, references: ReferenceSamples, keeps_answers: KeepsAnswers | None = None
 ) -> tuple[OutputDifference, ...] | None:
     """:func:`compare_outputs` of an ONNX model; None as well if it does not load or run, crashes or hangs."""
-    with tempfile.TemporaryDirectory(prefix="edgepress-", ignore_cleanup_errors=True) as folder:
-        try:
-            predictor = IsolatedPredictor(OnnxPredictor, StoredModel.of(model, Path(folder)).path, threads=1)
+    try:
+        with open_candidate(model) as predictor:
             return compare_outputs(predictor, references, keeps_answers)
-        except ConversionError:
-            return None
+    except ConversionError:
+        return None
+
+
+@contextmanager
+def open_candidate(model: onnx.ModelProto) -> Iterator[IsolatedPredictor]:
+    """Load a candidate from a file, by which a large one is not sent to the helper process; whoever asks closes it.
+
+    Raises:
+        ConversionError: it is too large for a file, or does not load.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgepress-", ignore_cleanup_errors=True) as folder:
+        yield IsolatedPredictor(OnnxPredictor, StoredModel.of(model, Path(folder)).path, threads=1)
 
 
 def agrees(

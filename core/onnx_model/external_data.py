@@ -109,19 +109,7 @@ def load_embedded(path: Path) -> onnx.ModelProto:
         SourceError: weights that are in another file cannot be read.
         DecodeError, OSError, ValueError: it is no ONNX file, or cannot be opened.
     """
-    return _embedded(inline_functions(onnx.load(str(path), load_external_data=False)), path)
-
-
-def load_values(path: Path) -> onnx.ModelProto:
-    """Read a model as it was given to :func:`save_with_values_beside`.
-
-    Raises:
-        SourceError: the other file cannot be read.
-    """
-    return _embedded(onnx.load(str(path), load_external_data=False), path)
-
-
-def _embedded(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    model = inline_functions(onnx.load(str(path), load_external_data=False))
     for tensor in external_tensors(model.graph):
         _embed(tensor, path)
     return model

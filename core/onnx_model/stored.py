@@ -10,7 +10,7 @@ from typing import overload
 
 import onnx
 
-from core.onnx_model.external_data import load_values, save_with_values_beside
+from core.onnx_model.external_data import load_embedded, save_with_values_beside
 from core.onnx_model.graph import copy_model
 from core.onnx_model.serialize import MAX_BYTES, byte_size, serialize
 
@@ -41,15 +41,16 @@ class StoredModel:
         folder.mkdir(parents=True, exist_ok=True)
         size = byte_size(model)
         with tempfile.NamedTemporaryFile(dir=folder, suffix=".onnx", delete=False) as file:
-            if not _LARGE_BYTES < size <= MAX_BYTES:
-                file.write(serialize(model))
+            path = Path(file.name)
         if _LARGE_BYTES < size <= MAX_BYTES:
-            save_with_values_beside(copy_model(model), Path(file.name))
-        return cls(Path(file.name), size)
+            save_with_values_beside(copy_model(model), path)
+        else:
+            path.write_bytes(serialize(model))
+        return cls(path, size)
 
     def read(self) -> onnx.ModelProto:
         """A copy of its own, which may be changed."""
-        return load_values(self.path)
+        return load_embedded(self.path)
 
 
 class ReadOnAccess(Sequence[onnx.ModelProto]):

@@ -13,7 +13,6 @@ from onnx import helper, numpy_helper
 
 from core.common.errors import ConversionError
 from core.onnx_model.graph import copy_model, set_outputs
-from core.onnx_model.serialize import serialize
 from core.quantization.observers.histogram import Histogram
 from core.quantization.observers.input_moments import InputMoments
 from core.quantization.observers.ranges import Range, RangeMethod, choose_range
@@ -21,7 +20,6 @@ from core.quantization.onnx.layers import QuantizableLayer, find_layers
 from core.quantization.onnx.patches import add_parts, add_patches, slice_nodes
 from core.runtimes.inner_tensors import tensor_shapes, with_outputs
 from core.runtimes.mapped import MappedPredictor
-from core.runtimes.onnx import OnnxPredictor
 from core.runtimes.predictor import Feeds, Tensor
 
 _MIN, _MAX, _VALUES = "__min", "__max", "__values"
@@ -109,9 +107,9 @@ def collect_statistics(
     _reduce_early(with_patches.graph, model)
     with_patches.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(set(patches.values())))
     collector = _StatisticsCollector(list(shapes), {layer: patches[layer.node] for layer in layers})
-    plain: OnnxPredictor = MappedPredictor(observed, low_memory=True)
+    plain = MappedPredictor(observed, low_memory=True)
     try:
-        detailed: OnnxPredictor = MappedPredictor(with_patches, low_memory=True)
+        detailed = MappedPredictor(with_patches, low_memory=True)
         detailed.run(first)
     except ConversionError:
         detailed = plain  # without statistics of their inputs, layers are only rounded to the nearest
@@ -269,7 +267,7 @@ def _float_shapes(model: onnx.ModelProto, names: list[str], sample: Feeds) -> di
     """Shapes of the float32 tensors, found by one run: few files state them in full."""
     inputs = {value.name for value in model.graph.input}
     made = [name for name in names if name not in inputs]
-    predictor = OnnxPredictor(serialize(with_outputs(model, made)), threads=1)  # only its types are asked for
+    predictor = MappedPredictor(with_outputs(model, made), threads=1)  # only its types are asked for
     float_tensors = predictor.float_tensors
     predictor.close()
     shapes = {name: sample[name].shape for name in inputs if name in names}

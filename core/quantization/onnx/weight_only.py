@@ -70,11 +70,11 @@ class _Weight:
 
 def _weights(graph: onnx.GraphProto, operators: Mapping[str, int]) -> Iterator[_Weight]:
     for part in all_graphs(graph):
-        tensors = {tensor.name: tensor for tensor in part.initializer if _is_float(tensor) and is_finite(tensor)}
+        tensors = {tensor.name: tensor for tensor in part.initializer if _is_float(tensor)}
         for node in part.node:
             for name in node.input[1:3] if node.op_type in operators else ():
                 tensor = tensors.get(name)
-                if tensor is not None and len(tensor.dims) > 1:
+                if tensor is not None and len(tensor.dims) > 1 and is_finite(tensor):
                     yield _Weight(part, tensors.pop(name), _axis(node, operators) % len(tensor.dims))
 
 
