@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -127,6 +128,10 @@ def main(folder: Path, run: Run | None = None) -> int:
 
 
 def _run_job(job: Job, folder: Path, writer: StateWriter) -> object:
+    work = folder / "work"
+    work.mkdir(exist_ok=True)
+    tempfile.tempdir = str(work)  # is removed in any case, also where this process is killed
+
     from core.isolation.predictor import prepare_helper
 
     prepare_helper("core.targets")  # both processes import the runtimes at the same time

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 from core.common.text import say
 from core.queue.worker import StateWriter
@@ -49,3 +52,22 @@ def test_a_full_disk_costs_the_progress_bar_and_not_the_job(store, job, monkeypa
     writer = StateWriter(folder)
     monkeypatch.setattr(folder, "write_state", fail)
     writer(0.5, say("Going on"))
+
+
+def test_temporary_files_lie_where_they_are_removed_with_the_job_s_work(store, job):
+    """A worker that is killed, as by a cancel, removes nothing itself: models would stay behind."""
+    job_id = store.create(job("done"))
+    folder = store.open(job_id)
+    code = """
+import sys, tempfile
+from pathlib import Path
+import core.runner
+from core.queue import worker
+core.runner.run_job = lambda *_, **__: tempfile.mkdtemp()
+print(worker._run_job(None, Path(sys.argv[1]), worker.StateWriter(worker.JobFolder(Path(sys.argv[1])))))
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(folder.path)], capture_output=True, text=True, check=True)
+    made = Path(done.stdout.strip())
+    assert made.is_dir() and made.is_relative_to(folder.path)
+    folder.remove_leftovers()
+    assert not made.exists()
